@@ -1,0 +1,58 @@
+"""One protocol for every engine that can talk: `mlx`, `llamacpp`, `scripted`.
+
+What a Runtime must do is written down once, in tests/suites/runtime_suite.py; each engine passes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from pocketsleep.nouns import Card, Message, Sampling
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Prompt = Sequence[Message]
+
+
+@runtime_checkable
+class Runtime(Protocol):
+    "A base model that is loaded, bare or wearing one adapter."
+
+    name: str
+    card: Card
+
+    def chat(self, messages: Prompt, sampling: Sampling = Sampling()) -> Iterator[str]:
+        "The answer, piece by piece. Pieces are whole characters; closing the iterator stops."
+        ...
+
+    def answer(self, prompts: Sequence[Prompt], max_tokens: int = 48) -> list[str]:
+        "Greedy answers to many prompts, in order: the same as `chat` one at a time."
+        ...
+
+    def score(self, pairs: Sequence[tuple[Prompt, str]]) -> list[list[float]]:
+        """Log-probabilities of given answers. For each (prompt, answer): one natural log a token of
+        the answer, the end-of-turn token included."""
+        ...
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        "[n, d] float32, rows of length 1: mean of the last hidden states."
+        ...
+
+    def wear(self, adapter: Path | None) -> None:
+        """Put on the adapter in this folder (None: take it off). Clears every cache made before, and
+        raises AdapterError if the folder is not for this base or if no logit moved."""
+        ...
+
+    @property
+    def worn(self) -> str:
+        "Id of the adapter that is on, '' for the bare base."
+        ...
+
+    def count(self, text: str) -> int:
+        "How many tokens a text is."
+        ...
+
+    def close(self) -> None: ...
