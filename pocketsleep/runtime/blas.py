@@ -1,0 +1,58 @@
+"""Gives MLX on a Linux CPU a fast matrix product: NumPy's OpenBLAS instead of reference BLAS.
+
+`bind` has to run before libmlx is first loaded; `import pocketsleep.runtime.blas` does it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+LIBRARY = Path(__file__).resolve().parent.parent / "_native" / "libpsblas.so"
+
+
+@dataclass(frozen=True, slots=True)
+class Bridge:
+    "Whether MLX's products go through OpenBLAS, and why (not)."
+
+    active: bool
+    reason: str
+
+
+def _openblas() -> ctypes.CDLL | None:
+    import numpy
+
+    folder = Path(numpy.__file__).resolve().parent.parent / "numpy.libs"
+    found = sorted(folder.glob("libscipy_openblas64_*.so*"))
+    return ctypes.CDLL(str(found[0])) if found else None
+
+
+def _bind() -> Bridge:
+    if not sys.platform.startswith("linux"):
+        return Bridge(False, "not needed: MLX brings its own matrix product here")
+    if "mlx.core" in sys.modules:
+        return Bridge(False, "MLX was imported before pocketsleep, so it kept reference BLAS")
+    if not LIBRARY.exists():
+        return Bridge(False, "the bridge was not compiled (no C compiler at installation)")
+    openblas = _openblas()
+    if openblas is None:
+        return Bridge(False, "this NumPy does not ship an OpenBLAS with 64-bit names")
+    names = ("scipy_cblas_sgemm64_", "scipy_cblas_dgemm64_", "scipy_cblas_cgemm64_")
+    try:
+        addresses = [ctypes.cast(getattr(openblas, name), ctypes.c_void_p) for name in names]
+        library = ctypes.CDLL(str(LIBRARY), mode=ctypes.RTLD_GLOBAL)
+    except (AttributeError, OSError) as error:
+        return Bridge(False, f"the bridge could not be loaded ({error})")
+    library.ps_blas_bind(*addresses)
+    library.ps_blas_calls.restype = ctypes.c_int64
+    return Bridge(True, "MLX multiplies matrices with NumPy's OpenBLAS")
+
+
+def calls() -> int:
+    "How many matrix products came through the bridge so far."
+    return int(ctypes.CDLL(str(LIBRARY)).ps_blas_calls()) if BRIDGE.active else 0
+
+
+BRIDGE = _bind()
