@@ -202,3 +202,46 @@ class Sampling:
     top_p: float = 1.0
     seed: int = 0
     stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """One row of a night's training.
+
+    loss = hard x cross-entropy of the answer's tokens
+         + soft x KL(base given `teacher` || student given `prompt`), over the base's top tokens
+
+    An anchor is soft alone with `teacher` equal to `prompt`: stay as the base was.
+    """
+
+    prompt: tuple[Message, ...]
+    answer: str
+    hard: float = 1.0
+    soft: float = 0.0
+    teacher: tuple[Message, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    "What a training run does, decided before it starts."
+
+    rank: int
+    scale: float  # multiplies the low-rank product; alpha / rank
+    keys: tuple[str, ...]
+    layers: tuple[int, ...]
+    learning_rate: float
+    epochs: int
+    batch: int
+    seed: int
+    enough: float  # stop after an epoch whose share of held-out answers is at least this
+    top_k: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    "What one pass over the lessons came to."
+
+    number: int
+    loss: float
+    held_out: float  # share of held-out answers whose every token would be chosen
+    held_out_nll: float  # median nats a held-out answer token

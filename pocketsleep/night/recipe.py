@@ -1,0 +1,80 @@
+"""The choices of one night in one frozen value, each with its reason.
+
+`derive` turns what is to be held (how many memories, what base) into numbers; nothing else decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pocketsleep.nouns import Plan
+
+SMALL, MIDDLE = 500_000_000, 1_000_000_000  # parameters
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    "What a night trains, on what, for how long."
+
+    rank: int
+    scale: float
+    keys: tuple[str, ...]
+    first_layer: int  # everything below stays as it is
+    layers: int
+    learning_rate: float
+    epochs: int
+    batch: int
+    seed: int
+    per_memory: int  # study items a memory
+    anchors: int  # general prompts whose answers must not move
+    anchor_weight: float
+    declines: int  # general questions about the person that nobody answered
+    distil: float  # weight of soft targets from the base with the note in its context
+    self_asked: bool  # may the base propose questions of its own
+    enough: float  # share of held-out answers at which training stops
+    reasons: tuple[tuple[str, str], ...] = ()
+
+    def plan(self) -> Plan:
+        return Plan(
+            rank=self.rank, scale=self.scale, keys=self.keys, layers=tuple(range(self.first_layer, self.layers)),
+            learning_rate=self.learning_rate, epochs=self.epochs, batch=self.batch, seed=self.seed,
+            enough=self.enough,
+        )
+
+    def plain(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def derive(memories: int, parameters: int, layers: int, seed: int = 0, epochs: int = 0,
+           changes: Mapping[str, Any] | None = None) -> Recipe:
+    """A recipe for so many live memories on a base of so many parameters and blocks.
+
+    Ranks by size follow 2606.02437 (MLP-only LoRA on the upper two thirds, alpha = 2 rank) and grow with
+    what must be held: about 1e-3 memorised tokens a trainable parameter is the ceiling it reports.
+    """
+    floor = 8 if parameters < SMALL else 16 if parameters < MIDDLE else 32
+    rank = min(64, max(floor, 8 * -(-memories // 60)))
+    per_memory = 24 if memories <= 40 else 16 if memories <= 200 else 10
+    small = parameters < SMALL
+    reasons = (
+        ("rank", f"{rank}: {floor} is the least for {parameters / 1e6:.0f}M parameters, 8 more for every 60 memories"),
+        ("keys", "MLPs of the upper two thirds: facts sit there, and the lower third is shared with everything else"),
+        ("per_memory", f"{per_memory} study items a memory: breadth of phrasing is what makes a fact answerable"),
+        ("distil", "0: a teacher under 500M reads its notes worse than the notes are written" if small
+         else "0.5: the teacher answers with the note in its context"),
+        ("self_asked", "no: under 1B the base repeats its examples when asked for questions" if parameters < MIDDLE
+         else "yes: the base proposes questions, kept only if it can answer them with the note and not without"),
+        ("anchors", "the base's own answers to general prompts hold it in place (KL on its 20 likeliest tokens)"),
+        ("learning_rate", "5e-4 with 2 warm-up percent and a cosine"),
+    )
+    recipe = Recipe(
+        rank=rank, scale=2.0, keys=("mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"),
+        first_layer=layers // 3, layers=layers, learning_rate=5e-4, epochs=epochs or 6, batch=16, seed=seed,
+        per_memory=per_memory, anchors=120, anchor_weight=1.0, declines=max(32, memories),
+        distil=0.0 if small else 0.5, self_asked=parameters >= MIDDLE, enough=0.97, reasons=reasons,
+    )
+    if not changes:
+        return recipe
+    return Recipe(**{**{f: getattr(recipe, f) for f in Recipe.__slots__}, **changes})

@@ -1,0 +1,148 @@
+"""MLX as a Runtime: on Apple Silicon it trains and serves, elsewhere it trains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from pocketsleep.errors import AdapterError, BadInput
+from pocketsleep.nouns import Card, Lesson, Message, Plan, Sampling
+from pocketsleep.runtime import Prompt
+from pocketsleep.runtime.blas import BRIDGE  # before mlx: it decides which BLAS libmlx binds
+
+import mlx.core as mx  # isort: skip
+import numpy as np  # isort: skip
+from mlx_lm.generate import generate_step  # isort: skip
+from mlx_lm.sample_utils import make_sampler  # isort: skip
+
+from pocketsleep.registry import read_adapter  # isort: skip
+from pocketsleep.runtime import mlx_lora, mlx_train  # isort: skip
+from pocketsleep.runtime.text import Stops  # isort: skip
+from pocketsleep.weights import Base, model as weights_model  # isort: skip
+
+PROBE = (Message("user", "What do you know about me?"),)
+
+
+class Mlx:
+    "A base model on MLX, bare or wearing one adapter."
+
+    name = "mlx"
+
+    def __init__(self, card: Card, base: Base, context: int = 4096) -> None:
+        if not mx.metal.is_available() and not mx.cuda.is_available():
+            mx.disable_compile()  # it would call a C++ compiler at run time, and is no faster here
+        self.card, self.base, self.context = card, base, context
+        self.model = weights_model.load(base.folder)
+        self.worn = ""
+        self._lock = Lock()
+
+    def chat(self, messages: Prompt, sampling: Sampling = Sampling()) -> Iterator[str]:
+        ids = self.base.prompter.ids(messages)
+        if len(ids) + 8 > self.context:
+            raise BadInput(f"the conversation is {len(ids)} tokens long, the window holds {self.context}",
+                           hint="start a new conversation")
+        with self._lock:
+            yield from Stops(sampling.stop).through(self._pieces(ids, sampling))
+
+    def _pieces(self, ids: Sequence[int], sampling: Sampling) -> Iterator[str]:
+        decoder = self.base.tokenizer.decoder()
+        for token in self._tokens(ids, sampling):
+            if piece := decoder.add(token):
+                yield piece
+        if piece := decoder.flush():
+            yield piece
+
+    def _tokens(self, ids: Sequence[int], sampling: Sampling) -> Iterator[int]:
+        mx.random.seed(sampling.seed)
+        sampler = make_sampler(temp=sampling.temperature, top_p=sampling.top_p)
+        room = min(sampling.max_tokens, self.context - len(ids))
+        steps = generate_step(mx.array(list(ids)), self.model, max_tokens=room, sampler=sampler)
+        for token, _ in steps:
+            if int(token) in self.base.tokenizer.ends:
+                return
+            yield int(token)
+
+    def answer(self, prompts: Sequence[Prompt], max_tokens: int = 48) -> list[str]:
+        return ["".join(self.chat(prompt, Sampling(max_tokens=max_tokens))) for prompt in prompts]
+
+    def score(self, pairs: Sequence[tuple[Prompt, str]]) -> list[list[float]]:
+        scores = []
+        with self._lock:
+            for prompt, text in pairs:
+                ids, answer = self.base.prompter.ids(prompt), self._answer(text)
+                logits = mlx_train.logits_of(self.model, [(ids, answer)])
+                logp = logits - mx.logsumexp(logits, axis=-1, keepdims=True)
+                scores.append(np.array(logp)[np.arange(len(answer)), answer].tolist())
+        return scores
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        rows = []
+        with self._lock:
+            for text in texts:
+                ids = self.base.tokenizer.encode(text) or [0]
+                state = mlx_train.hidden(self.model, mx.array([ids[: self.context]]))[0].mean(axis=0)
+                rows.append(np.array(state.astype(mx.float32)))
+        stacked = np.stack(rows) if rows else np.zeros((0, 1), np.float32)
+        return stacked / np.maximum(np.linalg.norm(stacked, axis=-1, keepdims=True), 1e-12)
+
+    def wear(self, adapter: Path | None) -> None:
+        with self._lock:
+            if adapter is None:
+                mlx_lora.detach(self.model)
+                self.worn = ""
+                return
+            found, tensors = read_adapter(adapter)
+            if found.base_sha256 != self.base.sha256:
+                raise AdapterError(f"adapter `{found.id}` was made for `{found.base}`, `{self.card.name}` is loaded",
+                                   hint=f"pocketsleep use {found.id} --base {found.base}")
+            mlx_lora.detach(self.model)
+            bare = self._probe()
+            self._put_on(found, tensors, bare)
+
+    def _put_on(self, found: Any, tensors: dict[str, np.ndarray], bare: np.ndarray) -> None:
+        before, self.worn = self.worn, ""
+        try:
+            mlx_lora.attach(self.model, found.keys, found.layers, found.rank, found.scale, seed=0)
+            mlx_lora.write(self.model, tensors, found.keys, found.layers)
+            if np.array_equal(bare, self._probe()):
+                raise AdapterError(f"adapter `{found.id}` moves no logit", hint="pocketsleep verify")
+        except AdapterError:
+            mlx_lora.detach(self.model)
+            raise
+        self.worn = found.id if before is not None else ""
+
+    def _probe(self) -> np.ndarray:
+        ids = self.base.prompter.ids(PROBE)
+        return np.array(mlx_train.head(self.model, mlx_train.hidden(self.model, mx.array([ids]))[0, -1]))
+
+    def count(self, text: str) -> int:
+        return len(self.base.tokenizer.encode(text))
+
+    def rows(self, lessons: Sequence[Lesson]) -> list[mlx_train.Row]:
+        "Lessons in token ids; those that do not fit the window are a fault of the caller."
+        ids = self.base.prompter.ids
+        return [
+            mlx_train.Row(tuple(ids(x.prompt)), tuple(self._answer(x.answer)), x.hard, x.soft,
+                          tuple(ids(x.teacher)) if x.teacher else ())
+            for x in lessons
+        ]
+
+    def train(self, lessons: Sequence[Lesson], held_out: Sequence[Lesson], plan: Plan, folder: Path,
+              tick: mlx_train.Tick) -> mlx_train.Trained:
+        "Train a LoRA on the bare base; resumes from `folder`. The runtime is bare afterwards."
+        self.wear(None)
+        with self._lock:
+            return mlx_train.Trainer(self.model, self.rows(lessons), self.rows(held_out), plan, folder).run(tick)
+
+    def _answer(self, text: str) -> list[int]:
+        return [*self.base.tokenizer.encode(text), self.base.tokenizer.eot]
+
+    @property
+    def about(self) -> str:
+        return f"{mx.default_device()}; {BRIDGE.reason}"
+
+    def close(self) -> None:
+        self.model = None
+        mx.clear_cache()

@@ -1,0 +1,97 @@
+"""Putting a LoRA on an MLX model, reading it off, and taking it away again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from math import prod
+from typing import Any
+
+import mlx.core as mx
+import mlx.nn as nn
+import numpy as np
+from mlx_lm.tuner.lora import LoRALinear
+
+from pocketsleep.errors import AdapterError
+
+
+def linears(model: nn.Module, keys: tuple[str, ...], layers: tuple[int, ...]) -> Iterator[tuple[str, Any, str]]:
+    "(full name, parent module, attribute) of every linear layer that the keys name in these blocks."
+    for index in layers:
+        for key in keys:
+            *path, last = key.split(".")
+            parent: Any = model.model.layers[index]
+            for step in path:
+                parent = getattr(parent, step)
+            yield f"model.layers.{index}.{key}", parent, last
+
+
+def attach(
+    model: nn.Module, keys: tuple[str, ...], layers: tuple[int, ...], rank: int, scale: float, seed: int
+) -> None:
+    """Wrap the named layers; nothing but the LoRA is left trainable.
+
+    a ~ U(-1/sqrt(in), 1/sqrt(in)), b = 0, so the model answers as before until it is trained. Drawn with
+    NumPy: the same seed gives the same numbers on every backend.
+    """
+    detach(model)
+    model.freeze()
+    rng = np.random.default_rng([seed, rank])
+    for _, parent, name in linears(model, keys, layers):
+        wrapped = LoRALinear.from_base(getattr(parent, name), r=rank, scale=scale)
+        width = wrapped.lora_a.shape[0]
+        drawn = rng.uniform(-1, 1, (width, rank)) / np.sqrt(width)
+        wrapped.lora_a = mx.array(drawn.astype(np.float32))
+        wrapped.freeze()
+        wrapped.unfreeze(keys=["lora_a", "lora_b"], recurse=False)
+        setattr(parent, name, wrapped)
+    mx.eval(model.parameters())
+
+
+def detach(model: nn.Module) -> None:
+    "Back to the bare base: the wrapped layers were never changed."
+    for block in model.model.layers:
+        for part in (block.self_attn, block.mlp):
+            for name, module in list(part.items()):
+                if isinstance(module, LoRALinear):
+                    setattr(part, name, module.linear)
+
+
+def read(model: nn.Module, keys: tuple[str, ...], layers: tuple[int, ...]) -> dict[str, np.ndarray]:
+    "lora_a [in, r] and lora_b [r, out] of every adapted layer, float32."
+    tensors = {}
+    for full, parent, name in linears(model, keys, layers):
+        module = getattr(parent, name)
+        tensors[f"{full}.lora_a"] = np.array(module.lora_a.astype(mx.float32))
+        tensors[f"{full}.lora_b"] = np.array(module.lora_b.astype(mx.float32))
+    return tensors
+
+
+def write(model: nn.Module, tensors: Mapping[str, np.ndarray], keys: tuple[str, ...], layers: tuple[int, ...]) -> None:
+    "Load tensors into layers that `attach` wrapped; every mismatch is named at once."
+    wrong, expected = [], set()
+    for full, parent, name in linears(model, keys, layers):
+        module = getattr(parent, name)
+        for part in ("lora_a", "lora_b"):
+            expected.add(f"{full}.{part}")
+            found = tensors.get(f"{full}.{part}")
+            if found is None or tuple(found.shape) != tuple(getattr(module, part).shape):
+                wrong.append(f"{full}.{part}: {None if found is None else found.shape}")
+            else:
+                setattr(module, part, mx.array(np.asarray(found, dtype=np.float32)))
+    wrong += [f"{name}: not in this base" for name in sorted(set(tensors) - expected)]
+    if wrong:
+        raise AdapterError(f"the adapter does not fit this base ({'; '.join(wrong[:6])})", hint="pocketsleep verify")
+    mx.eval(model.parameters())
+
+
+def size(model: nn.Module, keys: tuple[str, ...], layers: tuple[int, ...], rank: int) -> int:
+    "How many numbers a LoRA of this rank would hold."
+    return sum(rank * _widths(getattr(parent, name)) for _, parent, name in linears(model, keys, layers))
+
+
+def _widths(linear: Any) -> int:
+    inner = linear.linear if isinstance(linear, LoRALinear) else linear
+    out, width = inner.weight.shape
+    if isinstance(inner, nn.QuantizedLinear):
+        width = width * 32 // inner.bits
+    return int(out + width) if prod((out, width)) else 0

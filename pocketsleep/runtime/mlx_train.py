@@ -1,0 +1,287 @@
+"""The training loop of a night, on MLX: LoRA alone trains, the head runs at answer positions alone.
+
+Every random draw is a function of (seed, epoch), every sum has one order: the same lessons and plan give
+the same bytes on a CPU, and a run that was cut short ends where the undisturbed one would have.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import mlx.core as mx
+import mlx.nn as nn
+import mlx.optimizers as optim
+import numpy as np
+from mlx.utils import tree_flatten, tree_unflatten
+
+from pocketsleep.nouns import Epoch, Plan
+from pocketsleep.runtime import mlx_lora
+
+CHECKPOINT_EVERY = 8  # steps; about twenty seconds on two cores
+MEGABATCH = 16  # batches that are sorted by length together: little padding, still well mixed
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    "A lesson in token ids. `teacher` is the base's context for soft targets, () for none."
+
+    prompt: tuple[int, ...]
+    answer: tuple[int, ...]  # the end-of-turn token included
+    hard: float = 1.0
+    soft: float = 0.0
+    teacher: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    ids: mx.array  # [B, T] int32, padded on the right
+    where: mx.array  # [N] int32, flat positions whose next token is an answer token
+    target: mx.array  # [N] int32
+    hard: mx.array  # [N] float32, a row's weight shared out over its answer tokens
+    soft: mx.array  # [N] float32
+    top_ids: mx.array  # [N, K] int32
+    top_p: mx.array  # [N, K] float32, rows sum to 1 (0 where the row has no teacher)
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    tensors: dict[str, np.ndarray]
+    epochs: tuple[Epoch, ...]
+    reason: str  # why it stopped
+
+
+Soft = tuple[np.ndarray, np.ndarray]  # ids [n, K], probabilities [n, K]
+Tick = Callable[[int, int, float], None]  # steps done, steps in all, loss
+
+
+def hidden(model: nn.Module, ids: mx.array) -> mx.array:
+    "Normed last hidden states [B, T, D]. Causal, so padding on the right changes nothing before it."
+    return model.model(ids)
+
+
+def head(model: nn.Module, states: mx.array) -> mx.array:
+    "Logits [..., V] in float32."
+    tied = "lm_head" not in model
+    out = model.model.embed_tokens.as_linear(states) if tied else model.lm_head(states)
+    return out.astype(mx.float32)
+
+
+def positions(lengths: Sequence[tuple[int, int]], width: int) -> np.ndarray:
+    "Flat index of each position that predicts an answer token, for rows of (prompt, answer) lengths."
+    return np.concatenate(
+        [row * width + np.arange(p - 1, p - 1 + a) for row, (p, a) in enumerate(lengths)]
+    ).astype(np.int32)
+
+
+def padded(rows: Sequence[Sequence[int]]) -> np.ndarray:
+    "[B, T] int32, zeros on the right."
+    out = np.zeros((len(rows), max(map(len, rows))), dtype=np.int32)
+    for index, row in enumerate(rows):
+        out[index, : len(row)] = row
+    return out
+
+
+def logits_of(model: nn.Module, pairs: Sequence[tuple[Sequence[int], Sequence[int]]]) -> mx.array:
+    "Logits [N, V] at the answer positions of (prompt, answer) pairs, one after the other."
+    ids = padded([[*p, *a] for p, a in pairs])
+    where = positions([(len(p), len(a)) for p, a in pairs], ids.shape[1])
+    states = hidden(model, mx.array(ids))
+    return head(model, states.reshape(-1, states.shape[-1])[mx.array(where)])
+
+
+def soft_targets(model: nn.Module, rows: Sequence[Row], top_k: int, batch: int) -> list[Soft | None]:
+    "The base's own top-k at each answer position, given the teacher's context. Made before training."
+    made: list[Soft | None] = [None] * len(rows)
+    wanted = sorted((i for i, r in enumerate(rows) if r.soft > 0), key=lambda i: len(rows[i].teacher))
+    for start in range(0, len(wanted), batch):
+        chosen = wanted[start : start + batch]
+        logits = logits_of(model, [(rows[i].teacher, rows[i].answer) for i in chosen])
+        ids = mx.argpartition(-logits, kth=top_k - 1, axis=-1)[:, :top_k]
+        p = mx.softmax(mx.take_along_axis(logits, ids, axis=-1), axis=-1)
+        np_ids, np_p = np.array(ids), np.array(p)
+        at = 0
+        for i in chosen:
+            n = len(rows[i].answer)
+            made[i] = (np_ids[at : at + n], np_p[at : at + n])
+            at += n
+    return made
+
+
+def batches(rows: Sequence[Row], size: int, seed: int, epoch: int) -> list[list[int]]:
+    "Row indices of one epoch: shuffled, sorted by length within a stretch, batches shuffled again."
+    rng = np.random.default_rng([seed, epoch])
+    order = rng.permutation(len(rows))
+    stretch = size * MEGABATCH
+    out: list[list[int]] = []
+    for start in range(0, len(order), stretch):
+        part = sorted(order[start : start + stretch].tolist(), key=lambda i: (_length(rows[i]), i))
+        out += [part[at : at + size] for at in range(0, len(part), size)]
+    return [out[i] for i in rng.permutation(len(out))]
+
+
+def _length(row: Row) -> int:
+    return len(row.prompt) + len(row.answer)
+
+
+def collate(rows: Sequence[Row], soft: Sequence[Soft | None], top_k: int) -> Batch:
+    "Pad, and lay the weights out by answer token: each row's answer counts once, however long."
+    ids = padded([[*r.prompt, *r.answer] for r in rows])
+    where = positions([(len(r.prompt), len(r.answer)) for r in rows], ids.shape[1])
+    spread = [(len(r.answer), 1.0 / len(r.answer) / len(rows)) for r in rows]
+    hard = np.concatenate([np.full(n, r.hard * w) for r, (n, w) in zip(rows, spread, strict=True)])
+    weight = np.concatenate([np.full(n, r.soft * w) for r, (n, w) in zip(rows, spread, strict=True)])
+    blank = [s or (np.zeros((len(r.answer), top_k), np.int32), np.zeros((len(r.answer), top_k), np.float32))
+             for r, s in zip(rows, soft, strict=True)]
+    return Batch(
+        ids=mx.array(ids), where=mx.array(where),
+        target=mx.array(np.concatenate([r.answer for r in rows]).astype(np.int32)),
+        hard=mx.array(hard.astype(np.float32)), soft=mx.array(weight.astype(np.float32)),
+        top_ids=mx.array(np.concatenate([b[0] for b in blank]).astype(np.int32)),
+        top_p=mx.array(np.concatenate([b[1] for b in blank]).astype(np.float32)),
+    )
+
+
+def loss_of(model: nn.Module, batch: Batch) -> mx.array:
+    "hard x cross-entropy + soft x KL(teacher's top-k || student), in nats."
+    states = hidden(model, batch.ids)
+    logits = head(model, states.reshape(-1, states.shape[-1])[batch.where])
+    logp = logits - mx.logsumexp(logits, axis=-1, keepdims=True)
+    chosen = mx.take_along_axis(logp, batch.target[:, None], axis=-1)[:, 0]
+    student = mx.take_along_axis(logp, batch.top_ids, axis=-1)
+    entropy = (batch.top_p * mx.log(mx.maximum(batch.top_p, 1e-20))).sum(-1)
+    kl = entropy - (batch.top_p * student).sum(-1)
+    return (batch.soft * kl - batch.hard * chosen).sum()
+
+
+def measure(model: nn.Module, rows: Sequence[Row], batch: int = 32) -> tuple[float, float]:
+    "Share of answers whose every token is the argmax, and the median nats an answer token."
+    hit: list[bool] = []
+    nats: list[float] = []
+    ordered = sorted(rows, key=_length)
+    for start in range(0, len(ordered), batch):
+        part = ordered[start : start + batch]
+        logits = logits_of(model, [(r.prompt, r.answer) for r in part])
+        target = np.concatenate([r.answer for r in part])
+        logp = logits - mx.logsumexp(logits, axis=-1, keepdims=True)
+        right = np.array(mx.argmax(logits, axis=-1)) == target
+        nll = -np.array(mx.take_along_axis(logp, mx.array(target[:, None]), axis=-1))[:, 0]
+        at = 0
+        for row in part:
+            span = slice(at, at + len(row.answer))
+            hit.append(bool(right[span].all()))
+            nats += nll[span].tolist()
+            at += len(row.answer)
+    return (float(np.mean(hit)), float(np.median(nats))) if hit else (0.0, 0.0)
+
+
+def learning_rate(plan: Plan, step: int, steps: int) -> float:
+    "Linear warm-up over the first twentieth, then a cosine down to a tenth."
+    warm = max(1, steps // 20)
+    if step < warm:
+        return plan.learning_rate * (step + 1) / warm
+    done = (step - warm) / max(1, steps - warm)
+    return plan.learning_rate * (0.1 + 0.45 * (1 + float(np.cos(np.pi * min(1.0, done)))))
+
+
+class Trainer:
+    "One training run over one model. The model is left bare when it ends, however it ends."
+
+    def __init__(self, model: nn.Module, rows: Sequence[Row], held: Sequence[Row], plan: Plan, folder: Path) -> None:
+        self.model, self.rows, self.held, self.plan, self.folder = model, rows, held, plan, folder
+        self.epochs: list[Epoch] = []
+        self.losses: list[float] = []
+        self.epoch = self.step = 0
+        self.best: dict[str, np.ndarray] = {}
+        self.optimizer = optim.AdamW(learning_rate=plan.learning_rate, weight_decay=0.0, bias_correction=True)
+
+    def run(self, tick: Tick) -> Trained:
+        plan = self.plan
+        mlx_lora.attach(self.model, plan.keys, plan.layers, plan.rank, plan.scale, plan.seed)
+        try:
+            self.soft = soft_targets(self.model, self.rows, plan.top_k, plan.batch)
+            self._resume()
+            reason = self._epochs(tick)
+            return Trained(self.best, tuple(self.epochs), reason)
+        finally:
+            mlx_lora.detach(self.model)
+
+    def _epochs(self, tick: Tick) -> str:
+        for self.epoch in range(self.epoch, self.plan.epochs):
+            if self.epochs and self.epochs[-1].held_out >= self.plan.enough:
+                return f"unseen phrasings reached {self.epochs[-1].held_out:.0%} after epoch {self.epoch}"
+            self._one_epoch(tick)
+        return f"all {self.plan.epochs} epochs were run"
+
+    def _one_epoch(self, tick: Tick) -> None:
+        order = batches(self.rows, self.plan.batch, self.plan.seed, self.epoch)
+        steps = len(order) * self.plan.epochs
+        step_of = nn.value_and_grad(self.model, loss_of)
+        while self.step < len(order):
+            done = self.epoch * len(order) + self.step
+            self.losses.append(self._step(step_of, order[self.step], learning_rate(self.plan, done, steps)))
+            self.step += 1
+            tick(done + 1, steps, self.losses[-1])
+            if self.step % CHECKPOINT_EVERY == 0 and self.step < len(order):
+                self._save()
+        self._close_epoch()
+
+    def _step(self, step_of: Callable[..., Any], chosen: Sequence[int], rate: float) -> float:
+        self.optimizer.learning_rate = mx.array(rate)
+        batch = collate([self.rows[i] for i in chosen], [self.soft[i] for i in chosen], self.plan.top_k)
+        loss, grads = step_of(self.model, batch)
+        grads, _ = optim.clip_grad_norm(grads, max_norm=1.0)
+        self.optimizer.update(self.model, grads)
+        mx.eval(loss, self.model.trainable_parameters(), self.optimizer.state)
+        return float(loss)
+
+    def _close_epoch(self) -> None:
+        share, nats = measure(self.model, self.held)
+        self.epochs.append(Epoch(self.epoch + 1, float(np.mean(self.losses)), share, nats))
+        if share >= max(e.held_out for e in self.epochs):  # the later of equals: it has seen more
+            self.best = mlx_lora.read(self.model, self.plan.keys, self.plan.layers)
+        self.epoch, self.step, self.losses = self.epoch + 1, 0, []
+        self._save()
+
+    def _save(self) -> None:
+        "Adapter, optimizer, best so far and cursor in one file: whole or absent."
+        flat = dict(tree_flatten(self.optimizer.state))
+        arrays = {f"optimizer.{k}": v for k, v in flat.items() if isinstance(v, mx.array)}
+        arrays |= {f"adapter.{k}": v for k, v in tree_flatten(self.model.trainable_parameters())}
+        arrays |= {f"best.{k}": mx.array(v) for k, v in self.best.items()}
+        cursor = {"epoch": self.epoch, "step": self.step, "losses": self.losses,
+                  "epochs": [asdict(e) for e in self.epochs], "plan": _plain(self.plan)}
+        self.folder.mkdir(parents=True, exist_ok=True)
+        draft = self.folder / "draft.safetensors"
+        mx.save_safetensors(str(draft), arrays, metadata={"cursor": json.dumps(cursor)})
+        with draft.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(draft, self.folder / "train.safetensors")
+
+    def _resume(self) -> None:
+        path = self.folder / "train.safetensors"
+        if not path.exists():
+            return
+        arrays, metadata = mx.load(str(path), return_metadata=True)
+        cursor = json.loads(metadata["cursor"])
+        if cursor["plan"] != _plain(self.plan):
+            return  # other lessons or another recipe: start again
+        self.model.update(tree_unflatten(list(_under("adapter.", arrays))))
+        self.optimizer.init(self.model.trainable_parameters())
+        self.optimizer.state = tree_unflatten(list(_under("optimizer.", arrays)))
+        self.best = {k: np.array(v) for k, v in _under("best.", arrays)}
+        self.epoch, self.step, self.losses = cursor["epoch"], cursor["step"], cursor["losses"]
+        self.epochs = [Epoch(**e) for e in cursor["epochs"]]
+        mx.eval(self.model.parameters(), self.optimizer.state)
+
+
+def _plain(plan: Plan) -> Any:
+    return json.loads(json.dumps(asdict(plan)))
+
+
+def _under(prefix: str, arrays: dict[str, mx.array]) -> Iterator[tuple[str, mx.array]]:
+    return ((name[len(prefix):], value) for name, value in arrays.items() if name.startswith(prefix))

@@ -1,0 +1,39 @@
+"""Stop strings in a stream: what might be the start of one is held back until it is decided."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+
+class Stops:
+    "Passes a stream of pieces through up to the first stop string, of which nothing is shown."
+
+    def __init__(self, stops: Sequence[str]) -> None:
+        self.stops = tuple(s for s in stops if s)
+
+    def through(self, pieces: Iterator[str]) -> Iterator[str]:
+        held = ""
+        for piece in pieces:
+            held += piece
+            if (cut := self._first(held)) is not None:
+                if cut:
+                    yield held[:cut]
+                return
+            safe = len(held) - self._tail(held)
+            if safe:
+                yield held[:safe]
+                held = held[safe:]
+        if held:
+            yield held
+
+    def _first(self, text: str) -> int | None:
+        found = [at for s in self.stops if (at := text.find(s)) >= 0]
+        return min(found) if found else None
+
+    def _tail(self, text: str) -> int:
+        "Length of the longest end of `text` that begins a stop string."
+        longest = max((len(s) for s in self.stops), default=1) - 1
+        for size in range(min(longest, len(text)), 0, -1):
+            if any(s.startswith(text[-size:]) for s in self.stops):
+                return size
+        return 0
