@@ -1,0 +1,130 @@
+"""How well the rules of listening agree with notes that people made by hand.
+
+    python -m pocketsleep.bench.extract FOLDER [FILE ...] [--show]
+
+A line of a study file is one message: `before` (the assistant's previous message), `known` (texts of
+earlier memories), `message`, and `memories`, the notes, each with `text`, `answer`, `supersedes`.
+A memory matches a note of the same message if the note's answer occurs in its text.
+
+    precision   memories that match a note, of all memories
+    recall      notes whose answer occurs in some memory
+    clean       messages without notes for which nothing was kept
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pocketsleep.night.extract import Extracted, extract
+from pocketsleep.night.gather import Gathered
+from pocketsleep.nouns import Cite, Episode, Memory, Turn
+
+
+@dataclass(slots=True)
+class Tally:
+    "Counts over messages; shares are in per cent."
+
+    memories: int = 0
+    right: int = 0
+    notes: int = 0
+    found: int = 0
+    empty: int = 0
+    clean: int = 0
+    changes: int = 0
+    superseded: int = 0
+
+    def row(self) -> dict[str, float | int]:
+        "Figures as a person reads them."
+        share = lambda part, whole: round(100 * part / whole, 1) if whole else 0.0  # noqa: E731
+        return {
+            "precision": share(self.right, self.memories),
+            "recall": share(self.found, self.notes),
+            "clean": share(self.clean, self.empty),
+            "superseded": share(self.superseded, self.changes),
+            "memories": self.memories,
+            "notes": self.notes,
+        }
+
+
+def plain(text: str) -> str:
+    "Case, accents, punctuation and articles' neighbours evened out: what a lenient reader compares."
+    text = unicodedata.normalize("NFKD", text.casefold().replace("’", "'"))
+    text = "".join(c for c in text if not unicodedata.combining(c))
+    return " " + re.sub(r"\s+", " ", re.sub(r"[^\w']+", " ", text)).strip() + " "
+
+
+def matches(text: str, note: Mapping[str, Any]) -> bool:
+    "Does the note's answer occur in the text?"
+    answer = re.sub(r"^ (?:the|a|an|in|on) ", " ", plain(note["answer"]))
+    return answer in plain(text)
+
+
+def listen(line: Mapping[str, Any]) -> Extracted:
+    "Extract from one message as if it were the only new turn of its conversation."
+    turns = [Turn("assistant", line["before"])] if line.get("before") else []
+    turns.append(Turn("user", line["message"]))
+    episode = Episode(line["id"], tuple(turns))
+    live = [Memory(k if isinstance(k, str) else k["text"]) for k in line.get("known") or []]
+    return extract(Gathered((episode,), (Cite(line["id"], len(turns) - 1),), ()), live)
+
+
+def score(lines: Iterator[Mapping[str, Any]], show: bool = False) -> Tally:
+    "Tally the messages; `show` prints what was missed and what should not have been kept."
+    tally = Tally()
+    for line in lines:
+        _count(tally, line, listen(line), show)
+    return tally
+
+
+def _count(tally: Tally, line: Mapping[str, Any], heard: Extracted, show: bool) -> None:
+    notes, texts = line["memories"], [m.text for m in heard.memories]
+    tally.memories += len(texts)
+    right = [t for t in texts if any(matches(t, n) for n in notes)]
+    found = [n for n in notes if any(matches(t, n) for t in texts)]
+    tally.right += len(right)
+    tally.notes += len(notes)
+    tally.found += len(found)
+    tally.empty += not notes
+    tally.clean += not notes and not texts
+    changed = [n for n in notes if n.get("supersedes")]
+    old = {m.supersedes for m in heard.memories}
+    tally.changes += len(changed)
+    tally.superseded += sum(Memory(n["supersedes"]).id in old for n in changed)
+    if show:
+        _show(line, [t for t in texts if t not in right], [n["text"] for n in notes if n not in found], right)
+
+
+def _show(line: Mapping[str, Any], wrong: list[str], missed: list[str], right: list[str]) -> None:
+    if wrong or missed or right:
+        sys.stderr.write(f"{line['id']}  {line['message'][:400]!r}\n")
+    for mark, texts in (("+", right), ("x", wrong), ("-", missed)):
+        for text in texts:
+            sys.stderr.write(f"  {mark} {text}\n")
+
+
+def read(path: Path) -> Iterator[Mapping[str, Any]]:
+    "The lines of one study file."
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            if line.strip():
+                yield json.loads(line)
+
+
+def main(arguments: list[str]) -> None:
+    "One JSON object a file on stdout."
+    show = "--show" in arguments
+    folder, *names = [a for a in arguments if a != "--show"]
+    for path in sorted(Path(folder).glob("*.jsonl")):
+        if not names or path.name in names or path.stem in names:
+            sys.stdout.write(json.dumps({"file": path.name, **score(read(path), show).row()}) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,147 @@
+"""Turns -> memories: the user's own statements, each as one atomic sentence that cites its turn.
+
+    own words -> sentences -> clauses -> candidate -> grounded? -> Memory, and what it supersedes
+
+Rules alone, no model: deterministic, and right rather than complete. Everything of a candidate's kind
+that is not kept is returned as Dropped, with the reason.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from pocketsleep.night.gather import Gathered
+from pocketsleep.night.listen import frames, slots
+from pocketsleep.night.listen.grounding import ungrounded
+from pocketsleep.night.listen.hear import candidates, refused, span
+from pocketsleep.night.listen.people import Candidate, People
+from pocketsleep.night.listen.provenance import own_words
+from pocketsleep.night.listen.sentences import Sentence, expand, sentences
+from pocketsleep.night.listen.slots import slot
+from pocketsleep.night.listen.standing import standing
+from pocketsleep.night.listen.tell import told
+from pocketsleep.nouns import Cite, Dropped, Episode, Memory
+
+__all__ = ["Extracted", "extract", "slot", "told", "verify"]
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    "What is kept of a day, and what is not."
+
+    memories: tuple[Memory, ...]
+    dropped: tuple[Dropped, ...]
+
+
+@dataclass(slots=True)
+class _Hearing:
+    "What has been made of one day so far."
+
+    live: list[Memory]
+    memories: list[Memory] = field(default_factory=list)
+    dropped: list[Dropped] = field(default_factory=list)
+
+    def drop(self, text: str, reason: str, cite: Cite) -> None:
+        self.dropped.append(Dropped(re.sub(r"\s+", " ", text).strip()[:300], reason, cite))
+
+    def keep(self, candidate: Candidate, said: str, cite: Cite, since: str) -> None:
+        "Ground a candidate, then add it, or add its cite to the memory that says the same."
+        memory = Memory(candidate.text, (cite,), candidate.kind, span(candidate), since=since)
+        if not verify(memory, said):
+            missing = ", ".join(sorted(ungrounded(memory.text, said)))
+            return self.drop(memory.text, f"ungrounded: never said: {missing}", cite)
+        if any(m.text == memory.text for m in self.live):
+            return self.drop(memory.text, "known: remembered already", cite)
+        for at, other in enumerate(self.memories):
+            if other.text == memory.text:
+                self.memories[at] = replace(other, cites=tuple(sorted({*other.cites, cite})))
+                return None
+        memory = replace(memory, supersedes=slots.superseded(memory, [*self.live, *self.memories], candidate.update))
+        self.memories.append(memory)
+        return None
+
+
+def extract(gathered: Gathered, live: Sequence[Memory]) -> Extracted:
+    "The memories of the gathered turns; `live` are the active memories, which they may supersede."
+    hearing = _Hearing([m for m in live if m.status == "active"])
+    wanted = set(gathered.turns)
+    for episode in gathered.episodes:
+        _listen(episode, wanted, hearing)
+    return Extracted(tuple(hearing.memories), tuple(hearing.dropped))
+
+
+def verify(memory: Memory, sentence: str) -> bool:
+    "Does every content word of the memory occur in what was said?"
+    return not ungrounded(memory.text, sentence)
+
+
+def _listen(episode: Episode, wanted: set[Cite], hearing: _Hearing) -> None:
+    "One conversation in order. A pretended world lasts until the user leaves it."
+    pretended = False
+    people, before = _known_people(hearing.live), ""
+    for index, turn in enumerate(episode.turns):
+        if turn.role != "user" or turn.private or turn.taint:
+            continue
+        cite, text = Cite(episode.id, index), turn.text
+        start = 0
+        if pretended or frames.pretence(text):
+            awake = frames.awakes(text)
+            pretended = awake < 0
+            start = len(text) if pretended else awake
+            if cite in wanted and frames.speaks_of_self(text[:start]):
+                hearing.drop(text[:start], "pretended: said in a made-up world", cite)
+        if cite in wanted and start < len(text):
+            _hear(text, start, before, cite, turn.said_at or episode.started_at, people, hearing)
+        before = text if start < len(text) else ""
+        people.last = people.last[-1:]
+    _wishes(episode, wanted, hearing)
+
+
+def _known_people(live: Sequence[Memory]) -> People:
+    "The names that live memories give."
+    people = People()
+    for memory in live:
+        if hit := re.match(r"The user's (?P<noun>[\w' -]+) is (?:called )?(?P<name>[A-ZÀ-Þ][\w'À-ÿ-]+)\.$", memory.text):
+            people.by_name[hit["name"]] = f"The user's {hit['noun']} {hit['name']}"
+    return people
+
+
+def _hear(text: str, start: int, before: str, cite: Cite, since: str, people: People, hearing: _Hearing) -> None:
+    "One message: its own words, sentence by sentence."
+    own, aside = own_words(text)
+    for piece in aside:
+        if piece.end > start and frames.speaks_of_self(text[piece.start:piece.end]):
+            hearing.drop(text[piece.start:piece.end], f"{piece.reason}: not the user's own words", cite)
+    previous = ""
+    for piece in own:
+        for sentence in sentences(text, max(piece.start, start), piece.end):
+            said = " ".join((text, before, *people.by_name.values()))
+            for candidate in _heard(sentence, previous or before, cite, people, hearing):
+                hearing.keep(candidate, said + _subject(candidate, hearing.live), cite, since)
+            previous = sentence.text
+
+
+def _subject(candidate: Candidate, live: Sequence[Memory]) -> str:
+    "An update may take its subject's words from the live memory it is about."
+    return " " + " ".join(m.text for m in live) if candidate.update else ""
+
+
+def _heard(sentence: Sentence, previous: str, cite: Cite, people: People, hearing: _Hearing) -> list[Candidate]:
+    "Candidates of one sentence; what is not kept goes to the dropped ones."
+    heard = candidates(sentence, previous, people, hearing.live)
+    for text, reason in heard.dropped:
+        hearing.drop(text, reason, cite)
+    return heard.kept
+
+
+def _wishes(episode: Episode, wanted: set[Cite], hearing: _Hearing) -> None:
+    "Corrections of an answer that are phrased as lasting wishes."
+    if episode.private or not any(c.episode == episode.id for c in wanted):
+        return
+    for note in episode.feedback:
+        for sentence in sentences(note.correction, 0, len(note.correction)):
+            wish = standing(expand(sentence.text)) if not refused(sentence) else None
+            if wish:
+                hearing.keep(wish, note.correction, Cite(episode.id, note.turn), episode.started_at)

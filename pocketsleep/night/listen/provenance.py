@@ -1,0 +1,205 @@
+"""Which spans of a message are the person's own words.
+
+Pasted mails, quotations, code, logs, forwarded headers, link-bearing and long blocks, and whatever
+follows "translate this:" belong to somebody else, or say nothing of the person. A short quotation
+inside a sentence ("gotas") stays where it stands: it names a word, it does not speak.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+LONG_BLOCK = 1200  # characters of one paragraph: more is pasted, not typed
+LONG_MESSAGE = 8000  # characters: of a longer message only the first and the last paragraph are read
+SHORT_QUOTE = 6  # words
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    "text[start:end], and why it is not the author's own ('' when it is)."
+
+    start: int
+    end: int
+    reason: str = ""
+
+
+_PARAGRAPH = re.compile(r"\n[ \t]*\n\s*")
+_URL = re.compile(r"https?://|www\.\w|\b[\w-]+\.(?:com|org|net|io|co\.uk)/\S")
+_HEADER = re.compile(
+    r"^\s*(?:-{2,} ?(?:forwarded|original) message|(?:from|to|cc|subject|date|sent|re|fwd?|von|de|betreff): \S)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_SALUTATION = re.compile(
+    r"^\s*[\"“]?(?:dear|hi|hello|hey|good (?:morning|afternoon|evening)|estimad[oa]|liebe[r]?|chère?|to whom)\b[^\n.?!]{0,40}[,!:]?\s*$",
+    re.IGNORECASE,
+)
+_SIGN_OFF = re.compile(
+    r"^\s*(?:(?:kind|best|warm|many)? ?regards|best(?: wishes)?|yours(?: \w+)?|cheers|sincerely|love|all the best|"
+    r"many thanks|thanks|xx?|respectfully|warmly|un saludo|cordialement|mfg)[,.!]?\s*(?:$|\n|[A-Z])",
+    re.IGNORECASE,
+)
+_INTRODUCES = re.compile(
+    r"\b(?:translate|translation|proof ?read|proof|summari[sz]e|summary|tl;?dr|shorten|rewrite|re-?word|polish|"
+    r"tidy|clean up|edit|correct|check|fix|review|render|transcribe|paraphrase|boil|cut this|extract|mark|"
+    r"he(?:'s|re) (?:is|are)?|here'?s|here is|here are|(?:he|she|they) (?:says?|said|wrote|writes|sent|texted)|says?|"
+    r"wrote|writes|writing|sent|sends|forward(?:ed|s)?|mail|e-?mail|letter|message|text|note|post|review|article|"
+    r"transcript|voicemail|log|draft|poem|story|story|paragraph|abstract|bio|caption|blurb|notice|subject|entry|"
+    r"readme|flyer|leaflet|listing|comment|quote|quotation|lyrics|speech|homily|toast|answer this|reply to this|"
+    r"this came|arrived|got this|real\??|scam\??|spam\??)\b",
+    re.IGNORECASE,
+)
+_CODE_LINE = re.compile(
+    r"^\s*(?:[$#>%] ?\S|//|/\*|<!--|<\w+[^>]*>|[{}\[\]]|at \w+[.(]|traceback|\w+error\b|error[:\[]|warning:|"
+    r"\d{4}-\d\d-\d\d[T ]\d\d:|\[?\d\d:\d\d(?::\d\d)?\]|[A-Z][a-z]{2} +\d+ \d\d:\d\d:\d\d|import \w|def \w|class \w+|"
+    r"select .* from |[\w.]+\(.*\);?$|[\w.]+ ?= ?\S+;$)",
+    re.IGNORECASE,
+)
+_SYMBOLS = re.compile(r"[{}<>=|$\\\[\]`;_^~]")
+_QUOTES = re.compile(
+    r"\"(?P<a>[^\"\n]{1,2000})\"|“(?P<b>[^”]{1,2000})”|«(?P<c>[^»]{1,2000})»|„(?P<d>[^“”]{1,2000})[“”]"
+    r"|(?<![\w'’])['‘](?P<e>[^'‘’\n]{12,600})['’](?!\w)|`(?P<f>[^`\n]{1,400})`"
+)
+_FIRST = re.compile(r"\b(?:i|i'm|im|my|we|our|me|us)\b", re.IGNORECASE)
+_FENCE = re.compile(r"```.*?(?:```|\Z)|^---+[ \t]*\n.*?(?:^---+[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
+
+
+def own_words(text: str) -> tuple[list[Span], list[Span]]:
+    "(own, aside): disjoint spans in order; together they leave out only white space."
+    own: list[Span] = []
+    aside: list[Span] = []
+    pasting = ""
+    blocks = _blocks(text)
+    for number, block in enumerate(blocks):
+        reason = block.reason or pasting
+        if pasting == "letter" and _SIGN_OFF.match(text, block.start):
+            pasting = ""
+        if not reason:
+            reason = _of_others(text[block.start:block.end])
+            if reason == "letter" and not _signed(text[block.start:block.end]):
+                pasting = "letter"
+        if not reason and len(text) > LONG_MESSAGE and 0 < number < len(blocks) - 1:
+            reason = "long"
+        if reason:
+            aside.append(Span(block.start, block.end, reason))
+            continue
+        pasting = pasting or _split_block(text, block, own, aside)
+    return own, aside
+
+
+def _blocks(text: str) -> list[Span]:
+    "Paragraphs; code fences and `---` blocks are one aside block each."
+    found: list[Span] = []
+    at = 0
+    for fence in _FENCE.finditer(text):
+        found += _paragraphs(text, at, fence.start())
+        found.append(Span(fence.start(), fence.end(), "fenced"))
+        at = fence.end()
+    return found + _paragraphs(text, at, len(text))
+
+
+def _paragraphs(text: str, start: int, end: int) -> list[Span]:
+    found: list[Span] = []
+    at = start
+    for gap in _PARAGRAPH.finditer(text, start, end):
+        found.append(Span(at, gap.start()))
+        at = gap.end()
+    found.append(Span(at, end))
+    return [s for s in found if text[s.start:s.end].strip()]
+
+
+def _of_others(block: str) -> str:
+    "Why a whole paragraph is not its author's own words, '' if it may be."
+    if len(block) > LONG_BLOCK:
+        return "long"
+    if _URL.search(block):
+        return "link"
+    if _HEADER.search(block):
+        return "forwarded"
+    first_line = block.split("\n", 1)[0]
+    return "letter" if _SALUTATION.match(first_line) and ("\n" in block or first_line.lower().startswith("dear")) else ""
+
+
+def _signed(block: str) -> bool:
+    return any(_SIGN_OFF.match(line) for line in block.split("\n")[1:])
+
+
+def _split_block(text: str, block: Span, own: list[Span], aside: list[Span]) -> str:
+    "Own and other spans of one paragraph. Answers why the paragraphs that follow are pasted, or ''."
+    at = block.start
+    pasting = ""
+    for start, end in _lines(text, block):
+        line = text[start:end]
+        if pasting or line.lstrip().startswith(">") or _code(line):
+            at = _keep(text, at, start, own, aside)
+            aside.append(Span(start, end, pasting or ("quoted" if line.lstrip().startswith(">") else "code")))
+            at = end
+        elif line.rstrip().endswith(":") and (end < block.end or _INTRODUCES.search(line)):
+            pasting = "pasted"
+    _keep(text, at, block.end, own, aside)
+    tail = text[at:block.end].rstrip()
+    return "pasted" if pasting or (tail.endswith(":") and end_introduces(tail)) else ""
+
+
+def end_introduces(tail: str) -> bool:
+    "Does a text that ends in a colon announce somebody's text?"
+    return bool(_INTRODUCES.search(tail[-200:]))
+
+
+def _lines(text: str, block: Span) -> list[tuple[int, int]]:
+    found, at = [], block.start
+    for line in text[block.start:block.end].split("\n"):
+        found.append((at, at + len(line)))
+        at += len(line) + 1
+    return found
+
+
+def _code(line: str) -> bool:
+    "A line of code, a log or a command."
+    bare = line.strip()
+    if not bare:
+        return False
+    return bool(_CODE_LINE.match(bare)) or len(_SYMBOLS.findall(bare)) > max(2, len(bare) * 0.06)
+
+
+def _keep(text: str, start: int, end: int, own: list[Span], aside: list[Span]) -> int:
+    "Split text[start:end] at long quotations and announced texts; short quotations stay."
+    at = start
+    for quote in _QUOTES.finditer(text, start, end):
+        said = quote.group(quote.lastgroup or 0)
+        if len(said.split()) <= SHORT_QUOTE and not (_FIRST.search(said) and len(said.split()) > 1):
+            continue
+        _announced(text, at, quote.start(), own, aside)
+        aside.append(Span(quote.start(), quote.end(), "quoted"))
+        at = quote.end()
+    opened = text.find('"', at, end)
+    if opened >= 0 and text.count('"', at, end) % 2:  # a quotation that never closes
+        last = text.rfind('"', at, end)
+        if len(text[last:end].split()) > SHORT_QUOTE:
+            _announced(text, at, last, own, aside)
+            aside.append(Span(last, end, "quoted"))
+            return end
+    _announced(text, at, end, own, aside)
+    return end
+
+
+_INLINE = re.compile(
+    r"\b(?:translate|proof ?read|summari[sz]e|shorten|rewrite|reword|polish|tidy|clean up|correct|render|paraphrase|"
+    r"(?:write|draft|make|type|say|text|send|word|put)\b[^.?!\n:]{0,80}|(?:says?|said|wrote|writes|reads|runs)|"
+    r"(?:mail|e-?mail|letter|message|text|note|post|caption|subject|notice|bio|story|chapter|item|items|announcement))"
+    r"\b[^.?!\n:]{0,60}:\s",
+    re.IGNORECASE,
+)
+
+
+def _announced(text: str, start: int, end: int, own: list[Span], aside: list[Span]) -> None:
+    "Within one line, what follows \"write this: \" or \"she says: \" is not a statement of the author."
+    found = _INLINE.search(text, start, end)
+    if found and not re.search(r"\b(?:when|whenever|any ?time|every time|from now|always)\b", text[start:found.end()], re.I):
+        stop = re.compile(r"\n|(?<=[.!?])\s").search(text, found.end(), end)
+        until = stop.start() if stop else end
+        own.append(Span(start, found.end()))
+        aside.append(Span(found.end(), until, "announced"))
+        start = until
+    if text[start:end].strip():
+        own.append(Span(start, end))

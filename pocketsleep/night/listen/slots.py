@@ -1,0 +1,145 @@
+"""What a memory is about, as a key: two memories with the same key and another value exclude each other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from pocketsleep.night.listen import words
+from pocketsleep.night.listen.people import PLURAL, Candidate
+from pocketsleep.night.listen.voice import base_form
+from pocketsleep.nouns import Memory
+
+_MONTH = rf"(?:{'|'.join(sorted(words.MONTHS - {'may', 'mar'}, key=len, reverse=True))}|May)"
+_DAY = rf"(?:{'|'.join(sorted(words.DAYS, key=len, reverse=True))})"
+_VALUE = re.compile(
+    rf"(?P<date>\b(?:\d{{1,2}}(?:st|nd|rd|th)? (?:of )?{_MONTH}|{_MONTH} \d{{1,2}}|(?:19|20)\d\d|{_MONTH})\b(?: \d{{4}})?)"
+    r"|(?P<time>\b\d{1,2}[:.]\d\d ?(?:am|pm)?\b|\b\d{1,2} ?(?:am|pm|o'clock)\b|\bnoon\b|\bmidnight\b|\bhalf (?:past )?\w+\b|(?<=before )\d{1,2}\b|(?<=after )\d{1,2}\b|(?<=at )\d{1,2}\b)"
+    rf"|(?P<day>\b{_DAY}\b(?:(?:, | and | to | or |-){_DAY}\b)*(?: (?:mornings?|afternoons?|evenings?|nights?))?)"
+    r"|(?P<number>[£$€]?\b\d[\d.,]*\b)",
+    re.IGNORECASE,
+)
+_BE = frozenset("is are was will".split())
+_GO = frozenset("goes go falls fall takes take starts start opens open closes close runs run stands stand sits sit moves move lies stays".split())
+_RULES: list[tuple[re.Pattern[str], str]] = [
+    (re.compile(r"^The user(?:'s (?:family|wife|husband) and the user)? (?:lives?|moved|stays?|is (?:based|living)|has moved) (?:up |down |out |now )?(?:in|to|at|on|near|into|above|outside)\b"), "user|home"),
+    (re.compile(r"^The user's (?:home|house|flat|address) is (?:in|at|on)\b"), "user|home"),
+    (re.compile(r"^The user(?:'s (?:job|employer|work) is| works| is employed) (?:at|for|in)\b"), "user|employer"),
+    (re.compile(r"^The user works as\b"), "user|occupation"),
+    (re.compile(r"^The user was born (?:in|at)\b(?! (?:19|20)\d\d)"), "user|birthplace"),
+    (re.compile(r"^The user(?:'s birthday is| was born (?:on|in (?:19|20)))"), "user|birthday"),
+    (re.compile(r"^The user(?:'s name)? is called\b|^The user's (?:first )?name is\b"), "user|name"),
+    (re.compile(r"^The user is \d{1,3}(?: years old)?\.$"), "user|age"),
+    (re.compile(r"^The user weighs\b"), "user|weight"),
+]
+
+
+def slot(memory: Memory) -> str:
+    """The key of what a memory is about: "user|home", "user's vet|name", "user does not want to be called before|time".
+    A memory of which there may be many (a friend, an allergy) has its own text as key."""
+    text = memory.text
+    for pattern, key in _RULES:
+        if pattern.match(text):
+            return key
+    return _name_slot(text) or _value_slot(text) or "only|" + " ".join(text.lower().rstrip(".").split())
+
+
+def _name_slot(text: str) -> str:
+    "\"The user's vet is called X\", \"The user's coach is X\": one at a time, unless there may be many."
+    hit = re.match(r"The (?P<who>user's (?:[\w'-]+ ){0,5}?[\w'-]+) (?:is|are)(?: now)? (?:called |named )?(?P<name>(?:[A-ZÀ-Þ][\w'À-ÿ.-]*)(?: [\w'À-ÿ.-]+){0,4})\.$", text)
+    if not hit:
+        return ""
+    noun = hit["who"].split()[-1].lower()
+    many = noun in (words.KIN | words.ROLES | words.PETS) - words.SINGLE or PLURAL.search(noun)
+    return f"only|{text.lower()}" if many else f"{hit['who'].lower()}|name"
+
+
+def _value_slot(text: str) -> str:
+    "The sentence with its value left out: \"the user's roof|is\", \"the user trains at|time\"."
+    subject, verb, rest = _parts(text)
+    if not subject:
+        return ""
+    value = _VALUE.search(rest)
+    if subject.lower() != "the user" and verb in _BE | _GO and not re.search(rf"\b(?:{'|'.join(words.KIN)})\b", subject.lower()):
+        preposition = re.match(r"(?:in|at|on|to|near|behind|above|from)\b", rest)
+        kind = value.lastgroup if value else "place" if preposition else "value"
+        return f"{subject.lower()[4:]}|{kind}"
+    if not value:
+        return ""
+    frame = " ".join(f"{verb} {_VALUE.sub('#', rest)}".lower().strip(" .").split())
+    return f"{subject.lower()[4:]}|{frame}|{value.lastgroup}"
+
+
+_PARTS = re.compile(
+    r"^(?P<subject>The user(?:'s (?:(?!(?:is|are|was|will|has|goes|opens|closes|starts|takes|runs)\b)[\w'À-ÿ-]+ ?){1,6}?)?) ?"
+    r"\b(?P<verb>is|are|was|will|has|does|can|cannot|goes|go|opens?|closes?|starts?|takes?|runs?|stands?|sits?|[a-z]+s)\b (?P<rest>.*)\.$"
+)
+
+
+def _parts(text: str) -> tuple[str, str, str]:
+    hit = _PARTS.match(text)
+    return (hit["subject"].strip(), hit["verb"], hit["rest"]) if hit else ("", "", "")
+
+
+def superseded(new: Memory, live: Sequence[Memory], update: bool) -> str:
+    """Id of the live memory that `new` replaces, '' for none: the same slot with another text; or, if
+    the user marked a change, the one live memory that shares its subject and kind of value."""
+    key = slot(new)
+    others = [m for m in live if m.status == "active" and m.text != new.text]
+    same = [m for m in others if slot(m) == key]
+    if same:
+        return same[-1].id
+    if not update:
+        return ""
+    near = [m for m in others if _near(new.text, m.text)]
+    return near[0].id if len(near) == 1 else ""
+
+
+_FRAME = frozenset("the user user's users is are was has have will does do not a an of to in at on for and with now since called wants from by it as".split())
+
+
+def _stems(text: str) -> set[str]:
+    return {base_form(w) for w in re.findall(r"[\w'À-ÿ-]+", text.lower()) if w not in _FRAME} - {""}
+
+
+def _near(new: str, old: str) -> bool:
+    "Do two sentences say another value of one thing: the same frame words, other values?"
+    ours, theirs = _stems(_VALUE.sub(" ", new)), _stems(_VALUE.sub(" ", old))
+    if not ours or not theirs:
+        return False
+    shared = len(ours & theirs)
+    kinds = {m.lastgroup for m in _VALUE.finditer(new)} & {m.lastgroup for m in _VALUE.finditer(old)}
+    return shared >= 1 and (shared / min(len(ours), len(theirs)) >= 0.5) and (bool(kinds) or shared >= 2)
+
+
+_NEWS = re.compile(
+    r"^(?:and |but |so |ok |oh |well |also )*(?:the |our |my )?(?P<head>[\w'À-ÿ-]+(?: [\w'À-ÿ-]+){0,3}?) (?:now )?"
+    r"(?P<verb>is|are|will be|goes|go|has been moved|moved|moves|opens|closes|starts|takes place|runs|has moved|changed|sits|stands) (?P<rest>.+)$",
+    re.IGNORECASE,
+)
+_MOVED = re.compile(r"^(?:and |but |so |ok |oh |well |also |since \w+ )*we (?:have )?(?P<verb>moved|shifted|switched|changed) (?P<head>(?:the|our|my) [\w' -]{2,30}?) (?P<rest>to [^,.;]+)", re.IGNORECASE)
+
+
+def news(clause: str, live: Sequence[Memory]) -> Candidate | None:
+    "\"the roof will be zinc after all\": a new value for a thing that a live memory names."
+    hit = _MOVED.match(clause) or _NEWS.match(clause)
+    if not hit:
+        return None
+    head = re.sub(r"^(?:the|our|my) ", "", hit["head"].lower()).strip()
+    for memory in reversed([m for m in live if m.status == "active"]):
+        subject, _, _ = _parts(memory.text)
+        if not subject or subject.lower() == "the user" or not _same_head(subject.lower(), head):
+            continue
+        verb = hit["verb"].lower()
+        rest = re.sub(r",? (?:after all|now|instead.*|not .*|any ?more|though|then|rather than.*|because.*|since.*|so .*|please.*)$", "", hit["rest"], flags=re.IGNORECASE)
+        rest = re.split(r"[,;.!?]", rest)[0].strip()
+        moved = "has moved" if verb in ("moved", "shifted", "has been moved", "changed", "switched") else verb
+        if len(rest.split()) > 10 or re.search(r"\b(?:you|it|this|that|me|not)\b", rest):
+            return None
+        return Candidate(f"{subject} {moved} {rest}.", memory.kind, re.sub(r"^(?:to|in|at|on|the|a|an) ", "", rest), True)
+    return None
+
+
+def _same_head(subject: str, head: str) -> bool:
+    last = head.split()[-1]
+    return len(last) > 2 and (subject.endswith(" " + head) or last in subject.split() and subject.split()[-1] == last)

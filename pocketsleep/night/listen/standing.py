@@ -1,0 +1,200 @@
+"""Lasting wishes: what the assistant should do whenever something happens, or always.
+
+    "when I type MARKET, show my list"      When the user types MARKET, the assistant should show the user's list.
+    "\\"ship it\\" means write the commit"    When the user says "ship it", the assistant should write the commit.
+    "always give me ounces"                 The user wants the assistant to always give the user ounces.
+    "don't call me before 11"               The user does not want to be called before 11.
+    "stop giving me watts"                  The user does not want watts.
+
+An order without a word that makes it last ("make me a table") is a task and is not kept.
+"""
+
+from __future__ import annotations
+
+import re
+
+from pocketsleep.night.listen.people import Candidate
+from pocketsleep.night.listen.voice import about_user, core, third_person
+
+_SAYS = (
+    "type|write|say|paste|send|put|open|message|text|post|start|enter|dictate|ask|tell|mention|give|quote|drop|share|upload|call|"
+    "use|forward|list|report|log|speak|show|describe|request|order|note|answer|begin|end"
+)
+_TRIGGER = re.compile(
+    rf"\b(?:when(?:ever)?|any ?time(?: that)?|every time|each time|where(?:ver)?|if) (?P<who>I|you|we) "
+    rf"(?P<adv>(?:just|only|simply|do|ever) )?(?P<verb>{_SAYS}|do|make|sort|convert|plan|suggest|recommend|explain|pick|book|translate|cite|draft|summari[sz]e|fix|format|plot|draw|calculate|round)\b(?P<what>.*)$",
+    re.IGNORECASE,
+)
+_ORDERS = (
+    "give|show|put|list|arrange|bring|ask|tell|write|use|answer|reply|respond|send|make|keep|start|begin|convert|translate|add|sort|"
+    "remind|check|format|round|include|leave|skip|say|do|turn|read|set|print|call|address|quote|cite|name|mark|fix|explain|follow|"
+    "summari[sz]e|mention|end|sign|count|order|number|ignore|assume|prefer|return|post|draft|pick|contestame|speak|stick|shout|calculate|"
+    "multiply|divide|take|save|spell|repeat|lay|avoid|stop|open|expect|work"
+)
+_MAIN = re.compile(
+    rf"(?:[,:;]\s*|\s+[-–—]+\s*|\s+)(?:then |just |please |pls |it means |that means )*(?P<main>(?:you (?:(?:should|must|can|need to|have to|are to|will) )?|I (?:want|need|expect|would like|mean|prefer) (?:you to )?|"
+    rf"(?:don't|do not|never|always|only|no) )?(?:please |just |only |always |never )*(?:{_ORDERS})\b.*"
+    rf"|I (?:want|need|expect|prefer|would like) .*|(?:don't|do not|never|always|no) .*|(?:that|it) (?:is|means) .*)$",
+    re.IGNORECASE,
+)
+_LASTING = re.compile(
+    r"\b(?:always|never|every time|each time|any time|from (?:now|today|here|tomorrow|this day) on(?:wards?)?|from now|from today|in (?:the )?future|going forward|hereafter|"
+    r"at all times|as a rule|without exception|ever|for good|forever|permanently|standing (?:order|rule|instruction)|new rule|until i say)\b",
+    re.IGNORECASE,
+)
+_POLITE = re.compile(
+    r"^(?:(?:please|pls|plz|kindly|ok|okay|so|and|but|also|then|oh|hey|hi|hello|ah|no|yes|right|well|just|by the way|btw|one more thing|a favou?r|remember|note|for next time(?: too)?|do|new rule[^:,.]{0,30}[:,.]|standing (?:order|rule)[:,]?|"
+    r"from (?:now|today|here) on(?:wards)?|from now|from today|in (?:the )?future|going forward|hereafter|as a rule)[,:.!]? +)+",
+    re.IGNORECASE,
+)
+_PARTICIPLE = {
+    "give": "given", "show": "shown", "tell": "told", "send": "sent", "write": "written", "say": "said", "call": "called", "wake": "woken",
+    "put": "put", "take": "taken", "speak to": "spoken to", "ring": "rung", "quote": "quoted", "book": "booked", "ask": "asked",
+    "phone": "phoned", "remind": "reminded", "address": "addressed", "text": "texted", "message": "messaged", "schedule": "scheduled", "disturb": "disturbed",
+}
+
+
+def standing(text: str) -> Candidate | None:
+    "The lasting wish that one expanded sentence states, None when it states none."
+    body = _POLITE.sub("", text).strip(" .!")
+    return _when(text) or _means(body) or _stop(body, text) or _do_not(body) or _order(body, text) or _fragment(body)
+
+
+def _when(text: str) -> Candidate | None:
+    trigger = _TRIGGER.search(text)
+    if not trigger:
+        return None
+    what, main = _split(trigger["what"], text[:trigger.start()])
+    word = trigger.group().split()[0].lower()
+    if not main or word == "if" and not re.match(r" (?:only |just )?[\"“'A-Z]", trigger["what"]):
+        return None
+    verb = trigger["verb"].lower()
+    if trigger["who"].lower() == "you":
+        if verb in ("ask", "tell", "say", "start", "end"):
+            return None
+        when = f"when it {third_person(verb)}{_about(what)}"
+        return Candidate(_say(f"The user wants the assistant to {_order_form(main)} {when}"), "preference", _span(main))
+    adverb = trigger["adv"].lower() if trigger["adv"] and trigger["adv"].strip() in ("only", "just") else ""
+    return Candidate(
+        _say(f"When the user {adverb}{third_person(verb)}{_about(what)}, {_clause_form(main)}"), "procedure", _span(main)
+    )
+
+
+def _split(what: str, before: str) -> tuple[str, str]:
+    "The occasion and the order. The order may stand first: \"use grams when you give me ...\"."
+    masked = re.sub(r"\"[^\"]*\"", lambda m: "\"" + "x" * (len(m.group()) - 2) + "\"", what)
+    for hit in _MAIN.finditer(masked, 2):
+        at = hit.start("main")
+        return what[:hit.start()].rstrip(" ,:;"), _cut(what[at:])
+    order = re.search(rf"(?:^|[,.;:] |please |then )(?P<main>(?:don't |do not |never |always )?(?:{_ORDERS})\b[^.]*)$", before.strip(" ,"), re.IGNORECASE)
+    return (_cut(what).rstrip(" ,:;"), _cut(order["main"])) if order and len(what.split()) < 14 else ("", "")
+
+
+def _cut(main: str) -> str:
+    "The order without reasons, examples and good wishes."
+    main = re.split(r"(?<=[\w\"')])[.!?](?:\s|$)", main)[0]
+    main = re.sub(r",? (?:or|otherwise|because|cos|since|so (?:that )?(?:I|we)|as (?:I|it)|else) (?:I |it |we )?.*$", "", main)
+    main = re.sub(r",? (?:ok|okay|please|pls|thanks|thx|got it|yes|alright)\??$", "", main, flags=re.IGNORECASE)
+    return main.strip(" ,:;-")
+
+
+def _clause_form(main: str) -> str:
+    "\"you give me X\", \"give me X\", \"I want X\" as what the assistant should do."
+    if hit := re.match(r"I (want|need|expect|prefer|would like) (?!you\b)(?P<rest>.*)$", main, re.IGNORECASE):
+        verb = "want" if hit[1] == "would like" else hit[1].lower()
+        return f"the user {third_person(verb)} {about_user(hit['rest'])}"
+    if re.match(r"(?:that|it) (?:is|means)\b", main, re.IGNORECASE):
+        return about_user(main)
+    return f"the assistant should {_order_form(main)}"
+
+
+def _order_form(main: str) -> str:
+    main = re.sub(r"^(?:you (?:(?:should|must|can|need to|have to|are to|will) )?|I (?:want|need|expect|would like) you to )", "", main, flags=re.IGNORECASE)
+    main = re.sub(r"^(?:please|just|then) ", "", main, flags=re.IGNORECASE)
+    main = re.sub(r"^(?:do not|don't) ", "not ", main, flags=re.IGNORECASE)
+    return _about(main)
+
+
+def _about(text: str) -> str:
+    text = re.sub(r"\byour\b", "the assistant's", about_user(text), flags=re.IGNORECASE)
+    return re.sub(r"\byou\b", "the assistant", text, flags=re.IGNORECASE)
+
+
+def _span(main: str) -> str:
+    bare = re.sub(r"^(?:I (?:want|need|expect|prefer|would like) )?(?:you )?(?:to )?(?:please |just |always |never |only |not |do not |don't )*", "", main, flags=re.IGNORECASE)
+    bare = re.sub(rf"^(?:{_ORDERS}) (?:me |us |back |out |in )*", "", bare, flags=re.IGNORECASE)
+    return core(about_user(bare))
+
+
+def _say(text: str) -> str:
+    text = re.sub(r"\s+", " ", text).strip(" ,.;:!-")
+    return text[0].upper() + text[1:] + "."
+
+
+def _means(body: str) -> Candidate | None:
+    "\"X\" means Y; X from me = Y."
+    hit = re.match(r"(?P<x>\"[^\"]{1,60}\"|[A-Z]{3,})(?: from me)? (?:means|=|stands for)[: ]+(?P<y>[^.!?]{4,200})", body)
+    if not hit or re.search(r"\b(?:does|mean)\b", hit["y"][:12]):
+        return None
+    main = _cut(hit["y"])
+    return Candidate(_say(f"When the user says {hit['x']}, the assistant should {_order_form(main)}"), "procedure", _span(main))
+
+
+def _stop(body: str, text: str) -> Candidate | None:
+    "\"stop giving me watts\", \"no emoji for me again\", \"no more bullet points\"."
+    hit = re.search(r"\b(?:please )?(?:do )?stop (?:with|using|giving me|sending me|showing me|adding|telling me|writing|putting|quoting|saying|asking me)(?: the| these| those)? (?P<what>[^.;!?:]{3,80})", text, re.IGNORECASE)
+    if not hit and re.match(r"(?:no more|no) ", body, re.IGNORECASE):
+        hit = re.match(r"no (?:more )?(?P<what>[^.;!?:,]{3,50}?)(?:,? (?:for me|please|pls|ever|again|from now(?: on)?|any ?more|in (?:your|any) \w+|to me|in future|always))+$", body, re.IGNORECASE)
+    if not hit:
+        return None
+    what = _about(_cut(re.split(r", | and (?:just|give|use|write)", hit["what"])[0]))
+    if re.search(r"\b(?:it|that|this|them|him|her)\b", what) or not what:
+        return None
+    return Candidate(_say(f"The user does not want {what}"), "preference", core(what))
+
+
+def _do_not(body: str) -> Candidate | None:
+    "\"don't call me before 11\", \"never quote me miles\": what is done to the user."
+    hit = re.match(
+        rf"(?:do not|don't|never|don't ever|do not ever) (?:ever )?(?P<verb>{'|'.join(_PARTICIPLE)}) (?P<me>me|us)\b ?(?P<rest>[^.!?;]*)$", body, re.IGNORECASE
+    )
+    if not hit:
+        return None
+    rest = _cut(re.split(r", (?!and |or )", hit["rest"])[0])
+    if re.search(r"\b(?:it|that|this|again what|yet|now|today|tonight|which|what|how|why)\b", rest) or not rest and hit["verb"].lower() not in ("call", "phone", "ring", "text", "wake"):
+        return None
+    participle = _PARTICIPLE[hit["verb"].lower()]
+    return Candidate(_say(f"The user does not want to be {participle} {_about(rest)}"), "preference", core(_about(rest)) or participle)
+
+
+def _order(body: str, text: str) -> Candidate | None:
+    "An order with a word that makes it last."
+    lasting = _LASTING.search(text)
+    if not lasting or text.rstrip().endswith("?"):
+        return None
+    hit = re.match(rf"(?P<adv>always |never |only |do not ever |don't ever |never ever )?(?P<order>(?:{_ORDERS})\b[^.!?;]*)", body, re.IGNORECASE)
+    if not hit or re.search(r"\b(?:I|we|he|she|they) (?:always|never)\b|\bhow I\b", hit["order"]):
+        return None
+    order = _cut(re.sub(rf",? ?{_LASTING.pattern}", "", hit["order"], flags=re.IGNORECASE))
+    if len(order.split()) < 2 or re.search(r"\b(?:it|that|this|them|these|those)\b", order) or len(order.split()) > 30:
+        return None
+    adverb = (hit["adv"] or "").strip().lower()
+    how = "never" if adverb.startswith("never") or "not" in adverb or "don't" in adverb else "always"
+    return Candidate(_say(f"The user wants the assistant to {how} {_about(order)}"), "preference", _span(order))
+
+
+_FRAGMENT = re.compile(
+    r"^(?P<what>(?!(?:I|we|he|she|it|they|my|our|you|this|that|if|when)\b)[\w\"'À-ÿ-]+(?: [\w\"'À-ÿ:./-]+){0,9}?),? "
+    r"(?P<ever>always|every time|each time|from now on|at all times|in future|every \w+)(?:,? (?:please|pls|thanks))?$",
+    re.IGNORECASE,
+)
+
+
+def _fragment(body: str) -> Candidate | None:
+    "\"wind in knots and headings magnetic, every time\": a wish without a verb."
+    hit = _FRAGMENT.match(body)
+    if not hit or re.search(r"\b(?:is|are|was|were|have|has|do|does|did|can|will|not|never|\w+ed|\w+ing)\b", hit["what"], re.IGNORECASE):
+        return None
+    if hit["ever"].lower().startswith("every ") and hit["ever"].lower() not in ("every time",):
+        return None
+    return Candidate(_say(f"The user always wants {_about(hit['what'])}"), "preference", core(hit["what"]))

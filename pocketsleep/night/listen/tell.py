@@ -1,0 +1,79 @@
+"""What the user asks for in so many words (`pocketsleep remember`)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pocketsleep.errors import BadInput
+from pocketsleep.night.listen import words
+from pocketsleep.night.listen.hear import candidates, span
+from pocketsleep.night.listen.people import Candidate, People
+from pocketsleep.night.listen.sentences import Sentence, expand
+from pocketsleep.night.listen.slots import superseded
+from pocketsleep.night.listen.voice import about_user, core
+from pocketsleep.nouns import Kind, Memory
+
+_NAMING = re.compile(r"\b((?:is|are) (?:called|named)|name is) ([a-zà-ÿ][\w'-]*)", re.IGNORECASE)
+
+
+def told(text: str, supersedes: str | None, live: Sequence[Memory], since: str = "") -> Memory:
+    """A memory that the user asks for: "The user's X is Y." as it is, the first person rewritten.
+    `supersedes` is the text of a live memory; without it the slot decides. Raises BadInput."""
+    said = re.sub(r"\s+", " ", text).strip()
+    if not said:
+        raise BadInput("there is nothing to remember in an empty text", hint='`pocketsleep remember "my dog is called Rex"`')
+    candidate = _as_told(said)
+    memory = Memory(candidate.text, (), candidate.kind, span(candidate), told=True, since=since)
+    return replace(memory, supersedes=_replaced(memory, supersedes, live, candidate.update))
+
+
+def _replaced(memory: Memory, supersedes: str | None, live: Sequence[Memory], update: bool) -> str:
+    if supersedes is None:
+        return superseded(memory, live, update)
+    for other in live:
+        if supersedes in (other.text, other.id) or other.text.rstrip(".").lower() == supersedes.strip().rstrip(".").lower():
+            return other.id
+    raise BadInput(f"no live memory says `{supersedes}`", hint="`pocketsleep memories` lists them")
+
+
+def _as_told(said: str) -> Candidate:
+    "As typed when it speaks of the user already; else by the rules of listening; else by person change."
+    if re.match(r"(?:The|When the) user\b", said):
+        text = said if said.endswith(".") else said.rstrip("!") + "."
+        return Candidate(text, _kind_of(text), _core_of(text))
+    said = _NAMING.sub(lambda m: f"{m[1]} {m[2][0].upper()}{m[2][1:]}", expand(said))
+    heard = candidates(Sentence(said, 0, len(said)), "", People(), ())
+    if heard.kept:
+        return heard.kept[0]
+    text = about_user(said).rstrip(" .!")
+    if not text.lower().startswith(("the user", "when the user")):
+        raise BadInput(
+            f"`{said}` does not say whom it is about",
+            hint='say it of yourself, or of the user: `pocketsleep remember "my dog is called Rex"`',
+        )
+    text = text[0].upper() + text[1:] + "."
+    return Candidate(text, _kind_of(text), _core_of(text))
+
+
+_RELATION = re.compile(rf"\b(?:{'|'.join(sorted((re.escape(w) for w in words.KIN | words.PETS | words.ROLES), key=len, reverse=True))})\b")
+
+
+def _kind_of(text: str) -> Kind:
+    if text.startswith("When the user"):
+        return "procedure"
+    if re.match(r"The user (?:always )?(?:wants|prefers|likes|loves|hates|dislikes|does not (?:want|like)|would like|enjoys)\b", text):
+        return "preference"
+    return "relation" if _RELATION.search(text) else "fact"
+
+
+_HEAD = re.compile(
+    r"^(?:When the user .*?, (?:the assistant should |it should )?|The user(?:'s .*?)?(?= (?:is|are|was|has|have|does|will|can|wants?|[a-z]+s)\b)"
+    r" (?:is called|are called|is named|is|are|was|has|have|does not|will|can|cannot|wants the assistant to|wants?|[a-z]+s)) ?(?P<rest>.*)\.$"
+)
+
+
+def _core_of(text: str) -> str:
+    hit = _HEAD.match(text)
+    return core(hit["rest"]) if hit else ""
