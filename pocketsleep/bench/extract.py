@@ -6,7 +6,8 @@ A line of a study file is one message: `before` (the assistant's previous messag
 earlier memories), `message`, and `memories`, the notes, each with `text`, `answer`, `supersedes`.
 A memory matches a note of the same message if the note's answer occurs in its text.
 
-    precision   memories that match a note, of all memories
+    precision   memories in whose text the answer of a note occurs, of all memories
+    agreement   the same, or a memory whose own answer occurs in the text of a note
     recall      notes whose answer occurs in some memory
     clean       messages without notes for which nothing was kept
 """
@@ -33,6 +34,7 @@ class Tally:
 
     memories: int = 0
     right: int = 0
+    agreeing: int = 0
     notes: int = 0
     found: int = 0
     empty: int = 0
@@ -45,6 +47,7 @@ class Tally:
         share = lambda part, whole: round(100 * part / whole, 1) if whole else 0.0  # noqa: E731
         return {
             "precision": share(self.right, self.memories),
+            "agreement": share(self.agreeing, self.memories),
             "recall": share(self.found, self.notes),
             "clean": share(self.clean, self.empty),
             "superseded": share(self.superseded, self.changes),
@@ -54,16 +57,22 @@ class Tally:
 
 
 def plain(text: str) -> str:
-    "Case, accents, punctuation and articles' neighbours evened out: what a lenient reader compares."
+    "Case, accents, punctuation and articles removed: what a lenient reader compares."
     text = unicodedata.normalize("NFKD", text.casefold().replace("’", "'"))
     text = "".join(c for c in text if not unicodedata.combining(c))
+    text = re.sub(r"\b(?:the|a|an)\b", " ", text)
     return " " + re.sub(r"\s+", " ", re.sub(r"[^\w']+", " ", text)).strip() + " "
+
+
+def agrees(memory: Memory, note: Mapping[str, Any]) -> bool:
+    "Either way round: the note's answer in the memory, or the memory's answer in the note."
+    own = plain(memory.answer)
+    return matches(memory.text, note) or bool(own.strip()) and own in plain(note["text"])
 
 
 def matches(text: str, note: Mapping[str, Any]) -> bool:
     "Does the note's answer occur in the text?"
-    answer = re.sub(r"^ (?:the|a|an|in|on) ", " ", plain(note["answer"]))
-    return answer in plain(text)
+    return plain(note["answer"]) in plain(text)
 
 
 def listen(line: Mapping[str, Any]) -> Extracted:
@@ -89,6 +98,8 @@ def _count(tally: Tally, line: Mapping[str, Any], heard: Extracted, show: bool) 
     right = [t for t in texts if any(matches(t, n) for n in notes)]
     found = [n for n in notes if any(matches(t, n) for t in texts)]
     tally.right += len(right)
+    agreeing = [m.text for m in heard.memories if any(agrees(m, n) for n in notes)]
+    tally.agreeing += len(agreeing)
     tally.notes += len(notes)
     tally.found += len(found)
     tally.empty += not notes
@@ -98,7 +109,7 @@ def _count(tally: Tally, line: Mapping[str, Any], heard: Extracted, show: bool) 
     tally.changes += len(changed)
     tally.superseded += sum(Memory(n["supersedes"]).id in old for n in changed)
     if show:
-        _show(line, [t for t in texts if t not in right], [n["text"] for n in notes if n not in found], right)
+        _show(line, [t for t in texts if t not in agreeing], [n["text"] for n in notes if n not in found], right)
 
 
 def _show(line: Mapping[str, Any], wrong: list[str], missed: list[str], right: list[str]) -> None:

@@ -148,6 +148,14 @@ def habitual(clause: str) -> bool:
     return bool(_HABIT.search(clause))
 
 
+_ROUTINE = re.compile(r"\b(?:before I|after I|until I have|this (?:year|term|season)|instead of|these days|nowadays|since (?!I\b|we\b|it\b|the\b)\w+|now)\b", re.IGNORECASE)
+
+
+def routine(clause: str) -> bool:
+    "Words that make an act of use a habit: an order of acts, a term, a change from before."
+    return bool(_ROUTINE.search(clause))
+
+
 _LIFE_TIME = re.compile(
     r"\b(?:(?:19|20)\d\d|for (?:\w+ ){1,3}(?:years?|months|decades)|\w+ years|since|until|as a (?:child|kid|boy|girl|teenager|student)|"
     r"last year|ago|years)\b",

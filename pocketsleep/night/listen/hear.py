@@ -38,11 +38,11 @@ def candidates(sentence: Sentence, previous: str, people: People, live: Sequence
     heard.kept += relations(sentence.text, people)
     if wish:
         return heard
-    if sentence.question:
+    if sentence.question and (sentence.text.rstrip().endswith("?") or "," not in sentence.text):
         if frames.speaks_of_self(sentence.text) and not heard.kept:
             heard.dropped.append((sentence.text, "question: asks, does not state"))
         return heard
-    _statements(text, previous, people, live, heard)
+    _statements(text, previous, people, live, heard, sentence.question)
     return heard
 
 
@@ -61,9 +61,12 @@ def span(candidate: Candidate) -> str:
     return answer if 1 <= len(answer.split()) <= 6 and answer in candidate.text else ""
 
 
-def _statements(text: str, previous: str, people: People, live: Sequence[Memory], heard: Heard) -> None:
+def _statements(
+    text: str, previous: str, people: People, live: Sequence[Memory], heard: Heard, asks: bool
+) -> None:
+    "Clause by clause. Of a question without its mark, the first clause is the question."
     conditional = frames.conditional(text)
-    for clause in clauses(text):
+    for clause in clauses(text)[1 if asks else 0:]:
         try:
             candidate = _of_clause(clause.text, clause.link, conditional, previous, people, live)
         except Unfit as why:

@@ -73,7 +73,7 @@ _RULES: list[tuple[re.Pattern[str], str]] = [
     (re.compile(rf"\b{_OWNED}:? \(?(?P<name>{_LIST})"), "is called"),
     (re.compile(rf"\b{_OWNED}, (?P<name>{_LIST})(?=[,.!?)]|$| \()"), "is called"),
     (re.compile(rf"\b{_OWNED}(?: now)? (?:is|are)(?: now)? (?P<name>{_LIST})(?! (?:and|based|food|cup|team)\b)"), "is"),
-    (re.compile(rf"(?P<name>{_LIST}),? \(?(?:(?:she|he|it)(?:['’]s| is) |who (?:is|was) |that's |(?:is|are)(?: now)? )?{_OWNED}(?=[,.;:!?)]|$| (?:now|who|and|is|in|at|for|since|says|has|from|will|so)\b)"), "is"),
+    (re.compile(rf"(?<!from )(?<!in )(?<!at )(?<!near )(?P<name>{_LIST}),? \(?(?:(?:she|he|it)(?:['’]s| is) |who (?:is|was) |that's |(?:is|are)(?: now)? )?{_OWNED}(?=[,.;:!?)]|$| (?:now|who|and|is|in|at|for|since|says|has|from|will|so)\b)"), "is"),
     (re.compile(rf"\bnew (?P<noun>{_RELATIVE}) (?P<name>{_LIST})(?P<chain>)"), "new"),
     (re.compile(rf"\b(?P<noun>landlord|landlady|boss|husband|wife|hubby) (?P<name>{_LIST})(?P<chain>)"), "is called"),
 ]
@@ -159,6 +159,7 @@ def pronoun_relation(clause: str, before: str, people: People) -> Candidate | No
     if not hit:
         return None
     starts = {m.start() for m in re.finditer(r"(?:^|[.!?]\s+)(?=\S)", before)}
+    before = re.sub(r"(^|[.!?]\s+)[A-Z]\w+(?:ed|ing) (?=[A-Z])", lambda m: m[1] + "... ", before)
     names = {_clean(m["name"]) for m in _NAME_ONLY.finditer(before)}
     names = {n for n in names if n and proper(n) and (before.find(n) not in starts or " " in n)}
     if len(names) != 1:

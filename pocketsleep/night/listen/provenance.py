@@ -185,9 +185,9 @@ def _keep(text: str, start: int, end: int, own: list[Span], aside: list[Span]) -
 
 _INLINE = re.compile(
     r"\b(?:translate|proof ?read|summari[sz]e|shorten|rewrite|reword|polish|tidy|clean up|correct|render|paraphrase|"
-    r"(?:write|draft|make|type|say|text|send|word|put)\b[^.?!\n:]{0,80}|(?:says?|said|wrote|writes|reads|runs)|"
-    r"(?:mail|e-?mail|letter|message|text|note|post|caption|subject|notice|bio|story|chapter|item|items|announcement))"
-    r"\b[^.?!\n:]{0,60}:\s",
+    r"(?:^|(?<=[.!?,;\n] )|(?<=please ))(?:write|draft|make|type|word|caption|text)\b[^.?!\n:]{0,80}|(?:says?|said|wrote|writes|reads|runs|say|saying)(?=:)|"
+    r"(?:mail|e-?mail|letter|message|text|note|post|caption|subject|notice|bio|story|chapter|items?|announcement)(?: [\w']+){0,4})"
+    r"\b[^.?!\n:]{0,20}:\s",
     re.IGNORECASE,
 )
 

@@ -93,6 +93,7 @@ _CONTRACTIONS = [
         (r"\b(I|we|they) have got\b", r"\1 have"),
         (r"\b(he|she|it) has got\b", r"\1 has"),
         (r"(?<![\w'])i\b(?!['’.\-])", "I"),
+        (r",? \b(?:lol|lmao|tbh|imo|thx|xd)\b", ""),
     )
 ]
 
@@ -108,12 +109,13 @@ def expand(text: str) -> str:
 _STARTER = (
     r"(?:(?:also|now|then|still|yes|no|well|only|actually|sometimes|usually|always|never|plus) )?"
     r"(?:I|we|he|she|it|they|there (?:is|are)|that is|my|our|please|don't|the \w+ (?:is|are|has|was)|"
+    r"(?:can|could|would|will|should|do|did|are|is) (?:you|I|we|it|there)|what|how|make|write|give|put|tell|show|"
     r"[A-ZÀ-Þ][\w-]+ (?:is|has|was|does|can not|does not))\b"
 )
 _CUT = re.compile(
     r"\s*(?:[;:]|\s[-–—]+(?=\s)|—|\.\.+|…|[()])\s*"
     rf"|,?\s+(?P<link>and|but|so|because|cos|coz|cuz|since|as|though|although|while|plus|or|if|unless|that|when|"
-    rf"whenever|where|what|how|who|which|whether|until|till|before|after|than|like)\s+(?={_STARTER})"
+    rf"whenever|where|what|how|who|which|whether|than|like)\s+(?={_STARTER})"
     rf"|,\s+(?={_STARTER})"
     r"|[.!?]+(?:\s+|$)"
 )

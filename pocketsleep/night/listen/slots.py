@@ -142,4 +142,4 @@ def news(clause: str, live: Sequence[Memory]) -> Candidate | None:
 
 def _same_head(subject: str, head: str) -> bool:
     last = head.split()[-1]
-    return len(last) > 2 and (subject.endswith(" " + head) or last in subject.split() and subject.split()[-1] == last)
+    return len(last) > 2 and last not in _FRAME and last in subject.split()

@@ -31,19 +31,20 @@ _ORDERS = (
     "summari[sz]e|mention|end|sign|count|order|number|ignore|assume|prefer|return|post|draft|pick|contestame|speak|stick|shout|calculate|"
     "multiply|divide|take|save|spell|repeat|lay|avoid|stop|open|expect|work"
 )
-_MAIN = re.compile(
-    rf"(?:[,:;]\s*|\s+[-–—]+\s*|\s+)(?:then |just |please |pls |it means |that means )*(?P<main>(?:you (?:(?:should|must|can|need to|have to|are to|will) )?|I (?:want|need|expect|would like|mean|prefer) (?:you to )?|"
-    rf"(?:don't|do not|never|always|only|no) )?(?:please |just |only |always |never )*(?:{_ORDERS})\b.*"
-    rf"|I (?:want|need|expect|prefer|would like) .*|(?:don't|do not|never|always|no) .*|(?:that|it) (?:is|means) .*)$",
+_START = re.compile(
+    rf"(?P<sep>[,:;]\s*|\s+[-–—]+\s*|\s+)(?:then |just |please |pls |it means |that means )*(?=(?:you (?:(?:should|must|can|need to|have to|are to|will) )?|I (?:want|need|expect|would like|mean|prefer) (?:you to )?|"
+    rf"(?:don't|do not|never|always|only|no) )?(?:please |just |only |always |never )*(?:{_ORDERS})\b"
+    rf"|I (?:want|need|expect|prefer|would like) |(?:don't|do not|never|always|no) |(?:that|it) (?:is|means) )",
     re.IGNORECASE,
 )
+_NO_ORDER_AFTER = re.compile(r"\b(?:a|an|the|my|your|this|that|of|for|to|and|or|by|in|with|from|new|next|not|I|you|we|any|some|per)$", re.IGNORECASE)
 _LASTING = re.compile(
     r"\b(?:always|never|every time|each time|any time|from (?:now|today|here|tomorrow|this day) on(?:wards?)?|from now|from today|in (?:the )?future|going forward|hereafter|"
     r"at all times|as a rule|without exception|ever|for good|forever|permanently|standing (?:order|rule|instruction)|new rule|until i say)\b",
     re.IGNORECASE,
 )
 _POLITE = re.compile(
-    r"^(?:(?:please|pls|plz|kindly|ok|okay|so|and|but|also|then|oh|hey|hi|hello|ah|no|yes|right|well|just|by the way|btw|one more thing|a favou?r|remember|note|for next time(?: too)?|do|new rule[^:,.]{0,30}[:,.]|standing (?:order|rule)[:,]?|"
+    r"^(?:(?:please|pls|plz|kindly|ok|okay|so|and|but|also|then|oh|hey|hi|hello|ah|no,|yes|right|well|just|by the way|btw|one more thing|a favou?r|remember|note|for next time(?: too)?|do|new rule[^:,.]{0,30}[:,.]|standing (?:order|rule)[:,]?|"
     r"from (?:now|today|here) on(?:wards)?|from now|from today|in (?:the )?future|going forward|hereafter|as a rule)[,:.!]? +)+",
     re.IGNORECASE,
 )
@@ -65,6 +66,8 @@ def _when(text: str) -> Candidate | None:
     if not trigger:
         return None
     what, main = _split(trigger["what"], text[:trigger.start()])
+    if not main and trigger["who"].lower() == "you":
+        return _noun_first(text[:trigger.start()], trigger)
     word = trigger.group().split()[0].lower()
     if not main or word == "if" and not re.match(r" (?:only |just )?[\"“'A-Z]", trigger["what"]):
         return None
@@ -80,20 +83,34 @@ def _when(text: str) -> Candidate | None:
     )
 
 
+def _noun_first(before: str, trigger: re.Match[str]) -> Candidate | None:
+    "\"short sentences when you write to me\"."
+    what = _POLITE.sub("", before).strip(" ,.")
+    verb, occasion = trigger["verb"].lower(), _cut(trigger["what"])
+    if not 1 <= len(what.split()) <= 6 or len(occasion.split()) > 6 or _FINITE.search(what):
+        return None
+    return Candidate(_say(f"The user wants {_about(what)} when the assistant {third_person(verb)}{_about(occasion)}"), "preference", core(what))
+
+
+_FINITE = re.compile(r"\b(?:is|are|was|were|have|has|do|does|did|can|will|not|never|I|we|you|it|he|she|they|\w+ed|\w+ing)\b", re.IGNORECASE)
+
+
 def _split(what: str, before: str) -> tuple[str, str]:
     "The occasion and the order. The order may stand first: \"use grams when you give me ...\"."
     masked = re.sub(r"\"[^\"]*\"", lambda m: "\"" + "x" * (len(m.group()) - 2) + "\"", what)
-    for hit in _MAIN.finditer(masked, 2):
-        at = hit.start("main")
-        return what[:hit.start()].rstrip(" ,:;"), _cut(what[at:])
+    starts = [hit for hit in _START.finditer(masked, 2) if hit["sep"].strip() or not _NO_ORDER_AFTER.search(masked[:hit.start()])]
+    ordered = [hit for hit in starts if not re.match(r"(?:that|it) (?:is|means)", masked[hit.end():])] or starts
+    if ordered:
+        return " " + what[:ordered[0].start()].strip(" ,:;"), _cut(what[ordered[0].end():])
     order = re.search(rf"(?:^|[,.;:] |please |then )(?P<main>(?:don't |do not |never |always )?(?:{_ORDERS})\b[^.]*)$", before.strip(" ,"), re.IGNORECASE)
-    return (_cut(what).rstrip(" ,:;"), _cut(order["main"])) if order and len(what.split()) < 14 else ("", "")
+    return (" " + _cut(what).strip(" ,:;"), _cut(re.sub(r",? only$", "", order["main"]))) if order and len(what.split()) < 14 else ("", "")
 
 
 def _cut(main: str) -> str:
     "The order without reasons, examples and good wishes."
     main = re.split(r"(?<=[\w\"')])[.!?](?:\s|$)", main)[0]
     main = re.sub(r",? (?:or|otherwise|because|cos|since|so (?:that )?(?:I|we)|as (?:I|it)|else) (?:I |it |we )?.*$", "", main)
+    main = re.sub(r",? (?:that is (?:it|all))\b.*$", "", main)
     main = re.sub(r",? (?:ok|okay|please|pls|thanks|thx|got it|yes|alright)\??$", "", main, flags=re.IGNORECASE)
     return main.strip(" ,:;-")
 
@@ -150,7 +167,7 @@ def _stop(body: str, text: str) -> Candidate | None:
     what = _about(_cut(re.split(r", | and (?:just|give|use|write)", hit["what"])[0]))
     if re.search(r"\b(?:it|that|this|them|him|her)\b", what) or not what:
         return None
-    return Candidate(_say(f"The user does not want {what}"), "preference", core(what))
+    return Candidate(_say(f"The user wants no {what}"), "preference", core(what))
 
 
 def _do_not(body: str) -> Candidate | None:
@@ -167,10 +184,13 @@ def _do_not(body: str) -> Candidate | None:
     return Candidate(_say(f"The user does not want to be {participle} {_about(rest)}"), "preference", core(_about(rest)) or participle)
 
 
+_BURIED = re.compile(r"\b(?:who|that|which|they|he|she|it|I|we|have|has|had|was|were|is|are) (?:have |has |had )?(?:always|never|ever)\b", re.IGNORECASE)
+
+
 def _order(body: str, text: str) -> Candidate | None:
     "An order with a word that makes it last."
     lasting = _LASTING.search(text)
-    if not lasting or text.rstrip().endswith("?"):
+    if not lasting or text.rstrip().endswith("?") or _BURIED.search(text):
         return None
     hit = re.match(rf"(?P<adv>always |never |only |do not ever |don't ever |never ever )?(?P<order>(?:{_ORDERS})\b[^.!?;]*)", body, re.IGNORECASE)
     if not hit or re.search(r"\b(?:I|we|he|she|they) (?:always|never)\b|\bhow I\b", hit["order"]):
@@ -184,8 +204,8 @@ def _order(body: str, text: str) -> Candidate | None:
 
 
 _FRAGMENT = re.compile(
-    r"^(?P<what>(?!(?:I|we|he|she|it|they|my|our|you|this|that|if|when)\b)[\w\"'À-ÿ-]+(?: [\w\"'À-ÿ:./-]+){0,9}?),? "
-    r"(?P<ever>always|every time|each time|from now on|at all times|in future|every \w+)(?:,? (?:please|pls|thanks))?$",
+    r"^(?P<what>(?!(?:every|like|as|same|not|no|yes|just|only|all|at|in|on|to|for|than|I|we|he|she|it|they|my|our|you|this|that|if|when)\b)[\w\"'À-ÿ-]+(?: [\w\"'À-ÿ:./-]+){0,9}?),? "
+    r"(?P<ever>always|every time|each time|from (?:now|here|today)(?: on)?|at all times|in future)(?:,? (?:please|pls|thanks))?$",
     re.IGNORECASE,
 )
 
@@ -193,8 +213,6 @@ _FRAGMENT = re.compile(
 def _fragment(body: str) -> Candidate | None:
     "\"wind in knots and headings magnetic, every time\": a wish without a verb."
     hit = _FRAGMENT.match(body)
-    if not hit or re.search(r"\b(?:is|are|was|were|have|has|do|does|did|can|will|not|never|\w+ed|\w+ing)\b", hit["what"], re.IGNORECASE):
-        return None
-    if hit["ever"].lower().startswith("every ") and hit["ever"].lower() not in ("every time",):
+    if not hit or _FINITE.search(hit["what"]):
         return None
     return Candidate(_say(f"The user always wants {_about(hit['what'])}"), "preference", core(hit["what"]))

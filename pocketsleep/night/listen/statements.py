@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pocketsleep.night.listen import frames, words
 from pocketsleep.night.listen.people import HEADS, Candidate, People, proper
@@ -36,13 +36,13 @@ class Saying:
 
 _LEAD = re.compile(
     r"^(?:(?:and|but|so|also|well|no|yes|yeah|nah|nope|ok|okay|actually|by the way|btw|ps|p\.s\.|anyway|plus|sorry|hi|hello|hey|oh|ah|"
-    r"look|listen|ja|right|because|cos|since|as|honestly|fyi|for the record|remember|note that|please note|first|now|then|besides|"
+    r"look|listen|ja|right|because|cos|honestly|I know(?: that)?|so I know|since(?= (?:I|we|my|our)\b)|as(?= (?:I|we|my|our)\b)|fyi|for the record|remember|note that|please note|first|now|then|besides|"
     r"unfortunately|luckily|sadly|personally|mind you|not really|not at all|god no|he he|of course|ah finally|in fact|see|"
     r"remember that|you know|just so you know|for next time|oh and|also|from now|me|lol)[,.!:]* +)+",
     re.IGNORECASE,
 )
 _WHEN = re.compile(
-    rf"^(?P<when>(?:(?:on |every |each |from )?(?:{'|'.join(words.DAYS)})(?: (?:and|or) (?:{'|'.join(words.DAYS)}))?(?: (?:mornings?|evenings?|nights?|afternoons?))?"
+    rf"^(?P<when>(?:(?:on |every |each |from )?(?:{'|'.join(words.DAYS)})(?: (?:and|or) (?:{'|'.join(words.DAYS)}))?(?: (?:mornings?|evenings?|nights?|afternoons?))?(?: (?:at )?\d{1,2}(?::\d\d)?(?: ?[ap]m)?)?"
     r"|in (?:winter|summer|spring|autumn|the (?:mornings?|evenings?))|since (?:the |last )?[\w ]{2,18}?|from \w+|every \w+|these days|"
     r"after [\w' ]{2,24}?|before [\w' ]{2,24}?|at home|at night|at work)),? (?=(?:I|we|my|our)\b)",
     re.IGNORECASE,
@@ -59,7 +59,7 @@ _THING = re.compile(
 _NAMED = re.compile(rf"^(?P<name>[A-ZÀ-Þ][\w'’À-ÿ-]+) (?P<adv>{_ADVERB})(?P<verb>never|[a-zà-ÿ'-]+)(?: (?P<rest>.+))?$")
 _PRONOUN = re.compile(rf"^(?P<who>he|she|it) (?P<adv>{_ADVERB})(?P<verb>never|[a-zà-ÿ'-]+)(?: (?P<rest>.+))?$", re.IGNORECASE)
 
-_POINTING = re.compile(r"\b(?:you|your|yours|this|that|these|those|it|its|they|them|their|he|him|his|she|her|hers|here|there|one|same|such|thing|things|way|stuff|something|anything|someone|else|following|above|below|attached)\b", re.IGNORECASE)
+_POINTING = re.compile(r"(?<![\w-])(?:you|your|yours|this|that|these|those|it|its|they|them|their|he|him|his|she|her|hers|here|there|one|same|such|thing|things|way|stuff|something|anything|someone|else|following|above|below|attached)(?![\w-])", re.IGNORECASE)
 _TRANSIENT_ADJ = re.compile(
     r"^(?:very |so |too |really |quite |a bit |not |still |all |just )*(?:tired|sick|ill|sad|happy|angry|late|early|busy|hungry|ready|done|lost|stuck|sorry|sure|afraid|aware|able|fine|ok|okay|good|bad|great|off|on|back|home|out|"
     r"in bits|cold|hot|wet|broken|dead|down|gone|open|new|old|confused|worried|nervous|excited|bored|drunk|alone|here|there|away|right|wrong|curious|glad|proud|up|over|going|about|due|near|next|last|better|worse|full|empty|short|long|slow|fast|free|"
@@ -71,8 +71,12 @@ def statement(clause: str, people: People) -> Candidate | None:
     """The memory a clause states, None if it states nothing of the user. Raises Unfit, with the
     reason, when it states something that should not be kept."""
     update = bool(_UPDATE.search(clause))
+    if turned := _turned(clause):
+        return turned
     text, when = _stripped(clause)
     saying = _read(text, people)
+    if saying and when:
+        saying = replace(saying, whole=f"{when}, {saying.whole}")
     if saying is None:
         return None
     _refuse(saying)
@@ -85,6 +89,29 @@ def statement(clause: str, people: People) -> Candidate | None:
 
 
 _UPDATE = re.compile(r"\b(?:now|no longer|any ?more|instead|after all|these days|nowadays|since|switched|moved|changed|from now|used to|not [\w: ]+$|already|new|by now)\b", re.IGNORECASE)
+
+
+_TURNED = re.compile(
+    rf"^(?P<what>(?!(?:this|that|it|he|she|they|there|what|who|which|here|these|those|I|we|you|my|our|the (?:problem|question))\b)[\w\"'À-ÿ-]+(?: (?!(?:is|are|was)\b)[\w\"'À-ÿ:-]+){{0,4}}) "
+    rf"(?P<verb>is|are) (?:now )?(?:my|our) (?P<noun>[\w'À-ÿ-]+(?: [\w'À-ÿ-]+){{0,3}}?)(?P<tail> (?:now|after|in|at|for|and|because|so|since|from|these days)\b.*)?$"
+)
+_PASSING_NOUNS = frozenset("problem question guess point fault turn idea answer plan excuse bad limit issue concern worry fear business one only last best friend".split())
+
+
+def _turned(clause: str) -> Candidate | None:
+    "\"Mondays are my day off\", \"English is my third language\": the value first."
+    text = _LEAD.sub("", clause).strip(" ,.!-")
+    hit = _TURNED.match(text)
+    if not hit or set(hit["noun"].lower().split()) & _PASSING_NOUNS or frames.hypothetical(text) or frames.passing(text) or frames.reported(text):
+        return None
+    noun = re.sub(r" (?:now|too|though)$", "", hit["noun"])
+    head = noun.split()[-1].lower()
+    kind: Kind = "relation" if head in words.KIN | words.PETS | words.ROLES else "fact"
+    what = re.sub(r"^(?:And|But|So) ", "", hit["what"])
+    if not (proper(what) or what[0].islower() or what.split()[0].lower() in words.DAYS | words.MONTHS or head in ("language", "tongue")):
+        return None
+    verb = "are" if head.endswith("s") and not head.endswith("ss") else "is"
+    return Candidate(sentence(f"The user's {noun}", f"{verb} {what}"), kind, what, bool(_UPDATE.search(clause)))
 
 
 def _stripped(clause: str) -> tuple[str, str]:
@@ -152,7 +179,7 @@ def _predicate(saying: Saying) -> tuple[str, Kind, str]:
     text, kind = rule(saying)
     if _POINTING.search(re.sub(r"\"[^\"]*\"", "", text)):
         raise Unfit("unresolved: points to something outside the sentence")
-    if saying.subject != "The user" and kind == "fact" and re.search(rf"\b(?:{HEADS})\b", saying.subject):
+    if not saying.self and kind == "fact" and re.search(rf"\b(?:{HEADS})\b", saying.subject):
         kind = "relation"
     return text, kind, ""
 
@@ -189,15 +216,18 @@ def _be(saying: Saying) -> tuple[str, Kind]:
     raise Unfit("unsure: may be a passing state" if _TRANSIENT_ADJ.match(rest) else "unsure: no rule keeps this state")
 
 
+_TRADE = re.compile(r"\w{3,}(?:ologist|ician|ographer|keeper|maker|smith|wright|monger|herd|woman|iatrist|onist|rist|tist|nist|worker|officer)")
+
+
 def _identity(rest: str) -> bool:
     "\"a midwife\", \"nurse in Rosario\", \"chief arbiter of the Omuramba Open\"."
-    phrase = re.split(r"\b(?:in|at|on|for|of|from|with|and|who|near|by|to|since)\b|[,(]", rest.lower())[0].split()
-    return 0 < len(phrase) <= 5 and phrase[-1].rstrip("s") in words.IDENTITIES | {w.rstrip("s") for w in words.IDENTITIES} and phrase[0] not in ("my", "our", "not")
+    phrase = re.split(r"\b(?:in|at|on|for|of|from|with|and|who|near|by|to|since|not)\b|[,(]", rest.lower())[0].split()
+    return 0 < len(phrase) <= 5 and phrase[0] not in ("my", "our", "not") and (phrase[-1] in words.IDENTITIES or phrase[-1].rstrip("s") in words.IDENTITIES or bool(_TRADE.fullmatch(phrase[-1])))
 
 
 _STATE = re.compile(
     r"^(?:from|based (?:in|at|near)|born|originally from|married to|engaged to|divorced|the (?:eldest|youngest|oldest|middle|head|chair|secretary|treasurer|captain)\b|fond of|scared of|afraid of|terrified of|"
-    r"\d{1,3}(?: years old)?$|(?:nearly |almost )?\d{1,3} years old|in (?:grade|year|the \w+ year|class) |in (?:my|the) (?:first|second|third|fourth|final) year|a member of|on (?:blood thinners|warfarin|insulin|statins|lithium|methotrexate)|called |known as )",
+    r"\d{1,3}(?: years old)?$|(?:nearly |almost )?\d{1,3} years old|(?:on|playing) (?:the )?(?:INSTR)\b|on [A-Z]\w+ ?[\d.]*$|in (?:grade|year|the \w+ year|class) |in (?:my|the) (?:first|second|third|fourth|final) year|a member of|on (?:blood thinners|warfarin|insulin|statins|lithium|methotrexate)|called |known as )".replace("INSTR", "|".join(sorted(words.INSTRUMENTS))),
     re.IGNORECASE,
 )
 
@@ -243,9 +273,15 @@ def _have(saying: Saying) -> tuple[str, Kind]:
         raise Unfit("unsure: a past state without its time")
     if re.match(r"to\b", low):
         raise Unfit("task: something to do")
-    phrase = re.split(r"\b(?:that|which|who|to|because|so|from|since)\b|[,(]", low)[0].split()
+    phrase = re.split(r"\b(?:that|which|who|to|because|so|from|since|of|in|with|for|at|on|between|now|booked|called|named)\b|[,(]", low)[0].split()
+    if frames.dated(rest) and re.match(r"(?:a|an|my|our|the)\b", low) or (
+        re.search(r"\b(?:in|at|near|on) (?:the )?[A-ZÀ-Þ]\w+", rest) and phrase[:1] in (["a"], ["an"], ["two"], ["three"]) and not set(phrase) & words.ENGAGEMENTS
+    ):
+        return _finish(saying, _agree("have", saying), rest), "fact"
+    if not phrase or re.fullmatch(r"\d{2,}|hundreds?|dozens?", phrase[0]):
+        raise Unfit("unsure: no rule keeps having this")
     known = words.KIN | words.PETS | words.CONDITIONS | words.THINGS
-    owned = [w for w in phrase[:8] if w in known or w.rstrip("s") in known]
+    owned = [w for w in phrase[-1:] if w in known or w.rstrip("s") in known]
     if not owned or phrase[0] in ("the", "my", "our", "your", "some", "any", "this", "that", "question", "a") and len(phrase) > 1 and phrase[1] in ("question", "problem", "meeting", "new", "big", "small") and not set(owned) & (words.KIN | words.PETS | words.CONDITIONS):
         raise Unfit("unsure: no rule keeps having this")
     people_or_body = set(owned) & (words.KIN | words.PETS | words.CONDITIONS) or {w.rstrip("s") for w in owned} & (words.KIN | words.PETS)
@@ -292,6 +328,8 @@ def _can(saying: Saying) -> tuple[str, Kind]:
 def _never(saying: Saying) -> tuple[str, Kind]:
     verb, _, rest = saying.rest.partition(" ")
     base = base_form(verb)
+    if base in ("want", "need") and rest and not rest.startswith("to "):
+        return _finish(saying, f"never {third_person(base)}", rest), "preference"
     if base in words.HABITUAL | words.LASTING | words.NEGATED | frozenset(("touch", "cut", "add")):
         return _finish(saying, f"never {base if saying.plural and not saying.self else third_person(base)}", rest), "fact"
     raise Unfit("unsure: no rule keeps this verb")
@@ -306,7 +344,9 @@ def _taste(saying: Saying) -> tuple[str, Kind]:
 
 def _habit(saying: Saying) -> tuple[str, Kind]:
     lasting = saying.verb in words.LASTING
-    marked = frames.habitual(saying.whole)
+    marked = frames.habitual(saying.whole) or frames.routine(saying.whole)
+    if saying.rest and frames.dated(saying.rest) and saying.verb in ("leave", "move", "start", "go", "open", "close", "begin", "fly", "get", "finish", "run"):
+        return _finish(saying, _agree(saying.verb, saying), saying.rest), "fact"
     if not saying.rest or saying.rest.startswith("not "):
         raise Unfit("unsure: nothing said of it")
     if saying.self and _past_form(saying):
@@ -333,7 +373,7 @@ def _lasting_object(saying: Saying) -> bool:
     if verb in ("work", "live", "stay", "teach", "study", "train", "volunteer", "belong", "commute"):
         return bool(re.match(r"(?:in|at|for|as|with|near|outside|above|to|from|on|off|by|up|alone|under|nights|days|earlies|lates|part|full|opposite|behind|the|a|an|my|[A-Z]|[a-z]{4,})", rest)) and not re.match(r"on (?:a|an|the|my)\b|out\b|fine|well", rest)
     if verb in ("run", "keep", "read", "write", "build", "make", "fix", "share", "lead", "manage", "edit", "carry", "support", "host", "judge", "own", "sell", "deal", "collect", "row", "fly", "ride", "drive"):
-        return not re.match(r"(?:into|out|out of|getting|it|on|the (?:file|code|script|risk|list|same|list)|forgetting|thinking|having|losing|hitting|a (?:risk|table|list|copy)|to|across)\b", rest) and bool(_OBJECT.match(rest)) and not re.match(r"\w+ing\b", rest)
+        return not re.match(r"(?:into|out|out of|money|getting|it|on|the (?:file|code|script|risk|list|same|list)|forgetting|thinking|having|losing|hitting|a (?:risk|table|list|copy)|to|across)\b", rest) and bool(_OBJECT.match(rest)) and not re.match(r"\w+ing\b", rest)
     return bool(_OBJECT.match(rest))
 
 
@@ -355,13 +395,19 @@ def _future(saying: Saying) -> tuple[str, Kind]:
     return _finish(saying, "will", saying.rest), "fact"
 
 
+def _come(saying: Saying) -> tuple[str, Kind]:
+    if re.match(r"(?:originally )?from [A-ZÀ-Þ]", saying.rest):
+        return _finish(saying, _agree("come", saying), saying.rest), "fact"
+    raise Unfit("unsure: may be a single event")
+
+
 def _need(saying: Saying) -> tuple[str, Kind]:
-    if not frames.habitual(saying.whole) or re.match(r"(?:to|a|an|the) \w+ (?:for|by)\b", saying.rest):
+    if not frames.habitual(saying.whole) or re.match(r"to\b", saying.rest) or re.match(r"(?:to|a|an|the) \w+ (?:for|by)\b", saying.rest):
         raise Unfit("task: something wanted once")
     return _finish(saying, third_person(saying.verb), saying.rest), "preference"
 
 
 _VERBS: dict[str, Callable[[Saying], tuple[str, Kind]]] = {
     "am": _be, "is": _be, "are": _be, "was": _was, "were": _was, "have": _have, "do": _do, "can": _can,
-    "never": _never, "will": _future, "want": _need, "need": _need,
+    "never": _never, "come": _come, "will": _future, "want": _need, "need": _need,
 }

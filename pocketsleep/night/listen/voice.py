@@ -71,7 +71,7 @@ _TRIM_WORDS = re.compile(
     re.IGNORECASE,
 )
 _TAIL = re.compile(
-    r",? (?:which|who|because|cos|since (?:i|we|the|my|it|he|she)|so (?:that )?(?:i|we|the|my|please|it|no)|but|and (?:i|we|he|she|it|they|then|now)|"
+    r",? (?:which|who|because|cos|since (?:i|we|the|my|it|he|she)|so|not (?:a|an|the) |but|and (?:i|we|he|she|it|they|then|now|last)\b|and (?:[\w'-]+ ){1,4}(?:is|are|was|cost|costs|will|has|needs|wants|comes|gets)|"
     r"instead of|rather than|as (?:i|we|you|it|he|she)|unless|until (?:i|we)|although|though|while|if|for now|when (?:i|we)|"
     r"to (?:say|tell))\b.*$",
     re.IGNORECASE,
@@ -87,7 +87,7 @@ def trim(text: str) -> str:
     return text.strip(" ,.;:!-–—")
 
 
-_NOT_PART = re.compile(r"^(?:not|no|never|only|just|even|always|properly|really|so|please|especially|mostly)\b", re.IGNORECASE)
+_NOT_PART = re.compile(r"^(?:and )?(?:not|no|never|only|just|even|always|properly|really|so|please|especially|mostly)\b", re.IGNORECASE)
 
 
 def _commas(text: str) -> str:

@@ -56,12 +56,12 @@ THINGS = _set(
     "euphonium saxophone drum drums birthday anniversary name surname nickname address postcode allergy allergies "
     "blood group type size contract shift shifts lease rent rates fee price opening hours market fair roof bed "
     "wedding operation appointment mill cellar vineyard press pond nursery church parish chapel route round "
-    "run session training language tongue hometown village town job employer department crew ward hair eyes "
+    "run session training language tongue hometown village town job employer department crew ward hair eyes routine ritual "
     "height weight shoe target dream goal hobby instrument sport keyboard laptop desktop phone mobile editor "
     "server scull hull single double quad tricycle"
 )
 VALUES = _set(
-    "birthday anniversary name surname nickname address postcode blood group type size height weight language "
+    "routine ritual rule method workflow procedure birthday anniversary name surname nickname address postcode blood group type size height weight language "
     "tongue hometown job employer target hobby sport instrument rates fee price allergy allergies"
 )
 CONDITIONS = _set(
@@ -141,7 +141,7 @@ LIFE = _set(
 )
 ADVERBS = _set(
     "always also still only never usually really actually currently mostly normally generally both now already "
-    "often sometimes mainly occasionally rarely myself just all do properly permanently even basically simply "
+    "often sometimes mainly occasionally rarely myself just all properly permanently even basically simply "
     "personally seldom typically then definitely certainly truly honestly proudly officially"
 )
 MONTHS = _set(
@@ -163,4 +163,13 @@ NOT_NAMES = _set(
     "PhD MA BA A An The And But So Or If No Not Yes She He They It We My Our In On At For To Is Was Please Can "
     "Could Would Will What When Where Why How Who Also Then Now This That There Thanks Thank Hi Hello Facebook "
     "Google WhatsApp Excel Word Zoom Instagram YouTube Windows Linux Android iPhone"
+)
+INSTRUMENTS = _set(
+    "piano violin cello viola guitar bass trumpet cornet flute clarinet bassoon oboe accordion harp organ euphonium saxophone "
+    "sax drums tuba trombone horn banjo mandolin ukulele bagpipes concertina recorder percussion timpani vibraphone fiddle "
+    "keyboard keyboards vocals soprano alto tenor baritone bells"
+)
+ENGAGEMENTS = _set(
+    "meeting interview exam flight train match call deadline problem question colloquium conference idea plan trip booking "
+    "feeling doubt look go chance minute moment visitor guest client customer issue error bug job choice ticket date party"
 )
