@@ -118,7 +118,7 @@ def _hear(text: str, start: int, before: str, cite: Cite, since: str, people: Pe
     for piece in own:
         for sentence in sentences(text, max(piece.start, start), piece.end):
             said = " ".join((text, before, *people.by_name.values()))
-            for candidate in _heard(sentence, previous or before, cite, people, hearing):
+            for candidate in _heard(sentence, previous or before, text, cite, people, hearing):
                 hearing.keep(candidate, said + _subject(candidate, hearing.live), cite, since)
             previous = sentence.text
 
@@ -128,9 +128,11 @@ def _subject(candidate: Candidate, live: Sequence[Memory]) -> str:
     return " " + " ".join(m.text for m in live) if candidate.update else ""
 
 
-def _heard(sentence: Sentence, previous: str, cite: Cite, people: People, hearing: _Hearing) -> list[Candidate]:
+def _heard(
+    sentence: Sentence, previous: str, message: str, cite: Cite, people: People, hearing: _Hearing
+) -> list[Candidate]:
     "Candidates of one sentence; what is not kept goes to the dropped ones."
-    heard = candidates(sentence, previous, people, hearing.live)
+    heard = candidates(sentence, previous, people, hearing.live, message)
     for text, reason in heard.dropped:
         hearing.drop(text, reason, cite)
     return heard.kept

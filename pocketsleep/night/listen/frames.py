@@ -60,7 +60,7 @@ _SECRET = _any(
     r"\b(?:\d[ -]?){13,19}\b",
 )
 _JOKE = _any(
-    r"\b(?:haha\w*|hehe\w*|lmao|lmfao|rofl|jaja\w*|ja ja|joking|kidding|just for fun|/s\b|i swear it|fml)\b",
+    r"\b(?:haha\w*|hehe\w*|rofl|jaja\w*|ja ja|joking|kidding|just for fun|/s\b|i swear it|fml)\b",
     r"\b(?:oh yeah,? totally|totally,|living the dream|yes of course,|naturally,|yeah right|yes yes,|wow so|obviously i)\b",
     r"\bi(?:'m| am) (?:secretly|basically|officially|clearly|apparently|truly)\b",
     r"😂|🤣|😜|😉|;-?\)",
@@ -77,7 +77,7 @@ _REPORT = _any(
     r"\bi (?:told|said|say|tell|wrote|lied|claimed|answered|pretended)\b",
 )
 _PASSING = _any(
-    r"\b(?:today|tonight|tonite|this (?:morning|afternoon|evening|week|weekend|month|minute|time)|right now|at the moment|just now|"
+    r"\b(?:(?<!from )today(?! and hereafter)|tonight|tonite|this (?:morning|afternoon|evening|week|weekend|month|minute|time)|right now|at the moment|just now|"
     r"for now|for the moment|currently|yesterday|tomorrow|tmrw|last (?:night|week|weekend|month|time|monday|tuesday|wednesday|thursday|friday|saturday|sunday)|"
     r"next (?:week|weekend|month|time|monday|tuesday|wednesday|thursday|friday|saturday|sunday)|so far|again|"
     r"(?:this|by|until|till|on) (?:monday|tuesday|wednesday|thursday|friday|saturday|sunday)\b(?! (?:morning|afternoon|evening|night)s))\b",
@@ -148,7 +148,7 @@ def habitual(clause: str) -> bool:
     return bool(_HABIT.search(clause))
 
 
-_ROUTINE = re.compile(r"\b(?:before I|after I|until I have|this (?:year|term|season)|instead of|these days|nowadays|since (?!I\b|we\b|it\b|the\b)\w+|now)\b", re.IGNORECASE)
+_ROUTINE = re.compile(r"\b(?:before I|after I|until I have|this (?:year|term|season)|instead of|these days|nowadays|since (?!I\b|we\b|it\b)\w+|now)\b", re.IGNORECASE)
 
 
 def routine(clause: str) -> bool:

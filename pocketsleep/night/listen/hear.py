@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from pocketsleep.night.listen import frames, slots
 from pocketsleep.night.listen.people import Candidate, People, pronoun_relation, relations
-from pocketsleep.night.listen.sentences import Sentence, clauses, expand
+from pocketsleep.night.listen.sentences import Clause, Sentence, asks, clauses, expand
 from pocketsleep.night.listen.standing import standing
 from pocketsleep.night.listen.statements import Unfit, statement
 from pocketsleep.nouns import Memory
@@ -24,7 +24,9 @@ class Heard:
     dropped: list[tuple[str, str]] = field(default_factory=list)
 
 
-def candidates(sentence: Sentence, previous: str, people: People, live: Sequence[Memory]) -> Heard:
+def candidates(
+    sentence: Sentence, previous: str, people: People, live: Sequence[Memory], message: str = ""
+) -> Heard:
     """What one sentence says. `previous` is the sentence before it (for pronouns), `live` the memories
     that it may bring news of; people named here are added to `people`."""
     heard = Heard()
@@ -38,11 +40,12 @@ def candidates(sentence: Sentence, previous: str, people: People, live: Sequence
     heard.kept += relations(sentence.text, people)
     if wish:
         return heard
-    if sentence.question and (sentence.text.rstrip().endswith("?") or "," not in sentence.text):
+    parts = _stated(text, sentence)
+    if not parts:
         if frames.speaks_of_self(sentence.text) and not heard.kept:
             heard.dropped.append((sentence.text, "question: asks, does not state"))
         return heard
-    _statements(text, previous, people, live, heard, sentence.question)
+    _statements(parts, previous, people, live, message, heard)
     return heard
 
 
@@ -61,14 +64,23 @@ def span(candidate: Candidate) -> str:
     return answer if 1 <= len(answer.split()) <= 6 and answer in candidate.text else ""
 
 
+def _stated(text: str, sentence: Sentence) -> list[Clause]:
+    """The clauses that state something. A question is its first clause ("can you ..., I can't bear it")
+    or its last ("I work on Fridays, could you ...?"); all of it when it neither starts nor ends elsewhere."""
+    parts = clauses(text)
+    marked = sentence.text.rstrip("\"'”’) ").endswith("?")
+    if asks(text):
+        return [] if marked else parts[1:]
+    return parts[:-1] if marked else parts
+
+
 def _statements(
-    text: str, previous: str, people: People, live: Sequence[Memory], heard: Heard, asks: bool
+    parts: list[Clause], previous: str, people: People, live: Sequence[Memory], message: str, heard: Heard
 ) -> None:
-    "Clause by clause. Of a question without its mark, the first clause is the question."
-    conditional = frames.conditional(text)
-    for clause in clauses(text)[1 if asks else 0:]:
+    conditional = frames.conditional(" ".join(p.text for p in parts))
+    for clause in parts:
         try:
-            candidate = _of_clause(clause.text, clause.link, conditional, previous, people, live)
+            candidate = _of_clause(clause.text, clause.link, conditional, previous, message, people, live)
         except Unfit as why:
             heard.dropped.append((clause.text, str(why)))
             continue
@@ -80,7 +92,7 @@ _SUBORDINATE = frozenset("if unless that when whenever where what how who which 
 
 
 def _of_clause(
-    text: str, link: str, conditional: bool, previous: str, people: People, live: Sequence[Memory]
+    text: str, link: str, conditional: bool, previous: str, message: str, people: People, live: Sequence[Memory]
 ) -> Candidate | None:
     if frames.command(text) or text.endswith("?"):
         return None
@@ -88,4 +100,4 @@ def _of_clause(
         if re.match(r"(?:I|we|my|our)\b", text, re.IGNORECASE):
             raise Unfit("hypothetical: under a condition" if conditional else "unsure: not stated, only mentioned")
         return None
-    return pronoun_relation(text, previous, people) or slots.news(text, live) or statement(text, people)
+    return pronoun_relation(text, previous, people) or slots.news(text, message, live) or statement(text, people)

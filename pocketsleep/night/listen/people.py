@@ -135,10 +135,14 @@ def _relation(hit: re.Match[str], verb: str, people: People) -> Candidate | None
     titled = name.split()[0].rstrip(".") in words.TITLES
     named = "are" if plural else "is"
     named += " called" if verb == "is called" and not titled else ""
-    if not plural:
-        people.meet(noun, name, owner.strip())
+    for one in re.split(r",? and |, ", name) if plural else [name]:
+        people.meet(_singular(noun) if plural else noun, one, owner.strip())
     text = f"{owner.strip()} {noun} {named} {name}."
     return Candidate(text, "relation", name, verb == "new" or " now" in hit.group())
+
+
+def _singular(noun: str) -> str:
+    return re.sub(r"children$", "child", re.sub(r"(?<=[a-z])s$", "", noun))
 
 
 def _having(text: str, people: People) -> list[Candidate]:
@@ -161,7 +165,8 @@ def pronoun_relation(clause: str, before: str, people: People) -> Candidate | No
     starts = {m.start() for m in re.finditer(r"(?:^|[.!?]\s+)(?=\S)", before)}
     before = re.sub(r"(^|[.!?]\s+)[A-Z]\w+(?:ed|ing) (?=[A-Z])", lambda m: m[1] + "... ", before)
     names = {_clean(m["name"]) for m in _NAME_ONLY.finditer(before)}
-    names = {n for n in names if n and proper(n) and (before.find(n) not in starts or " " in n)}
+    placed = {_clean(m[1]) for m in re.finditer(rf"\b(?:in|at|from|near|to WhatsApp to) ({_NAMED})", before)}
+    names = {n for n in names - placed if n and proper(n) and (before.find(n) not in starts or " " in n)}
     if len(names) != 1:
         return None
     name = names.pop()

@@ -31,10 +31,15 @@ class Clause:
 
 _ASKS = re.compile(
     r"(?:(?:and|so|but|ok|okay|hey|hi|hello|please|um|also|well)[,.]? )*(?:what|why|how|who|whose|which|where|whats|what's|"
-    r"hows|how's|wheres|where's|is|are|am|was|were|do|does|did|can|could|would|will|should|shall|may|has|"
+    r"hows|how's|wheres|where's|is|are|am|was|were|do(?! (?:it|this|that|not|the|mention|please))|does|did|can|could|would|will|should|shall|may|has|"
     r"have (?:i|we|you|they)|any idea|anyone know)\b(?!,)",
     re.IGNORECASE,
 )
+def asks(text: str) -> bool:
+    "Does it open as a question?"
+    return bool(_ASKS.match(text))
+
+
 _STOP = re.compile(r"[.!?…]+[\"”’')\]]*(?=\s|$)|\n+")
 
 
@@ -107,10 +112,10 @@ def expand(text: str) -> str:
 
 
 _STARTER = (
-    r"(?:(?:also|now|then|still|yes|no|well|only|actually|sometimes|usually|always|never|plus) )?"
+    r"(?:[\w']+ (?:is|are) (?:now )?my\b|(?:(?:also|now|then|still|yes|no|well|only|actually|sometimes|usually|always|never|plus) )?"
     r"(?:I|we|he|she|it|they|there (?:is|are)|that is|my|our|please|don't|the \w+ (?:is|are|has|was)|"
     r"(?:can|could|would|will|should|do|did|are|is) (?:you|I|we|it|there)|what|how|make|write|give|put|tell|show|"
-    r"[A-ZÀ-Þ][\w-]+ (?:is|has|was|does|can not|does not))\b"
+    r"[A-ZÀ-Þ][\w-]+ (?:is|has|was|does|can not|does not))\b)"
 )
 _CUT = re.compile(
     r"\s*(?:[;:]|\s[-–—]+(?=\s)|—|\.\.+|…|[()])\s*"

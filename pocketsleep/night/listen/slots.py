@@ -120,24 +120,37 @@ _NEWS = re.compile(
 _MOVED = re.compile(r"^(?:and |but |so |ok |oh |well |also |since \w+ )*we (?:have )?(?P<verb>moved|shifted|switched|changed) (?P<head>(?:the|our|my) [\w' -]{2,30}?) (?P<rest>to [^,.;]+)", re.IGNORECASE)
 
 
-def news(clause: str, live: Sequence[Memory]) -> Candidate | None:
+def news(clause: str, message: str, live: Sequence[Memory]) -> Candidate | None:
     "\"the roof will be zinc after all\": a new value for a thing that a live memory names."
     hit = _MOVED.match(clause) or _NEWS.match(clause)
     if not hit:
         return None
     head = re.sub(r"^(?:the|our|my) ", "", hit["head"].lower()).strip()
-    for memory in reversed([m for m in live if m.status == "active"]):
-        subject, _, _ = _parts(memory.text)
-        if not subject or subject.lower() == "the user" or not _same_head(subject.lower(), head):
-            continue
+    for memory, subject in _about_it(message, live) if head in ("it", "that") else _about(head, live):
         verb = hit["verb"].lower()
-        rest = re.sub(r",? (?:after all|now|instead.*|not .*|any ?more|though|then|rather than.*|because.*|since.*|so .*|please.*)$", "", hit["rest"], flags=re.IGNORECASE)
+        rest = re.sub(r",? (?:after all|now.*|instead.*|not .*|any ?more|though|then|rather than.*|because.*|since.*|so .*|please.*)$", "", hit["rest"], flags=re.IGNORECASE)
         rest = re.split(r"[,;.!?]", rest)[0].strip()
         moved = "has moved" if verb in ("moved", "shifted", "has been moved", "changed", "switched") else verb
+        if head in ("it", "that") and not (_VALUE.search(rest) or verb in ("sits", "stands", "has moved", "moved")):
+            return None
         if len(rest.split()) > 10 or re.search(r"\b(?:you|it|this|that|me|not)\b", rest):
             return None
         return Candidate(f"{subject} {moved} {rest}.", memory.kind, re.sub(r"^(?:to|in|at|on|the|a|an) ", "", rest), True)
     return None
+
+
+def _about(head: str, live: Sequence[Memory]) -> list[tuple[Memory, str]]:
+    "Live memories about a thing that is named, the newest first."
+    named = [(m, _parts(m.text)[0]) for m in live if m.status == "active"]
+    return [(m, s) for m, s in reversed(named) if s and s.lower() != "the user" and _same_head(s.lower(), head)]
+
+
+def _about_it(message: str, live: Sequence[Memory]) -> list[tuple[Memory, str]]:
+    "The one live memory whose thing is named somewhere in the message."
+    said = _stems(message)
+    named = [(m, _parts(m.text)[0]) for m in live if m.status == "active"]
+    fitting = [(m, s) for m, s in named if s and s.lower() != "the user" and _stems(s) & said]
+    return fitting if len(fitting) == 1 else []
 
 
 def _same_head(subject: str, head: str) -> bool:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 
+from pocketsleep.night.listen import words
 from pocketsleep.night.listen.people import Candidate
 from pocketsleep.night.listen.voice import about_user, core, third_person
 
@@ -89,7 +90,7 @@ def _noun_first(before: str, trigger: re.Match[str]) -> Candidate | None:
     verb, occasion = trigger["verb"].lower(), _cut(trigger["what"])
     if not 1 <= len(what.split()) <= 6 or len(occasion.split()) > 6 or _FINITE.search(what):
         return None
-    return Candidate(_say(f"The user wants {_about(what)} when the assistant {third_person(verb)}{_about(occasion)}"), "preference", core(what))
+    return Candidate(_say(f"The user wants {_about(what)} when the assistant {third_person(verb)} {_about(occasion)}"), "preference", core(what))
 
 
 _FINITE = re.compile(r"\b(?:is|are|was|were|have|has|do|does|did|can|will|not|never|I|we|you|it|he|she|they|\w+ed|\w+ing)\b", re.IGNORECASE)
@@ -98,7 +99,7 @@ _FINITE = re.compile(r"\b(?:is|are|was|were|have|has|do|does|did|can|will|not|ne
 def _split(what: str, before: str) -> tuple[str, str]:
     "The occasion and the order. The order may stand first: \"use grams when you give me ...\"."
     masked = re.sub(r"\"[^\"]*\"", lambda m: "\"" + "x" * (len(m.group()) - 2) + "\"", what)
-    starts = [hit for hit in _START.finditer(masked, 2) if hit["sep"].strip() or not _NO_ORDER_AFTER.search(masked[:hit.start()])]
+    starts = [hit for hit in _START.finditer(masked, 2) if hit["sep"].strip() or hit.group().strip() or not _NO_ORDER_AFTER.search(masked[:hit.start()])]
     ordered = [hit for hit in starts if not re.match(r"(?:that|it) (?:is|means)", masked[hit.end():])] or starts
     if ordered:
         return " " + what[:ordered[0].start()].strip(" ,:;"), _cut(what[ordered[0].end():])
@@ -187,10 +188,13 @@ def _do_not(body: str) -> Candidate | None:
 _BURIED = re.compile(r"\b(?:who|that|which|they|he|she|it|I|we|have|has|had|was|were|is|are) (?:have |has |had )?(?:always|never|ever)\b", re.IGNORECASE)
 
 
+_STYLE = re.compile(r"\b(?:keep|make|write) (?:all )?your (?:answers|replies|letters|messages|responses|sentences|explanations|summaries|e?-?mails)\b", re.IGNORECASE)
+
+
 def _order(body: str, text: str) -> Candidate | None:
     "An order with a word that makes it last."
     lasting = _LASTING.search(text)
-    if not lasting or text.rstrip().endswith("?") or _BURIED.search(text):
+    if not (lasting or _STYLE.search(text)) or text.rstrip().endswith("?") or _BURIED.search(text):
         return None
     hit = re.match(rf"(?P<adv>always |never |only |do not ever |don't ever |never ever )?(?P<order>(?:{_ORDERS})\b[^.!?;]*)", body, re.IGNORECASE)
     if not hit or re.search(r"\b(?:I|we|he|she|they) (?:always|never)\b|\bhow I\b", hit["order"]):
@@ -205,14 +209,21 @@ def _order(body: str, text: str) -> Candidate | None:
 
 _FRAGMENT = re.compile(
     r"^(?P<what>(?!(?:every|like|as|same|not|no|yes|just|only|all|at|in|on|to|for|than|I|we|he|she|it|they|my|our|you|this|that|if|when)\b)[\w\"'À-ÿ-]+(?: [\w\"'À-ÿ:./-]+){0,9}?),? "
-    r"(?P<ever>always|every time|each time|from (?:now|here|today)(?: on)?|at all times|in future)(?:,? (?:please|pls|thanks))?$",
+    r"(?P<ever>always|every time|each time|from (?:now|here|today)(?: on)?|at all times|in future|(?<=\w)(?= only$) only)(?:,? (?:please|pls|thanks))?$",
     re.IGNORECASE,
 )
 
 
 def _fragment(body: str) -> Candidate | None:
     "\"wind in knots and headings magnetic, every time\": a wish without a verb."
-    hit = _FRAGMENT.match(body)
+    ends = [m.start() for m in re.finditer(",", body)][:4] + [len(body)]
+    hit = next((h for h in (_FRAGMENT.match(body[:end]) for end in ends) if h), None)
     if not hit or _FINITE.search(hit["what"]):
         return None
-    return Candidate(_say(f"The user always wants {_about(hit['what'])}"), "preference", core(hit["what"]))
+    what, only = hit["what"], hit["ever"].strip().lower() == "only"
+    if only and not re.search(r" in \w+$", what):
+        return None
+    if what[1:2].islower() and what.split()[0].lower() not in words.STABLE:
+        what = what[0].lower() + what[1:]
+    how = "wants" if only else "always wants"
+    return Candidate(_say(f"The user {how} {_about(what)}{' only' if only else ''}"), "preference", core(what))

@@ -56,6 +56,10 @@ _THEIRS = re.compile(
 _THING = re.compile(
     rf"^(?:[mM]y|[oO]ur)(?: own)? (?P<noun>(?:(?!(?:is|are|was|has)\b)[\w'’-]+ ){{0,3}}?[\w'’-]+) (?P<adv>{_ADVERB})(?P<verb>is|are|am|has|have|takes?|opens?|closes?|starts?|runs?|stands?|sits?|goes|go|can)(?: (?P<rest>.+))?$"
 )
+_PLACE = re.compile(
+    rf"^(?:[Tt]he )?(?P<noun>[Oo]ffice|[Ss]tudio|[Ss]hop|[Ss]tall|[Ww]orkshop|[Cc]linic|[Ss]urgery|[Bb]akery|[Cc]afé) (?P<adv>{_ADVERB})(?P<verb>is|has|opens|closes) (?P<rest>(?:closed|open|shut|only|at|in|on|a|an|no|\d).+)$"
+)
+_BARE_ROLE = re.compile(rf"^(?P<noun>(?:{'|'.join(sorted(words.ROLES | {'wife', 'husband'}, key=len, reverse=True)).replace('|', '|')})) (?P<adv>)(?P<verb>is) (?P<rest>[A-ZÀ-Þ][\w'’À-ÿ-]+(?: [A-ZÀ-Þ][\w'’À-ÿ-]+){{0,2}})$", re.IGNORECASE)
 _NAMED = re.compile(rf"^(?P<name>[A-ZÀ-Þ][\w'’À-ÿ-]+) (?P<adv>{_ADVERB})(?P<verb>never|[a-zà-ÿ'-]+)(?: (?P<rest>.+))?$")
 _PRONOUN = re.compile(rf"^(?P<who>he|she|it) (?P<adv>{_ADVERB})(?P<verb>never|[a-zà-ÿ'-]+)(?: (?P<rest>.+))?$", re.IGNORECASE)
 
@@ -81,7 +85,8 @@ def statement(clause: str, people: People) -> Candidate | None:
         return None
     _refuse(saying)
     predicate, kind, answer = _predicate(saying)
-    when = about_user(when) if when and frames.habitual(when) else ""
+    keeps = when and (frames.habitual(when) or re.match(r"since (?:the|my|our|\d{4}|[A-Z])|in (?:winter|summer|spring|autumn)|after|before", when, re.IGNORECASE))
+    when = about_user(when) if keeps else ""
     if re.search(r"\b(?:the user|their)\b.*\b(?:the user|their)\b", predicate) and len(predicate.split()) > 18:
         raise Unfit("unsure: too long to be one thing")
     tail = f" {when[0].lower() + when[1:] if not when.split()[0].lower() in words.DAYS else 'on ' + when}" if when else ""
@@ -134,6 +139,10 @@ def _read(text: str, people: People) -> Saying | None:
         return _saying(hit, f"The user's {noun.replace(chr(8217), chr(39))} {name}".strip(), text, plural=plural)
     if hit := _THING.match(text):
         return _saying(hit, f"The user's {about_user(hit['noun'])}", text, plural=hit["verb"] in ("are", "have", "open", "close", "start", "run"))
+    if hit := _PLACE.match(text):
+        return _saying(hit, f"The user's {hit['noun'].lower()}", text)
+    if hit := _BARE_ROLE.match(text):
+        return _saying(hit, f"The user's {hit['noun'].lower()}", text)
     if (hit := _NAMED.match(text)) and hit["name"] in people.by_name:
         return _saying(hit, people.by_name[hit["name"]], text)
     if hit := _PRONOUN.match(text):
@@ -192,11 +201,15 @@ def _class_of(saying: Saying) -> Callable[[Saying], tuple[str, Kind]]:
         return _habit
     if verb in words.LIFE:
         return _past
+    if saying.self and frames.habitual(saying.whole) and re.fullmatch(r"[a-z]{3,}", verb) and not re.search(r"(?:ed|ought|aught|ing|ly)$|^(?:was|did|had|got|made|said|went|came|saw|the|and|but|not|would|should|might|told|gave|took|found|put|lost|left|must|may|shall)$", verb):
+        return _habit
     raise Unfit("unsure: no rule keeps this verb")
 
 
 def _finish(saying: Saying, verb: str, rest: str) -> str:
-    "Adverbs that carry meaning, verb, trimmed rest."
+    "Adverbs that carry meaning, verb, trimmed rest; a routine keeps all its steps."
+    if set(saying.subject.lower().split()) & _ROUTINES:
+        return f"{verb} {about_user(rest.strip(' ,.;'))}"
     adverbs = " ".join(a for a in saying.adverbs.lower().split() if a in ("always", "only", "usually", "never", "normally", "mostly", "mainly", "also", "rarely", "seldom", "often", "generally") and a != "also")
     return re.sub(r"\s+", " ", f"{adverbs} {verb} {about_user(trim(rest))}").strip()
 
@@ -227,12 +240,20 @@ def _identity(rest: str) -> bool:
 
 _STATE = re.compile(
     r"^(?:from|based (?:in|at|near)|born|originally from|married to|engaged to|divorced|the (?:eldest|youngest|oldest|middle|head|chair|secretary|treasurer|captain)\b|fond of|scared of|afraid of|terrified of|"
-    r"\d{1,3}(?: years old)?$|(?:nearly |almost )?\d{1,3} years old|(?:on|playing) (?:the )?(?:INSTR)\b|on [A-Z]\w+ ?[\d.]*$|in (?:grade|year|the \w+ year|class) |in (?:my|the) (?:first|second|third|fourth|final) year|a member of|on (?:blood thinners|warfarin|insulin|statins|lithium|methotrexate)|called |known as )".replace("INSTR", "|".join(sorted(words.INSTRUMENTS))),
+    r"\d{1,3}(?: years old)?$|(?:nearly |almost )?\d{1,3} years old|(?:on|playing) (?:the )?(?:INSTR)\b|on (?:earlies|lates|nights|call|benefits|parental leave|maternity leave|insulin)\b|doing (?:a|an|my) (?:phd|masters?|degree|course|apprenticeship|diploma|a-levels)\b|on [A-Z]\w+ ?[\d.]*$|in (?:grade|year|the \w+ year|class) |in (?:my|the) (?:first|second|third|fourth|final) year|a member of|on (?:blood thinners|warfarin|insulin|statins|lithium|methotrexate)|called |known as )".replace("INSTR", "|".join(sorted(words.INSTRUMENTS))),
     re.IGNORECASE,
 )
 
 
 def _lasting_state(rest: str, saying: Saying) -> bool:
+    if saying.self and re.fullmatch(r"[A-ZÀ-Þ][\w'À-ÿ-]+(?: [A-ZÀ-Þ][\w'À-ÿ-]+)?", trim(rest)) and proper(trim(rest)):
+        return True
+    if re.search(r"\bevery (?:year|month|week|day|winter|summer|spring|autumn|morning|evening|\w+day)\b", rest):
+        return True
+    if re.match(r"(?:in|at) [A-ZÀ-Þ]", rest) and re.search(r"\b(?:since|now|these days|for good)\b", saying.whole, re.IGNORECASE):
+        return True
+    if re.match(r"(?:off|going|flying|travelling|traveling|leaving|moving|heading|getting) \w+", rest) and frames.dated(rest):
+        return True
     if _STATE.match(rest):
         return True
     first = rest.lower().split()[:1]
@@ -241,13 +262,20 @@ def _lasting_state(rest: str, saying: Saying) -> bool:
     if saying.self:
         return False
     if re.search(rf"\b(?:{HEADS})\b", saying.subject):
+        if _BARE_ROLE.match(saying.whole):
+            return proper(rest)
         return bool(re.match(r"(?:at|in|on) (?:the )?[A-Z]|(?:a|an|the) (?:[\w-]+ ){0,3}[\w-]+$|dead$|vegan|vegetarian", rest)) and not _TRANSIENT_ADJ.match(rest)
     return _thing_state(saying.subject, rest)
+
+
+_ROUTINES = frozenset("routine ritual rule method workflow procedure".split())
 
 
 def _thing_state(subject: str, rest: str) -> bool:
     "\"my birthday is 4 May\", \"our stall is open on Saturdays\", \"my favourite colour is green\"."
     noun = subject.split()[-1].lower()
+    if set(subject.lower().split()) & _ROUTINES:
+        return len(rest.split()) >= 2
     if noun in words.VALUES or re.search(r"\b(?:favourite|favorite|maiden|middle|first|mother|native|usual|standard)\b", subject):
         return not _TRANSIENT_ADJ.match(rest) or noun in words.VALUES
     if noun not in words.THINGS:
@@ -271,6 +299,8 @@ def _have(saying: Saying) -> tuple[str, Kind]:
         if frames.life_time(low) and not low.startswith("not ") and not re.search(r"\b(?:trying|waiting|looking|asking|meaning|wondering|at it)\b", low):
             return _finish(saying, _agree("have", saying), rest), "fact"
         raise Unfit("unsure: a past state without its time")
+    if re.match(r"(?:(?:just|now|recently|since) )?(?:moved|switched|changed|given up|retired|quit|converted|gone over) ", low) and re.search(r"\b(?:to|into|from|up)\b", low):
+        return _finish(saying, _agree("have", saying), re.sub(r"^(?:just|now|recently|since) ", "", rest)), "fact"
     if re.match(r"to\b", low):
         raise Unfit("task: something to do")
     phrase = re.split(r"\b(?:that|which|who|to|because|so|from|since|of|in|with|for|at|on|between|now|booked|called|named)\b|[,(]", low)[0].split()
@@ -305,6 +335,8 @@ def _do(saying: Saying) -> tuple[str, Kind]:
         if verb == "want":
             raise Unfit("task: a wish for this once")
         return _finish(saying, f"{_agree('do', saying)} not {verb}", rest), "preference" if verb in ("like", "enjoy") else "fact"
+    if rest and frames.habitual(saying.whole) and verb not in ("know", "think", "understand", "have", "mind", "care", "want", "need", "see"):
+        return _finish(saying, f"{_agree('do', saying)} not {verb}", rest), "fact"
     if verb in words.NEGATED and (frames.habitual(saying.whole) or verb in ("speak", "own", "eat", "tolerate", "do") and rest):
         return _finish(saying, f"{_agree('do', saying)} not {verb}", rest), "fact"
     raise Unfit("denial: says what is not so")
@@ -345,13 +377,14 @@ def _taste(saying: Saying) -> tuple[str, Kind]:
 def _habit(saying: Saying) -> tuple[str, Kind]:
     lasting = saying.verb in words.LASTING
     marked = frames.habitual(saying.whole) or frames.routine(saying.whole)
-    if saying.rest and frames.dated(saying.rest) and saying.verb in ("leave", "move", "start", "go", "open", "close", "begin", "fly", "get", "finish", "run"):
+    if saying.rest and frames.dated(saying.rest) and saying.verb in ("leave", "move", "start", "go", "open", "close", "begin", "fly", "get", "finish", "run", "turn", "set"):
         return _finish(saying, _agree(saying.verb, saying), saying.rest), "fact"
     if not saying.rest or saying.rest.startswith("not "):
         raise Unfit("unsure: nothing said of it")
     if saying.self and _past_form(saying):
         raise Unfit("unsure: a single event")
-    if not marked and (not lasting or not _lasting_object(saying)):
+    eats = not saying.self and saying.verb in ("eat", "drink", "play", "wear", "take", "use") or saying.verb in ("use", "wear") and bool(re.match(r"(?:a|an|[A-Z])\b", saying.rest))
+    if not marked and not eats and (not lasting or not _lasting_object(saying)):
         raise Unfit("unsure: may be a single event")
     kind: Kind = "procedure" if re.search(r"\b(?:always|never|before|then|first|after)\b", saying.whole) and not lasting else "fact"
     return _finish(saying, _agree(saying.verb, saying), saying.rest), kind
@@ -395,6 +428,18 @@ def _future(saying: Saying) -> tuple[str, Kind]:
     return _finish(saying, "will", saying.rest), "fact"
 
 
+def _may(saying: Saying) -> tuple[str, Kind]:
+    "\"I may not touch caffeine\", \"I must not have salt\"."
+    hit = re.match(r"not (?P<verb>eat|drink|touch|have|take|lift|drive|smoke|fly|use)\b(?P<rest> .+)?$", saying.rest)
+    if not hit:
+        raise Unfit("unsure: what may be")
+    return _finish(saying, f"{saying.verb} not {hit['verb']}", hit["rest"] or ""), "fact"
+
+
+def _born(saying: Saying) -> tuple[str, Kind]:
+    return _finish(saying, "was born", saying.rest), "fact"
+
+
 def _come(saying: Saying) -> tuple[str, Kind]:
     if re.match(r"(?:originally )?from [A-ZÀ-Þ]", saying.rest):
         return _finish(saying, _agree("come", saying), saying.rest), "fact"
@@ -409,5 +454,5 @@ def _need(saying: Saying) -> tuple[str, Kind]:
 
 _VERBS: dict[str, Callable[[Saying], tuple[str, Kind]]] = {
     "am": _be, "is": _be, "are": _be, "was": _was, "were": _was, "have": _have, "do": _do, "can": _can,
-    "never": _never, "come": _come, "will": _future, "want": _need, "need": _need,
+    "never": _never, "may": _may, "must": _may, "born": _born, "come": _come, "will": _future, "want": _need, "need": _need,
 }

@@ -44,7 +44,7 @@ def _as_told(said: str) -> Candidate:
         text = said if said.endswith(".") else said.rstrip("!") + "."
         return Candidate(text, _kind_of(text), _core_of(text))
     said = _NAMING.sub(lambda m: f"{m[1]} {m[2][0].upper()}{m[2][1:]}", expand(said))
-    heard = candidates(Sentence(said, 0, len(said)), "", People(), ())
+    heard = candidates(Sentence(said, 0, len(said)), "", People(), (), said)
     if heard.kept:
         return heard.kept[0]
     text = about_user(said).rstrip(" .!")

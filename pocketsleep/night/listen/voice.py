@@ -80,8 +80,8 @@ _TAIL = re.compile(
 
 def trim(text: str) -> str:
     "The core of a predicate: asides after a comma, reasons and fillers are cut, lists are kept."
-    text = _TAIL.sub("", text.strip())
-    text = _commas(text)
+    text = _TAIL.sub("", " " + text.strip()).strip()
+    text = re.sub(r" (?:now|already|again)(?=,)", "", _commas(text))
     while (shorter := _TRIM_WORDS.sub("", text)) != text:
         text = shorter
     return text.strip(" ,.;:!-–—")

@@ -61,7 +61,7 @@ THINGS = _set(
     "server scull hull single double quad tricycle"
 )
 VALUES = _set(
-    "routine ritual rule method workflow procedure birthday anniversary name surname nickname address postcode blood group type size height weight language "
+    "contract stock trade speciality specialty major subject routine ritual rule method workflow procedure birthday anniversary name surname nickname address postcode blood group type size height weight language "
     "tongue hometown job employer target hobby sport instrument rates fee price allergy allergies"
 )
 CONDITIONS = _set(
@@ -119,7 +119,7 @@ HABITUAL = _set(
     "use take eat drink wear walk do go get start finish open close leave meet visit pay charge see sleep cook "
     "bring buy have weigh check write read sit stand push prune pick press water feed milk shear mow dig order "
     "book send call ring lock wash clean measure log record light order put give set wait say stop change store "
-    "hold give move prefer avoid order dip soak boil toast grind add mix ferment bottle turn oil"
+    "hold give move prefer avoid order dip soak boil toast grind add mix ferment born may must bottle turn oil"
 )
 NEGATED = _set(
     "eat drink smoke drive fly swim speak own cook read cycle ride vote gamble take wear use work have like "
