@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
+
+from safetensors import safe_open
 
 from pocketsleep import cards, disk
 from pocketsleep.errors import ModelError
@@ -35,6 +38,20 @@ class Base:
     def layers(self) -> int:
         "How many blocks it has."
         return int(self.config["num_hidden_layers"])
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        "Shape of every tensor, from the headers of the weight files; matrices are [out, in]."
+        found = {}
+        for file in sorted(self.folder.glob("model*.safetensors")):
+            with safe_open(file, "numpy") as tensors:
+                found |= {name: tuple(tensors.get_slice(name).get_shape()) for name in tensors.keys()}  # noqa: SIM118
+        return found
+
+    @property
+    def parameters(self) -> int:
+        "How many numbers it holds (of a quantised folder: as stored)."
+        return sum(prod(shape) for shape in self.shapes.values())
 
 
 def open_base(card: Card, cache: Path, progress: cards.Progress = lambda said: None) -> Base:
