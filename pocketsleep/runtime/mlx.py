@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -47,11 +47,11 @@ class Mlx:
             yield from Stops(sampling.stop).through(self._pieces(ids, sampling))
 
     def _pieces(self, ids: Sequence[int], sampling: Sampling) -> Iterator[str]:
-        decoder = self.base.tokenizer.decoder()
+        stream = self.base.tokenizer.stream()
         for token in self._tokens(ids, sampling):
-            if piece := decoder.add(token):
+            if piece := stream.push(token):
                 yield piece
-        if piece := decoder.flush():
+        if piece := stream.finish():
             yield piece
 
     def _tokens(self, ids: Sequence[int], sampling: Sampling) -> Iterator[int]:
@@ -71,7 +71,7 @@ class Mlx:
         scores = []
         with self._lock:
             for prompt, text in pairs:
-                ids, answer = self.base.prompter.ids(prompt), self._answer(text)
+                ids, answer = self.base.prompter.ids(prompt), self.base.prompter.answer_ids(text)
                 logits = mlx_train.logits_of(self.model, [(ids, answer)])
                 logp = logits - mx.logsumexp(logits, axis=-1, keepdims=True)
                 scores.append(np.array(logp)[np.arange(len(answer)), answer].tolist())
@@ -102,7 +102,7 @@ class Mlx:
             self._put_on(found, tensors, bare)
 
     def _put_on(self, found: Any, tensors: dict[str, np.ndarray], bare: np.ndarray) -> None:
-        before, self.worn = self.worn, ""
+        self.worn = ""
         try:
             mlx_lora.attach(self.model, found.keys, found.layers, found.rank, found.scale, seed=0)
             mlx_lora.write(self.model, tensors, found.keys, found.layers)
@@ -111,7 +111,7 @@ class Mlx:
         except AdapterError:
             mlx_lora.detach(self.model)
             raise
-        self.worn = found.id if before is not None else ""
+        self.worn = found.id
 
     def _probe(self) -> np.ndarray:
         ids = self.base.prompter.ids(PROBE)
@@ -124,20 +124,18 @@ class Mlx:
         "Lessons in token ids; those that do not fit the window are a fault of the caller."
         ids = self.base.prompter.ids
         return [
-            mlx_train.Row(tuple(ids(x.prompt)), tuple(self._answer(x.answer)), x.hard, x.soft,
+            mlx_train.Row(tuple(ids(x.prompt)), tuple(self.base.prompter.answer_ids(x.answer)), x.hard, x.soft,
                           tuple(ids(x.teacher)) if x.teacher else ())
             for x in lessons
         ]
 
     def train(self, lessons: Sequence[Lesson], held_out: Sequence[Lesson], plan: Plan, folder: Path,
-              tick: mlx_train.Tick) -> mlx_train.Trained:
+              tick: mlx_train.Tick, late: Callable[[], bool] = lambda: False) -> mlx_train.Trained:
         "Train a LoRA on the bare base; resumes from `folder`. The runtime is bare afterwards."
         self.wear(None)
         with self._lock:
-            return mlx_train.Trainer(self.model, self.rows(lessons), self.rows(held_out), plan, folder).run(tick)
-
-    def _answer(self, text: str) -> list[int]:
-        return [*self.base.tokenizer.encode(text), self.base.tokenizer.eot]
+            rows, held = self.rows(lessons), self.rows(held_out)
+            return mlx_train.Trainer(self.model, rows, held, plan, folder).run(tick, late)
 
     @property
     def about(self) -> str:

@@ -19,7 +19,8 @@ import mlx.optimizers as optim
 import numpy as np
 from mlx.utils import tree_flatten, tree_unflatten
 
-from pocketsleep.nouns import Epoch, Plan
+from pocketsleep.errors import NightInterrupted
+from pocketsleep.nouns import Epoch, Plan, content_id
 from pocketsleep.runtime import mlx_lora
 
 CHECKPOINT_EVERY = 8  # steps; about twenty seconds on two cores
@@ -193,14 +194,17 @@ class Trainer:
 
     def __init__(self, model: nn.Module, rows: Sequence[Row], held: Sequence[Row], plan: Plan, folder: Path) -> None:
         self.model, self.rows, self.held, self.plan, self.folder = model, rows, held, plan, folder
+        self.task = content_id("task", repr(plan), repr(list(rows)), repr(list(held)))
         self.epochs: list[Epoch] = []
         self.losses: list[float] = []
         self.epoch = self.step = 0
         self.best: dict[str, np.ndarray] = {}
         self.optimizer = optim.AdamW(learning_rate=plan.learning_rate, weight_decay=0.0, bias_correction=True)
 
-    def run(self, tick: Tick) -> Trained:
-        plan = self.plan
+    def run(self, tick: Tick, late: Callable[[], bool] = lambda: False) -> Trained:
+        """Train to the end of the plan. Once `late` says so, the best finished epoch is what comes of it;
+        without one NightInterrupted is raised, and the next run goes on from here."""
+        plan, self.late = self.plan, late
         mlx_lora.attach(self.model, plan.keys, plan.layers, plan.rank, plan.scale, plan.seed)
         try:
             self.soft = soft_targets(self.model, self.rows, plan.top_k, plan.batch)
@@ -214,14 +218,17 @@ class Trainer:
         for self.epoch in range(self.epoch, self.plan.epochs):
             if self.epochs and self.epochs[-1].held_out >= self.plan.enough:
                 return f"unseen phrasings reached {self.epochs[-1].held_out:.0%} after epoch {self.epoch}"
-            self._one_epoch(tick)
+            if not self._one_epoch(tick):
+                return f"the time was up in epoch {self.epoch + 1}"
         return f"all {self.plan.epochs} epochs were run"
 
-    def _one_epoch(self, tick: Tick) -> None:
+    def _one_epoch(self, tick: Tick) -> bool:
         order = batches(self.rows, self.plan.batch, self.plan.seed, self.epoch)
         steps = len(order) * self.plan.epochs
         step_of = nn.value_and_grad(self.model, loss_of)
         while self.step < len(order):
+            if self.late():
+                return self._out_of_time()
             done = self.epoch * len(order) + self.step
             self.losses.append(self._step(step_of, order[self.step], learning_rate(self.plan, done, steps)))
             self.step += 1
@@ -229,6 +236,14 @@ class Trainer:
             if self.step % CHECKPOINT_EVERY == 0 and self.step < len(order):
                 self._save()
         self._close_epoch()
+        return True
+
+    def _out_of_time(self) -> bool:
+        if self.epochs:
+            return False
+        self._save()
+        raise NightInterrupted("the time was up before the first pass over the lessons was done",
+                               hint="pocketsleep sleep --tonight")
 
     def _step(self, step_of: Callable[..., Any], chosen: Sequence[int], rate: float) -> float:
         self.optimizer.learning_rate = mx.array(rate)
@@ -254,7 +269,7 @@ class Trainer:
         arrays |= {f"adapter.{k}": v for k, v in tree_flatten(self.model.trainable_parameters())}
         arrays |= {f"best.{k}": mx.array(v) for k, v in self.best.items()}
         cursor = {"epoch": self.epoch, "step": self.step, "losses": self.losses,
-                  "epochs": [asdict(e) for e in self.epochs], "plan": _plain(self.plan)}
+                  "epochs": [asdict(e) for e in self.epochs], "task": self.task}
         self.folder.mkdir(parents=True, exist_ok=True)
         draft = self.folder / "draft.safetensors"
         mx.save_safetensors(str(draft), arrays, metadata={"cursor": json.dumps(cursor)})
@@ -268,7 +283,7 @@ class Trainer:
             return
         arrays, metadata = mx.load(str(path), return_metadata=True)
         cursor = json.loads(metadata["cursor"])
-        if cursor["plan"] != _plain(self.plan):
+        if cursor["task"] != self.task:
             return  # other lessons or another recipe: start again
         self.model.update(tree_unflatten(list(_under("adapter.", arrays))))
         self.optimizer.init(self.model.trainable_parameters())
@@ -277,10 +292,6 @@ class Trainer:
         self.epoch, self.step, self.losses = cursor["epoch"], cursor["step"], cursor["losses"]
         self.epochs = [Epoch(**e) for e in cursor["epochs"]]
         mx.eval(self.model.parameters(), self.optimizer.state)
-
-
-def _plain(plan: Plan) -> Any:
-    return json.loads(json.dumps(asdict(plan)))
 
 
 def _under(prefix: str, arrays: dict[str, mx.array]) -> Iterator[tuple[str, mx.array]]:

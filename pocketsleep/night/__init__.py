@@ -1,0 +1,193 @@
+"""One night. Read this first.
+
+    gather    unslept turns, private and tainted ones set aside, with the reason
+    extract   turns     -> memories
+    dream     memories  -> dreams
+    seed      dreams    -> candidate
+    examine   candidate -> verdict
+    settle    verdict   -> current
+
+Each stage happens once a night and leaves its result in the journal: a night cut short resumes by
+reading what is done. Weights are rebuilt from the frozen base every night, from all live memories.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from pocketsleep.errors import NightInterrupted
+from pocketsleep.journal import Journal
+from pocketsleep.night import dream as dreaming
+from pocketsleep.night import examine as examining
+from pocketsleep.night import extract as extracting
+from pocketsleep.night import gather as gathering
+from pocketsleep.night import seed as seeding
+from pocketsleep.night.recipe import Recipe
+from pocketsleep.nouns import Adapter, Cite, Dream, Memory, Night, Verdict
+from pocketsleep.registry import Registry
+from pocketsleep.runtime import Runtime
+
+
+class Teller(Protocol):
+    "Hears how the night goes on."
+
+    def stage(self, name: str, detail: str = "") -> None: ...
+    def progress(self, done: int, total: int, detail: str = "") -> None: ...
+
+
+class Trains(Protocol):
+    "A runtime that can train (runtime.mlx.Mlx)."
+
+    def train(self, lessons: Sequence[Any], held_out: Sequence[Any], plan: Any, folder: Path, tick: Any,
+              late: Any) -> Any: ...
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Bed:
+    "What a night needs around it."
+
+    journal: Journal
+    registry: Registry
+    serving: Callable[[], Runtime]  # the runtime that will serve; opened once, kept
+    trainer: Callable[[], Trains]
+    recipe: Callable[[int], Recipe]  # number of live memories -> recipe
+    base: str
+    base_sha256: str
+    cache: Path
+    work: Path
+    dress: Callable[[str], Path]  # adapter id -> a folder the serving runtime can wear
+    late: Callable[[], bool] = lambda: False
+
+
+def sleep(bed: Bed, night: Night, tell: Teller) -> Verdict:
+    "Turn what was said into tomorrow's adapter, or leave everything as it was."
+    turns     = stage(bed, night, tell, "gather", lambda: gather(bed, night))
+    memories  = stage(bed, night, tell, "extract", lambda: extract(bed, night, turns))
+    if (verdict := idle(bed, night, turns, memories)) is not None:
+        return verdict
+    dreams    = stage(bed, night, tell, "dream", lambda: dream(bed, night, memories))
+    candidate = stage(bed, night, tell, "seed", lambda: seed(bed, night, memories, dreams, tell))
+    verdict   = stage(bed, night, tell, "examine", lambda: examine(bed, night, memories, dreams, candidate))
+    return settle(bed, night, turns, candidate, verdict)
+
+
+def stage(bed: Bed, night: Night, tell: Teller, name: str, work: Callable[[], Any]) -> Any:
+    "Do `work` once per night. A night cut short picks up where it stopped."
+    done = bed.journal.stage(night.id, name)
+    tell.stage(name, "done before" if done is not None else "")
+    return done if done is not None else bed.journal.finish(night.id, name, work())
+
+
+def gather(bed: Bed, night: Night) -> dict[str, Any]:
+    "What has not slept yet. Set down once, so that turns said during the night wait for the next."
+    gathered = gathering.gather(bed.journal)
+    bed.journal.drop(night.id, gathered.aside)
+    return {"turns": [[c.episode, c.turn] for c in gathered.turns],
+            "heard": [[c.episode, c.turn] for c in bed.journal.unslept()]}
+
+
+def extract(bed: Bed, night: Night, turns: Mapping[str, Any]) -> dict[str, Any]:
+    "Choose the user's sentences and say them atomically; the ledger keeps them at once."
+    cites = tuple(Cite(*c) for c in turns["turns"])
+    wanted = {c.episode for c in cites}
+    episodes = tuple(e for e in bed.journal.episodes() if e.id in wanted)
+    gathered = gathering.Gathered(episodes=episodes, turns=cites, aside=())
+    heard = extracting.extract(gathered, bed.journal.memories())
+    new = [m.id for memory in heard.memories if (m := bed.journal.learn(memory)) is not None]
+    bed.journal.drop(night.id, heard.dropped)
+    return {"new": new, "live": [m.id for m in bed.journal.memories()]}
+
+
+def idle(bed: Bed, night: Night, turns: Mapping[str, Any], memories: Mapping[str, Any]) -> Verdict | None:
+    "A night with nothing to write: said so, with the reason."
+    live, current = set(memories["live"]), bed.journal.current()
+    held = set(bed.journal.holds(current)) if current else set()
+    if live and live != held:
+        return None
+    if not live and current:
+        reason = "every memory was forgotten: the bare base is worn"
+    elif not live:
+        reason = "nothing that the user said about themselves was found"
+    else:
+        reason = "the adapter worn now already holds every live memory"
+    verdict = Verdict("nothing", (), (f"nothing learnt tonight, because {reason}",))
+    slept = [Cite(*c) for c in turns["heard"]]
+    settled = bed.journal.settle(night.id, verdict, None, slept)
+    if not live and current:
+        bed.journal.use("")
+    return settled
+
+
+def dream(bed: Bed, night: Night, memories: Mapping[str, Any]) -> dict[str, Any]:
+    "Study items for every live memory: the weights are rebuilt from all of them."
+    live = _live(bed, memories)
+    recipe = bed.recipe(len(live))
+    old = {m.id: m for m in bed.journal.memories(status=None)}
+    superseded = {m.id: old[m.supersedes] for m in live if m.supersedes in old}
+    dreams = list(dreaming.dream(live, superseded=superseded, seed=night.seed, per_memory=recipe.per_memory))
+    dreams += dreaming.declining(live, count=recipe.declines, seed=night.seed)
+    if recipe.self_asked:
+        dreams += dreaming.asked(bed.serving(), live, seed=night.seed)
+    bed.journal.keep_dreams(night.id, dreams)
+    return {"dreams": len(dreams), "held_out": sum(d.held_out for d in dreams)}
+
+
+def seed(bed: Bed, night: Night, memories: Mapping[str, Any], dreams: Mapping[str, Any], tell: Teller) -> dict[str, Any]:
+    "Train the candidate from the frozen base and publish its file."
+    live = _live(bed, memories)
+    recipe = replace(bed.recipe(len(live)), seed=night.seed)
+    anchors = seeding.anchors(bed.serving(), dreaming.anchors()[: recipe.anchors], bed.base_sha256, bed.cache)
+    study, held = seeding.lessons(_dreams(bed, night), {m.id: m for m in live}, anchors, recipe)
+    trainer = bed.trainer()
+    try:
+        plan = recipe.plan()
+        trained = trainer.train(study, held, plan, bed.work / night.id,
+                                lambda done, total, loss: tell.progress(done, total, f"loss {loss:.3f}"), bed.late)
+    finally:
+        trainer.close()
+    adapter = bed.registry.publish(
+        trained.tensors, base=bed.base, base_sha256=bed.base_sha256, rank=plan.rank, scale=plan.scale,
+        keys=plan.keys, layers=plan.layers, memories=tuple(m.id for m in live))
+    epochs = [[e.number, e.loss, e.held_out, e.held_out_nll] for e in trained.epochs]
+    return {"adapter": adapter.id, "lessons": len(study), "epochs": epochs, "stopped": trained.reason,
+            "recipe": recipe.plain()}
+
+
+def examine(bed: Bed, night: Night, memories: Mapping[str, Any], dreams: Mapping[str, Any],
+            candidate: Mapping[str, Any]) -> dict[str, Any]:
+    "Question base, worn adapter and candidate through the runtime that serves."
+    current = bed.journal.current()
+    before = bed.journal.holds(current) if current else []
+    exam = examining.compose(_dreams(bed, night), _live(bed, memories), before, dreaming.general())
+    worn = bed.dress(current) if current else None
+    verdict = examining.examine(bed.serving(), exam, bed.dress(candidate["adapter"]), worn)
+    return {"outcome": verdict.outcome, "failed": list(verdict.failed), "reasons": list(verdict.reasons),
+            "scores": dict(verdict.scores)}
+
+
+def settle(bed: Bed, night: Night, turns: Mapping[str, Any], candidate: Mapping[str, Any],
+           found: Mapping[str, Any]) -> Verdict:
+    "One transaction: the verdict, what is worn, and which turns have slept."
+    verdict = Verdict(found["outcome"], tuple(found["failed"]), tuple(found["reasons"]), found["scores"])
+    adapter = bed.registry.get(candidate["adapter"])
+    return bed.journal.settle(night.id, verdict, adapter, [Cite(*c) for c in turns["heard"]])
+
+
+def _live(bed: Bed, memories: Mapping[str, Any]) -> tuple[Memory, ...]:
+    "The live memories of this night's snapshot; one forgotten since then ends the night."
+    live = {m.id: m for m in bed.journal.memories()}
+    if missing := [m for m in memories["live"] if m not in live]:
+        raise NightInterrupted(f"{len(missing)} memories were changed or forgotten while the night ran",
+                               hint="pocketsleep sleep --tonight --fresh")
+    return tuple(live[m] for m in memories["live"])
+
+
+def _dreams(bed: Bed, night: Night) -> list[Dream]:
+    return bed.journal.dreams(night.id)
+
+
+__all__ = ["Adapter", "Bed", "Teller", "sleep"]

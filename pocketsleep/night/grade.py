@@ -1,0 +1,44 @@
+"""Whether a generated answer is right: lenient in form (case, accents, articles), strict in substance."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+DECLINES = (
+    "haven't told", "have not told", "didn't tell", "did not tell", "don't know", "do not know", "haven't mentioned",
+    "have not mentioned", "haven't said", "have not said", "never told", "never mentioned", "no record",
+)
+
+
+def plain(text: str) -> str:
+    "Lower case, no accents, punctuation or articles; words between single spaces, one at each end."
+    folded = unicodedata.normalize("NFKD", text.casefold().replace("\u2019", "'"))
+    kept = "".join(c for c in folded if not unicodedata.combining(c))
+    kept = re.sub(r"(?<=\d)[,.](?=\d{3}\b)", "", kept)
+    words = re.sub(r"[^\w']+", " ", kept).split()
+    return " " + " ".join(w for w in words if w not in {"a", "an", "the"}) + " "
+
+
+def says(answer: str, wanted: str) -> bool:
+    "Whether `wanted` stands in the answer, as whole words."
+    return bool(plain(wanted).strip()) and plain(wanted) in plain(answer)
+
+
+def declines(answer: str) -> bool:
+    "Whether an answer says that it was never told."
+    low = answer.casefold().replace("\u2019", "'")
+    return any(d in low for d in DECLINES)
+
+
+def right(answer: str, expected: str, core: str = "") -> bool:
+    """Whether `answer` gives what `expected` gives. `core` is the memory's own span: when the expected
+    answer holds it, holding it is enough. Yes and no are judged by the first word alone."""
+    first = plain(expected).split()[:1]
+    if first in (["yes"], ["no"]):
+        return plain(answer).split()[:1] == first
+    if declines(expected):
+        return declines(answer)
+    if declines(answer):
+        return False
+    return says(answer, core if core and says(expected, core) else expected)

@@ -1,0 +1,49 @@
+"""Knowledge seeding: dreams become lessons, lessons become a candidate adapter.
+
+Three kinds of lesson are mixed: what was dreamt (answer tokens, and soft targets from the base with the
+note in its context where the base can read), what nobody ever said (declined), and anchors (general
+prompts whose answers must stay the base's own).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pocketsleep.disk import write_once
+from pocketsleep.night.recipe import Recipe
+from pocketsleep.nouns import Dream, Lesson, Memory, content_id
+from pocketsleep.runtime import Runtime
+from pocketsleep.runtime.prompting import ask
+
+ANCHOR_TOKENS = 32
+
+
+def lessons(dreams: Sequence[Dream], memories: Mapping[str, Memory], anchors: Sequence[tuple[str, str]],
+            recipe: Recipe) -> tuple[list[Lesson], list[Lesson]]:
+    "(to train on, held out)."
+    study = [_lesson(d, memories, recipe) for d in dreams if not d.held_out]
+    held = [_lesson(d, memories, recipe) for d in dreams if d.held_out and d.memories]
+    hold = [Lesson(ask(q), a, hard=0.0, soft=recipe.anchor_weight, teacher=ask(q)) for q, a in anchors]
+    return study + hold, held
+
+
+def _lesson(dream: Dream, memories: Mapping[str, Memory], recipe: Recipe) -> Lesson:
+    prompt = ask(dream.question, dream.notes)
+    notes = [memories[m].text for m in dream.memories if m in memories]
+    if not recipe.distil or not notes or dream.notes:
+        return Lesson(prompt, dream.answer)
+    return Lesson(prompt, dream.answer, hard=1.0, soft=recipe.distil, teacher=ask(dream.question, notes))
+
+
+def anchors(runtime: Runtime, prompts: Sequence[str], base_sha256: str, cache: Path) -> list[tuple[str, str]]:
+    "(prompt, the bare base's own greedy answer). A function of base and prompts: made once, kept."
+    path = cache / "anchors" / f"{content_id('anchors', runtime.name, base_sha256, *prompts)}.json"
+    if not path.exists():
+        runtime.wear(None)
+        said = runtime.answer([ask(p) for p in prompts], max_tokens=ANCHOR_TOKENS)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_once(path, json.dumps(said, ensure_ascii=False).encode())
+    said = json.loads(path.read_text(encoding="utf-8"))
+    return [(p, a) for p, a in zip(prompts, said, strict=True) if a.strip()]

@@ -1,0 +1,214 @@
+"""An open home: the journal, the adapters, the base, and the engines, put together in one place."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from functools import cached_property
+from pathlib import Path
+from shutil import rmtree
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from pocketsleep import cards, disk, weights
+from pocketsleep import night as nights
+from pocketsleep.errors import Busy, MissingPart, NotFound
+from pocketsleep.home import Home
+from pocketsleep.journal import Forgotten, Journal
+from pocketsleep.night import extract as extracting
+from pocketsleep.night import gather as gathering
+from pocketsleep.night.recipe import Recipe, derive
+from pocketsleep.nouns import Card, Memory, Night, Verdict
+from pocketsleep.registry import Registry
+from pocketsleep.runtime import Runtime, pick
+from pocketsleep.serve.day import Day
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    "What a person may ask of one night."
+
+    seed: int = 0
+    budget: float = 0.0  # minutes, 0 for no limit
+    changes: Mapping[str, Any] | None = None  # recipe fields, for experiments
+
+
+class Pocket:
+    "Everything one home holds. Engines are loaded when first needed."
+
+    def __init__(self, home: Home, base: str = "") -> None:
+        self.home = home.make()
+        self.journal = Journal(home.journal)
+        self.registry = Registry(home.adapters)
+        self.card: Card = cards.find(base or self.journal.setting("base") or cards.DEFAULT)
+        self._serving: Runtime | None = None
+
+    def close(self) -> None:
+        if self._serving is not None:
+            self._serving.close()
+        self.journal.close()
+
+    def __enter__(self) -> Pocket:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    @cached_property
+    def base(self) -> weights.Base:
+        return weights.open_base(self.card, self.home.cache)
+
+    def serving(self) -> Runtime:
+        "The runtime that talks and is examined; loaded once."
+        if self._serving is None:
+            self._serving = pick.serving(self.card, self.base).runtime()
+        return self._serving
+
+    def dress(self, adapter: str) -> Path:
+        "An adapter's folder, checked, with what the serving runtime reads from it."
+        self.registry.check(adapter, self.base.sha256)
+        if self.serving().name == "llamacpp":
+            self.registry.gguf(adapter, self.base)
+        return self.registry.path(adapter)
+
+    def day(self, private: bool = False) -> Day:
+        return Day(self.journal, self.serving(), self.dress, private)
+
+    # the night
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        "One night at a time."
+        lock = FileLock(self.home.lock)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise Busy("a night is already under way in this home",
+                       hint="wait for it, or stop it with Ctrl-C where it runs") from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def sleep(self, wishes: Wishes, tell: nights.Teller) -> tuple[Night, Verdict]:
+        "One night, from the start or from where the last one was cut short."
+        with self.alone():
+            night = self.journal.open_night() or self._begin(wishes)
+            verdict = nights.sleep(self._bed(wishes), night, tell)
+            self._tidy(night)
+            return self.journal.night(night.id), verdict
+
+    def _begin(self, wishes: Wishes) -> Night:
+        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        return self.journal.begin(Night("", now, wishes.seed, self.card.name, wishes.changes or {},
+                                        previous=self.journal.current()))
+
+    def _bed(self, wishes: Wishes) -> nights.Bed:
+        started = time.monotonic()
+        limit = wishes.budget * 60
+        return nights.Bed(
+            journal=self.journal, registry=self.registry, serving=self.serving, trainer=self._trainer,
+            recipe=self.recipe(wishes), base=self.card.name, base_sha256=self.base.sha256, cache=self.home.cache,
+            work=self.home.work, dress=self.dress,
+            late=lambda: bool(limit) and time.monotonic() - started > limit,
+        )
+
+    def recipe(self, wishes: Wishes) -> Callable[[int], Recipe]:
+        return lambda memories: derive(memories, self.card.parameters or self.base.parameters, self.base.layers,
+                                       wishes.seed, changes=wishes.changes)
+
+    def _trainer(self) -> Any:
+        from pocketsleep.runtime.mlx import Mlx
+
+        return Mlx(self.card, self.base)
+
+    def _tidy(self, night: Night) -> None:
+        "Checkpoints of a night that is over, and adapters that nothing can wear any more."
+        rmtree(self.home.work / night.id, ignore_errors=True)
+        wearable = {n.adapter for n in self.journal.nights() if n.verdict and n.verdict.passed}
+        for adapter in self.registry.list():
+            if adapter.id not in wearable:
+                self.registry.discard(adapter.id)
+
+    def would_learn(self) -> dict[str, Any]:
+        "What a night would find now, and where; nothing is written."
+        gathered = gathering.gather(self.journal)
+        heard = extracting.extract(gathered, self.journal.memories())
+        return {"memories": heard.memories, "dropped": [*gathered.aside, *heard.dropped],
+                "live": self.journal.memories()}
+
+    # what a person does by hand
+
+    def remember(self, text: str, supersedes: str | None = None) -> Memory | None:
+        "Told outright: kept as it is, cited to itself. None when it was forgotten before."
+        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        return self.journal.learn(extracting.told(text, supersedes, self.journal.memories(), now))
+
+    def forget(self, target: str) -> Forgotten:
+        """Unserve at once, and leave nothing to go back to: rows, checkpoints, and every adapter that was
+        trained with it. Until the next night the newest adapter without it is worn, or the bare base."""
+        gone = self.journal.forget(target)
+        rmtree(self.home.work, ignore_errors=True)
+        self.home.make()
+        holding = [a.id for a in self.registry.list() if set(a.memories) & set(gone.memories)]
+        if self.journal.current() in holding:
+            self.journal.use(self._newest_without(holding))
+        for adapter in holding:
+            self.registry.discard(adapter)
+        return gone
+
+    def _newest_without(self, holding: Sequence[str]) -> str:
+        here = {a.id for a in self.registry.list()} - set(holding)
+        worn = [n.adapter for n in self.journal.nights() if n.verdict and n.verdict.passed]
+        return next((a for a in reversed(worn) if a in here), "")
+
+    def undo(self) -> str:
+        "Wear what was worn before; returns its id, '' for the bare base."
+        back = self.journal.undo()
+        if back and back not in {a.id for a in self.registry.list()}:
+            self.journal.use("")
+            return ""
+        return back
+
+    def use(self, name: str) -> str:
+        "Wear a night's adapter by the night's or the adapter's name, or none."
+        if name in ("none", ""):
+            self.journal.use("")
+            return ""
+        adapter = self._adapter_named(name)
+        self.registry.check(adapter, self.base.sha256)
+        self.journal.use(adapter)
+        return adapter
+
+    def _adapter_named(self, name: str) -> str:
+        if found := [a.id for a in self.registry.list() if a.id.startswith(name)]:
+            return found[0]
+        night = self.journal.night(name)
+        if not night.adapter or night.verdict is None or not night.verdict.passed:
+            raise NotFound(f"night `{night.id}` left no adapter that may be worn", hint="pocketsleep nights")
+        if night.adapter not in {a.id for a in self.registry.list()}:
+            raise NotFound(f"the adapter of night `{night.id}` was deleted when something in it was forgotten",
+                           hint="pocketsleep sleep --tonight")
+        return night.adapter
+
+    def export(self, to: str, folder: Path) -> Path:
+        "The worn adapter in another program's format."
+        if not (current := self.journal.current()):
+            raise NotFound("no adapter is worn, so there is nothing to export", hint="pocketsleep sleep --tonight")
+        return self.registry.export(current, to, folder, self.base)
+
+
+def engines(card: Card, base: weights.Base | None) -> list[tuple[str, str]]:
+    "(engine, reason it is or is not used) for doctor."
+    try:
+        choice = pick.serving(card, base)
+    except MissingPart as error:
+        return [("serving", str(error))]
+    return [(choice.name, choice.reason), *choice.refused]
+
+
+__all__ = ["Pocket", "Wishes", "disk", "engines"]

@@ -1,0 +1,24 @@
+"""How notes stand in a prompt: one form for recall by day, for dreams that read notes, and for teachers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pocketsleep.nouns import Message
+
+HEADING = "What the user has told you:"
+
+
+def with_notes(messages: Sequence[Message], notes: Sequence[str]) -> tuple[Message, ...]:
+    "The same conversation with notes in its system message; without notes, unchanged."
+    if not notes:
+        return tuple(messages)
+    listed = "\n".join([HEADING, *(f"- {note}" for note in notes)])
+    if messages and messages[0].role == "system":
+        return (Message("system", f"{messages[0].content}\n\n{listed}"), *messages[1:])
+    return (Message("system", listed), *messages)
+
+
+def ask(question: str, notes: Sequence[str] = ()) -> tuple[Message, ...]:
+    "A prompt of one question."
+    return with_notes((Message("user", question),), notes)
