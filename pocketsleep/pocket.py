@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from pocketsleep import cards, disk, weights
 from pocketsleep import night as nights
-from pocketsleep.errors import Busy, MissingPart, NotFound
+from pocketsleep.errors import Busy, NotFound
 from pocketsleep.home import Home
 from pocketsleep.journal import Forgotten, Journal
 from pocketsleep.night import extract as extracting
@@ -155,7 +156,7 @@ class Pocket:
         rmtree(self.home.work, ignore_errors=True)
         self.home.make()
         holding = [a.id for a in self.registry.list() if set(a.memories) & set(gone.memories)]
-        if self.journal.current() in holding:
+        if gone.taken_off or self.journal.current() in holding:
             self.journal.use(self._newest_without(holding))
         for adapter in holding:
             self.registry.discard(adapter)
@@ -195,6 +196,13 @@ class Pocket:
                            hint="pocketsleep sleep --tonight")
         return night.adapter
 
+    def token(self) -> str:
+        "The bearer token of the local server, made on first use and readable by its owner alone."
+        if not self.home.token.exists():
+            disk.write_once(self.home.token, secrets.token_urlsafe(32).encode())
+            self.home.token.chmod(0o600)
+        return self.home.token.read_text(encoding="ascii").strip()
+
     def export(self, to: str, folder: Path) -> Path:
         "The worn adapter in another program's format."
         if not (current := self.journal.current()):
@@ -202,13 +210,3 @@ class Pocket:
         return self.registry.export(current, to, folder, self.base)
 
 
-def engines(card: Card, base: weights.Base | None) -> list[tuple[str, str]]:
-    "(engine, reason it is or is not used) for doctor."
-    try:
-        choice = pick.serving(card, base)
-    except MissingPart as error:
-        return [("serving", str(error))]
-    return [(choice.name, choice.reason), *choice.refused]
-
-
-__all__ = ["Pocket", "Wishes", "disk", "engines"]

@@ -109,7 +109,9 @@ def _count(tally: Tally, line: Mapping[str, Any], heard: Extracted, show: bool) 
     tally.changes += len(changed)
     tally.superseded += sum(Memory(n["supersedes"]).id in old for n in changed)
     if show:
-        _show(line, [t for t in texts if t not in agreeing], [n["text"] for n in notes if n not in found], right)
+        _show(
+            line, [t for t in texts if t not in agreeing], [n["text"] for n in notes if n not in found], right
+        )
 
 
 def _show(line: Mapping[str, Any], wrong: list[str], missed: list[str], right: list[str]) -> None:

@@ -26,7 +26,7 @@ from pocketsleep.night import extract as extracting
 from pocketsleep.night import gather as gathering
 from pocketsleep.night import seed as seeding
 from pocketsleep.night.recipe import Recipe
-from pocketsleep.nouns import Adapter, Cite, Dream, Memory, Night, Verdict
+from pocketsleep.nouns import Cite, Dream, Memory, Night, Verdict
 from pocketsleep.registry import Registry
 from pocketsleep.runtime import Runtime
 
@@ -84,6 +84,7 @@ def stage(bed: Bed, night: Night, tell: Teller, name: str, work: Callable[[], An
 
 def gather(bed: Bed, night: Night) -> dict[str, Any]:
     "What has not slept yet. Set down once, so that turns said during the night wait for the next."
+    bed.journal.verify().require()
     gathered = gathering.gather(bed.journal)
     bed.journal.drop(night.id, gathered.aside)
     return {"turns": [[c.episode, c.turn] for c in gathered.turns],
@@ -190,4 +191,4 @@ def _dreams(bed: Bed, night: Night) -> list[Dream]:
     return bed.journal.dreams(night.id)
 
 
-__all__ = ["Adapter", "Bed", "Teller", "sleep"]
+__all__ = ["Bed", "Teller", "sleep"]

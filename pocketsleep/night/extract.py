@@ -46,7 +46,7 @@ class _Hearing:
     def drop(self, text: str, reason: str, cite: Cite) -> None:
         self.dropped.append(Dropped(re.sub(r"\s+", " ", text).strip()[:300], reason, cite))
 
-    def keep(self, candidate: Candidate, said: str, cite: Cite, since: str) -> None:
+    def keep(self, candidate: Candidate, sentence: str, said: str, cite: Cite, since: str) -> None:
         "Ground a candidate, then add it, or add its cite to the memory that says the same."
         memory = Memory(candidate.text, (cite,), candidate.kind, span(candidate), since=since)
         if not verify(memory, said):
@@ -58,7 +58,10 @@ class _Hearing:
             if other.text == memory.text:
                 self.memories[at] = replace(other, cites=tuple(sorted({*other.cites, cite})))
                 return None
-        memory = replace(memory, supersedes=slots.superseded(memory, [*self.live, *self.memories], candidate.update))
+        memory = replace(
+            memory,
+            supersedes=slots.superseded(memory, [*self.live, *self.memories], candidate.update, sentence),
+        )
         self.memories.append(memory)
         return None
 
@@ -95,7 +98,7 @@ def _listen(episode: Episode, wanted: set[Cite], hearing: _Hearing) -> None:
         if cite in wanted and start < len(text):
             _hear(text, start, before, cite, turn.said_at or episode.started_at, people, hearing)
         before = text if start < len(text) else ""
-        people.last = people.last[-1:]
+        people.last, people.thing = people.last[-1:], ""
     _wishes(episode, wanted, hearing)
 
 
@@ -103,23 +106,27 @@ def _known_people(live: Sequence[Memory]) -> People:
     "The names that live memories give."
     people = People()
     for memory in live:
-        if hit := re.match(r"The user's (?P<noun>[\w' -]+) is (?:called )?(?P<name>[A-ZÀ-Þ][\w'À-ÿ-]+)\.$", memory.text):
+        if hit := re.match(
+            r"The user's (?P<noun>[\w' -]+) is (?:called )?(?P<name>[A-ZÀ-Þ][\w'À-ÿ-]+)\.$", memory.text
+        ):
             people.by_name[hit["name"]] = f"The user's {hit['noun']} {hit['name']}"
     return people
 
 
-def _hear(text: str, start: int, before: str, cite: Cite, since: str, people: People, hearing: _Hearing) -> None:
+def _hear(
+    text: str, start: int, before: str, cite: Cite, since: str, people: People, hearing: _Hearing
+) -> None:
     "One message: its own words, sentence by sentence."
     own, aside = own_words(text)
     for piece in aside:
-        if piece.end > start and frames.speaks_of_self(text[piece.start:piece.end]):
-            hearing.drop(text[piece.start:piece.end], f"{piece.reason}: not the user's own words", cite)
+        if piece.end > start and frames.speaks_of_self(text[piece.start : piece.end]):
+            hearing.drop(text[piece.start : piece.end], f"{piece.reason}: not the user's own words", cite)
     previous = ""
     for piece in own:
         for sentence in sentences(text, max(piece.start, start), piece.end):
             said = " ".join((text, before, *people.by_name.values()))
             for candidate in _heard(sentence, previous or before, text, cite, people, hearing):
-                hearing.keep(candidate, said + _subject(candidate, hearing.live), cite, since)
+                hearing.keep(candidate, sentence.text, said + _subject(candidate, hearing.live), cite, since)
             previous = sentence.text
 
 
@@ -146,4 +153,6 @@ def _wishes(episode: Episode, wanted: set[Cite], hearing: _Hearing) -> None:
         for sentence in sentences(note.correction, 0, len(note.correction)):
             wish = standing(expand(sentence.text)) if not refused(sentence) else None
             if wish:
-                hearing.keep(wish, note.correction, Cite(episode.id, note.turn), episode.started_at)
+                hearing.keep(
+                    wish, sentence.text, note.correction, Cite(episode.id, note.turn), episode.started_at
+                )

@@ -10,7 +10,7 @@ from typing import Any
 from pocketsleep.errors import AdapterError, BadInput
 from pocketsleep.nouns import Card, Lesson, Message, Plan, Sampling
 from pocketsleep.runtime import Prompt
-from pocketsleep.runtime.blas import BRIDGE  # before mlx: it decides which BLAS libmlx binds
+from pocketsleep.runtime import blas as _  # noqa: F401  before mlx: it decides which BLAS libmlx binds
 
 import mlx.core as mx  # isort: skip
 import numpy as np  # isort: skip
@@ -137,10 +137,11 @@ class Mlx:
             rows, held = self.rows(lessons), self.rows(held_out)
             return mlx_train.Trainer(self.model, rows, held, plan, folder).run(tick, late)
 
-    @property
-    def about(self) -> str:
-        return f"{mx.default_device()}; {BRIDGE.reason}"
-
     def close(self) -> None:
         self.model = None
         mx.clear_cache()
+
+
+def device() -> str:
+    "Where MLX computes here: Device(cpu, 0), Device(gpu, 0)."
+    return str(mx.default_device())

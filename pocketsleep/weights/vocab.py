@@ -51,9 +51,7 @@ def write(reader: gguf.GGUFReader, folder: Path) -> None:
         )
     build(facts).save(str(folder / "tokenizer.json"))
     bos, eos = facts.get("bos_token_id"), facts.get("eos_token_id")
-    # by type as well: in Gemma's vocabulary `</s>` is HTML
-    special = {text for text, kind in zip(tokens, facts["token_type"], strict=True) if kind == CONTROL}
-    ends = sorted({tokens.index(text) for text in ENDS if text in special} | ({eos} if eos is not None else set()))
+    ends = sorted({tokens.index(text) for text in ENDS if text in tokens} | ({eos} if eos is not None else set()))
     named = {"bos_token": bos, "eos_token": eos, "unk_token": facts.get("unknown_token_id")}
     config: dict[str, Any] = {key: tokens[number] for key, number in named.items() if number is not None}
     config |= {"tokenizer_class": "PreTrainedTokenizerFast", "clean_up_tokenization_spaces": False}
@@ -68,7 +66,8 @@ def build(facts: dict[str, Any]) -> Tokenizer:
     "A `tokenizers.Tokenizer` from GGUF's `tokenizer.ggml.*` facts (keys without that prefix)."
     tokenizer = _byte_level(facts) if facts["model"] == "gpt2" else _sentencepiece(facts)
     for text, kind in zip(facts["tokens"], facts["token_type"], strict=True):
-        if kind in (UNKNOWN, CONTROL):
+        # llama.cpp holds anything that is spelt like an end to be one, Gemma's HTML `</s>` too
+        if kind in (UNKNOWN, CONTROL) or text in ENDS:
             tokenizer.add_special_tokens([AddedToken(text, special=True, normalized=False)])
         elif kind == USER_DEFINED:  # matched in any text, as llama.cpp does; no control over turns
             tokenizer.add_tokens([AddedToken(text, special=False, normalized=False)])

@@ -12,7 +12,8 @@ def _any(*patterns: str) -> re.Pattern[str]:
 
 
 _PRETENCE = _any(
-    r"\b(?:let'?s|lets|let us|can we|shall we|wanna|want to) (?:play|pretend|role|imagine|practi[sc]e|act|do a (?:scene|role))",
+    r"\b(?:let'?s|lets|let us|can we|shall we|wanna|want to) (?:play|pretend|role|imagine|"
+    r"practi[sc]e|act|do a (?:scene|role))",
     r"\bpretend(?:ing)?\b",
     r"\brole[- ]?play",
     r"\bimagine\b(?!,? (?:him|her|that|it|them|my)\b[^.]*!)",
@@ -24,21 +25,34 @@ _PRETENCE = _any(
     r"\b(?:dnd|d&d|rpg|one-shot|quest|larp|improv)\b",
     r"\b(?:narrator|protagonist|my character|the hero|the heroine|first person)\b",
     r"\bin the (?:voice|style|persona) of\b",
-    r"\bfor (?:a|my|the|our|this) (?:bit of fun|story|novel|short story|scene|play|screenplay|sketch|puzzle|seminar exercise|script|thought experiment)\b",
+    r"\bfor (?:a|my|the|our|this) (?:bit of fun|story|novel|short story|scene|play|"
+    r"screenplay|sketch|puzzle|seminar exercise|script|thought experiment)\b",
     r"\b(?:made[- ]up|inventing|fictional|fiction|fictitious|make[- ]believe)\b",
     r"\b(?:dream time|day ?dream(?:ing)?|for dreaming|fantasy|hypothetical(?:ly)?|thought experiment)\b",
     r"\bwhat if (?:i|we|my)\b",
-    r"(?:^|[.!?\n] *)(?:so |ok |right,? )?(?:say|suppose|supposing|assume|picture|let's say|lets say) (?:that )?(?:i|we|my|you|there)\b",
+    r"(?:^|[.!?\n] *)(?:so |ok |right,? )?(?:say|suppose|supposing|assume|picture|let's say|"
+    r"lets say) (?:that )?(?:i|we|my|you|there)\b",
     r"\b(?:chapter|verse|stanza) (?:\w+|\d+)\b[^.]*\b(?:voice|carry on|continue)\b",
 )
 _AWAKE = _any(
-    r"\b(?:stop|end|enough|done|finished?) (?:of |with )?(?:the |this )?(?:game|play(?:ing)?|role[- ]?play|pretend(?:ing)?|scene|story|act)\b",
+    r"\b(?:stop|end|enough|done|finished?) (?:of |with )?(?:the |this )?(?:game|"
+    r"play(?:ing)?|role[- ]?play|pretend(?:ing)?|scene|story|act)\b",
     r"\bout of character\b",
     r"\b(?:game|scene|role[- ]?play) over\b",
     r"\bback to (?:reality|real life|me|work|normal|business|the real)\b",
-    r"\b(?:in real life|irl|for real now|seriously now|now seriously|in reality|joking aside|jokes aside|no more pretend\w*)\b",
+    r"\b(?:in real life|irl|for real now|seriously now|now seriously|in reality|joking "
+    r"aside|jokes aside|no more pretend\w*)\b",
 )
-_FACT_AFTER = _any(r"\bfor real now\b", r"\bseriously now\b", r"\bnow seriously\b", r"\bin real life\b", r"\birl\b", r"\bin reality\b", r"\bjoking aside\b", r"\bjokes aside\b")
+_FACT_AFTER = _any(
+    r"\bfor real now\b",
+    r"\bseriously now\b",
+    r"\bnow seriously\b",
+    r"\bin real life\b",
+    r"\birl\b",
+    r"\bin reality\b",
+    r"\bjoking aside\b",
+    r"\bjokes aside\b",
+)
 
 
 def pretence(message: str) -> bool:
@@ -54,35 +68,47 @@ def awakes(message: str) -> int:
 
 _SECRET = _any(
     r"\[secret(?::[^\]]*)?\]",
-    r"\b(?:password|passwort|passwd|pwd|pw|passcode|passphrase|pin|otp|cvv|cvc|iban|api[- ]?key|secret key|access key|token|login|"
+    r"\b(?:password|passwort|passwd|pwd|pw|passcode|passphrase|pin|otp|cvv|cvc|iban|api[- "
+    r"]?key|secret key|access key|token|login|"
     r"log-in|user ?name|bar ?code|combination|credentials)\b",
     r"\b(?:code|safe|alarm|card|visa|mastercard)\b[^.]{0,30}\d{3,}",
     r"\b(?:\d[ -]?){13,19}\b",
 )
 _JOKE = _any(
     r"\b(?:haha\w*|hehe\w*|rofl|jaja\w*|ja ja|joking|kidding|just for fun|/s\b|i swear it|fml)\b",
-    r"\b(?:oh yeah,? totally|totally,|living the dream|yes of course,|naturally,|yeah right|yes yes,|wow so|obviously i)\b",
+    r"\b(?:oh yeah,? totally|totally,|living the dream|yes of course,|naturally,|yeah right|"
+    r"yes yes,|wow so|obviously i)\b",
     r"\bi(?:'m| am) (?:secretly|basically|officially|clearly|apparently|truly)\b",
     r"😂|🤣|😜|😉|;-?\)",
 )
 _HYPOTHETICAL = _any(
-    r"\bif (?:i|we|my|our|you|he|she|it|they|only|someone|somebody|the)\b",
-    r"\b(?:would|wish|were to|suppose|hopefully|maybe|perhaps|might|could have|should have|as if|dream of|dreaming of)\b",
+    r"\bif (?:i|we|my|our|he|she|it|they|only|someone|somebody|the)\b",
+    r"\b(?:would|wish|were to|suppose|hopefully|maybe|perhaps|might|could have|should have|"
+    r"as if|dream of|dreaming of)\b",
     r"\bunless\b",
 )
 _REPORT = _any(
-    r"\b(?:he|she|they|it|who|\w+ist|\w+or|boss|man|woman|guy|friend|doctor|someone|somebody|everyone|everybody|people) "
-    r"(?:says?|said|thinks?|thought|claims?|claimed|tells?|told|insists?|insisted|believes?|assumes?|asks?|asked|swears?|heard|wrote|writes|reckons?)\b",
-    r"\b(?:according to|apparently|supposedly|allegedly|rumou?r|you (?:said|say|told|wrote|claim|think|thought|assumed?))\b",
+    r"\b(?:he|she|they|it|who|\w+ist|\w+or|boss|man|woman|guy|friend|doctor|someone|"
+    r"somebody|everyone|everybody|people) "
+    r"(?:says?|said|thinks?|thought|claims?|claimed|tells?|told|insists?|insisted|believes?|"
+    r"assumes?|asks?|asked|swears?|heard|wrote|writes|reckons?)\b",
+    r"\b(?:according to|apparently|supposedly|allegedly|rumou?r|you (?:said|say|told|wrote|"
+    r"claim|think|thought|assumed?))\b",
     r"\bi (?:told|said|say|tell|wrote|lied|claimed|answered|pretended)\b",
 )
 _PASSING = _any(
-    r"\b(?:(?<!from )today(?! and hereafter)|tonight|tonite|this (?:morning|afternoon|evening|week|weekend|month|minute|time)|right now|at the moment|just now|"
-    r"for now|for the moment|currently|yesterday|tomorrow|tmrw|last (?:night|week|weekend|month|time|monday|tuesday|wednesday|thursday|friday|saturday|sunday)|"
+    r"\b(?:(?<!from )today(?! and hereafter)|tonight|tonite|this (?:morning|afternoon|"
+    r"evening|week|weekend|month|minute|time)|right now|at the moment|just now|"
+    r"for now|for the moment|currently|yesterday|tomorrow|tmrw|last (?:night|week|weekend|"
+    r"month|time|monday|tuesday|wednesday|thursday|friday|saturday|sunday)|"
     r"next (?:week|weekend|month|time|monday|tuesday|wednesday|thursday|friday|saturday|sunday)|so far|again|"
-    r"(?:this|by|until|till|on) (?:monday|tuesday|wednesday|thursday|friday|saturday|sunday)\b(?! (?:morning|afternoon|evening|night)s))\b",
+    r"(?:this|by|until|till|on) (?:monday|tuesday|wednesday|thursday|friday|saturday|"
+    r"sunday)\b(?! (?:morning|afternoon|evening|night)s))\b",
 )
-_BELIEF = _any(r"^(?:I|we) (?:think|guess|hope|wish|suppose|believe|doubt|assume|imagine|feel|wonder|bet|reckon|suspect|mean|promise|swear)\b")
+_BELIEF = _any(
+    r"^(?:I|we) (?:think|guess|hope|wish|suppose|believe|doubt|assume|imagine|feel|wonder|"
+    r"bet|reckon|suspect|mean|promise|swear)\b"
+)
 
 
 def secret(sentence: str) -> bool:
@@ -112,13 +138,18 @@ def belief(clause: str) -> bool:
 
 
 _IMPERATIVE = (
-    "make|write|draft|give|tell|show|help|find|list|check|redo|plan|explain|translate|summari[sz]e|put|add|word|suggest|"
-    "calculate|convert|fix|change|cut|turn|rewrite|need|compare|set|lay|type|quote|recommend|describe|send|remind|update|"
-    "correct|ask|answer|pick|choose|mention|mark|keep|sign|leave|start|open|use|include|say|call|do|try|skip|cancel|push|"
-    "proofread|tidy|format|sort|print|scale|extract|name|book|order|look|count|break|shorten|polish|prepare|create|draw"
+    "make|write|draft|give|tell|show|help|find|list|check|redo|plan|explain|translate|"
+    "summari[sz]e|put|add|word|suggest|"
+    "calculate|convert|fix|change|cut|turn|rewrite|need|compare|set|lay|type|quote|"
+    "recommend|describe|send|remind|update|"
+    "correct|ask|answer|pick|choose|mention|mark|keep|sign|leave|start|open|use|include|"
+    "say|call|do|try|skip|cancel|push|"
+    "proofread|tidy|format|sort|print|scale|extract|name|book|order|look|count|break|"
+    "shorten|polish|prepare|create|draw"
 )
 _COMMAND = re.compile(
-    rf"^(?:(?:please|pls|ok|okay|so|and|now|then|also|but|kindly|just|first|hi|hello|hey|good \w+|can you|could you|would you)[,.!:]? )*(?:{_IMPERATIVE})\b",
+    r"^(?:(?:please|pls|ok|okay|so|and|now|then|also|but|kindly|just|first|hi|hello|hey|"
+    rf"good \w+|can you|could you|would you)[,.!:]? )*(?:{_IMPERATIVE})\b",
     re.IGNORECASE,
 )
 
@@ -137,8 +168,10 @@ def speaks_of_self(text: str) -> bool:
 
 
 _HABIT = re.compile(
-    r"\b(?:always|never|every|each|usually|normally|generally|ever|without exception|at all|once a|twice a|times a|"
-    rf"mornings|evenings|nights|afternoons|weekends|daily|weekly|monthly|yearly|since (?:19|20)\d\d|(?:{'|'.join(d for d in words.DAYS if d.endswith('days'))})|"
+    r"\b(?:always|never|every|each|usually|normally|generally|ever|without exception|at all|"
+    r"once a|twice a|times a|"
+    r"mornings|evenings|nights|afternoons|weekends|daily|weekly|monthly|yearly|since (?:19|"
+    rf"20)\d\d|(?:{'|'.join(d for d in words.DAYS if d.endswith('days'))})|"
     r"as a rule|only)\b",
     re.IGNORECASE,
 )
@@ -148,7 +181,11 @@ def habitual(clause: str) -> bool:
     return bool(_HABIT.search(clause))
 
 
-_ROUTINE = re.compile(r"\b(?:before I|after I|until I have|this (?:year|term|season)|instead of|these days|nowadays|since (?!I\b|we\b|it\b)\w+|now)\b", re.IGNORECASE)
+_ROUTINE = re.compile(
+    r"\b(?:before I|after I|until I have|this (?:year|term|season)|instead of|these days|"
+    r"nowadays|since (?!I\b|we\b|it\b)\w+|now)\b",
+    re.IGNORECASE,
+)
 
 
 def routine(clause: str) -> bool:
@@ -157,7 +194,8 @@ def routine(clause: str) -> bool:
 
 
 _LIFE_TIME = re.compile(
-    r"\b(?:(?:19|20)\d\d|for (?:\w+ ){1,3}(?:years?|months|decades)|\w+ years|since|until|as a (?:child|kid|boy|girl|teenager|student)|"
+    r"\b(?:(?:19|20)\d\d|for (?:\w+ ){1,3}(?:years?|months|decades)|\w+ years|since|until|"
+    r"as a (?:child|kid|boy|girl|teenager|student)|"
     r"last year|ago|years)\b",
     re.IGNORECASE,
 )
@@ -177,7 +215,9 @@ def dated(clause: str) -> bool:
 
 
 _CONDITION = re.compile(
-    r"(?:^|[,;:.] ?|\b(?:and|but|so|because|that|only|even) )if (?:I|we|my|our|you|he|she|it|they|only|someone|somebody|the|a)\b|\b(?:I|we) were to\b|\bwere I to\b",
+    r"(?:^|[,;:.] ?|\b(?:and|but|so|because|that|only|even) )if (?:I|we|my|our|you(?! "
+    r"(?:would|could|can|like|want|please|don't|do not|have|need|know))|he|she|it|they|only|"
+    r"someone|somebody|the|a)\b|\b(?:I|we) were to\b|\bwere I to\b",
     re.IGNORECASE,
 )
 

@@ -6,14 +6,34 @@ import re
 import unicodedata
 
 _FRAME = frozenset(
-    "the user user's users a an is are was were has have had does do did not will be to of in at on for and or with as by from "
-    "wants want called named assistant should always never when it its cannot can their they them themselves says say types "
+    "the user user's users a an is are was were has have had does do did not will be to of "
+    "in at on for and or with as by from "
+    "wants want called named assistant should always never when it its cannot can their "
+    "they them themselves says say types "
     "that name names s own no being been would there who which i my me we our".split()
 )
 _FORMS = {
-    "given": "giv", "told": "tell", "sent": "send", "written": "writ", "shown": "show", "said": "say", "woken": "wak", "rung": "ring",
-    "taken": "tak", "goes": "go", "children": "child", "kids": "kid", "wives": "wif", "hens": "hen", "moved": "mov", "wrote": "writ",
-    "been": "be", "dont": "do", "cant": "can", "live": "liv", "lives": "liv",
+    "given": "giv",
+    "told": "tell",
+    "sent": "send",
+    "written": "writ",
+    "shown": "show",
+    "said": "say",
+    "woken": "wak",
+    "rung": "ring",
+    "taken": "tak",
+    "goes": "go",
+    "children": "child",
+    "kids": "kid",
+    "wives": "wif",
+    "hens": "hen",
+    "moved": "mov",
+    "wrote": "writ",
+    "been": "be",
+    "dont": "do",
+    "cant": "can",
+    "live": "liv",
+    "lives": "liv",
 }
 
 

@@ -88,16 +88,29 @@ def _statements(
             heard.kept.append(candidate)
 
 
-_SUBORDINATE = frozenset("if unless that when whenever where what how who which whether than like until till before after or".split())
+_SUBORDINATE = frozenset(
+    "if unless that when whenever where what how who which whether than like until till "
+    "before after or".split()
+)
 
 
 def _of_clause(
-    text: str, link: str, conditional: bool, previous: str, message: str, people: People, live: Sequence[Memory]
+    text: str,
+    link: str,
+    conditional: bool,
+    previous: str,
+    message: str,
+    people: People,
+    live: Sequence[Memory],
 ) -> Candidate | None:
     if frames.command(text) or text.endswith("?"):
         return None
     if link in _SUBORDINATE or conditional:
         if re.match(r"(?:I|we|my|our)\b", text, re.IGNORECASE):
-            raise Unfit("hypothetical: under a condition" if conditional else "unsure: not stated, only mentioned")
+            raise Unfit(
+                "hypothetical: under a condition" if conditional else "unsure: not stated, only mentioned"
+            )
         return None
-    return pronoun_relation(text, previous, people) or slots.news(text, message, live) or statement(text, people)
+    return (
+        pronoun_relation(text, previous, people) or slots.news(text, message, live) or statement(text, people)
+    )

@@ -26,25 +26,32 @@ class Candidate:
 
 @dataclass(slots=True)
 class People:
-    "Who has been spoken of: name -> the phrase that introduces them (\"The user's sister Araba\")."
+    'Who has been spoken of: name -> the phrase that introduces them ("The user\'s sister Araba").'
 
     by_name: dict[str, str] = field(default_factory=dict)
-    last: list[tuple[str, str]] = field(default_factory=list)  # (phrase, sex: m, f, ? or it)
+    last: list[tuple[str, str]] = field(default_factory=list)  # (phrase, sex: m, f or ?)
+    thing: str = ""  # what "it" means: the user's thing that was the subject last
 
     def meet(self, noun: str, name: str, owner: str = "The user's") -> None:
         phrase = f"{owner} {noun} {name}".strip()
         if name:
             self.by_name[name] = phrase
+        elif any(p.startswith(phrase) for p, _ in self.last):
+            return
         self.last = [p for p in self.last if p[0] != phrase] + [(phrase, sex(noun))]
 
 
 _MALE = frozenset(
-    "husband father dad daddy son sons brother grandfather grandpa granddad grandad grandson uncle nephew stepson stepfather "
-    "boyfriend fiancé father-in-law son-in-law brother-in-law landlord bull ram stallion cockerel rooster tom tomcat".split()
+    "husband father dad daddy son sons brother grandfather grandpa granddad grandad "
+    "grandson uncle nephew stepson stepfather "
+    "boyfriend fiancé father-in-law son-in-law brother-in-law landlord bull ram stallion "
+    "cockerel rooster tom tomcat".split()
 )
 _FEMALE = frozenset(
-    "wife mother mum mam mom daughter sister grandmother grandma granny gran nan nana granddaughter aunt auntie aunty niece "
-    "girlfriend fiancée stepdaughter stepmother mother-in-law daughter-in-law sister-in-law landlady mare cow ewe bitch hen sow "
+    "wife mother mum mam mom daughter sister grandmother grandma granny gran nan nana "
+    "granddaughter aunt auntie aunty niece "
+    "girlfriend fiancée stepdaughter stepmother mother-in-law daughter-in-law "
+    "sister-in-law landlady mare cow ewe bitch hen sow "
     "midwife".split()
 )
 
@@ -55,30 +62,57 @@ def sex(noun: str) -> str:
 
 
 _NAMED = (
-    r"(?:(?:Mr|Mrs|Ms|Miss|Dr|Prof|Professor|Father|Sister|Brother|Me|Maître|Doña|Don|Auntie|Aunt|Uncle|Sir|Rev|Oom|Lic|Canon)\.? )?"
-    r"[A-ZÀ-ÞŌŠŽČ][\wÀ-ÿ'’-]*(?: (?:(?:de|da|do|van|von|der|den|al|el|bin|ap|la|le|du|O')\s?)*[A-ZÀ-ÞŌŠŽČ][\wÀ-ÿ'’-]+){0,3}"
+    r"(?:(?:Mr|Mrs|Ms|Miss|Dr|Prof|Professor|Father|Sister|Brother|Me|Maître|Doña|Don|"
+    r"Auntie|Aunt|Uncle|Sir|Rev|Oom|Lic|Canon)\.? )?"
+    r"[A-ZÀ-ÞŌŠŽČ][\wÀ-ÿ'’-]*(?: (?:(?:de|da|do|van|von|der|den|al|el|bin|ap|la|le|du|"
+    r"O')\s?)*[A-ZÀ-ÞŌŠŽČ][\wÀ-ÿ'’-]+){0,3}"
 )
 _LIST = rf"{_NAMED}(?:(?:, {_NAMED})*,? (?:and|&) {_NAMED})?"
 _MODIFIER = (
-    r"(?!(?:is|are|was|were|has|have|had|and|or|but|with|to|for|of|in|on|at|from|by|that|who|which|the|a|an|my|our|not|called|"
-    r"named|i|it|he|she|they|we|you|so|when|if|as|because|about|than|into|after|before|late)\b)[a-zà-ÿ][\w'’-]*"
+    r"(?!(?:is|are|was|were|has|have|had|and|or|but|with|to|for|of|in|on|at|from|by|that|"
+    r"who|which|the|a|an|my|our|not|called|"
+    r"named|i|it|he|she|they|we|you|so|when|if|as|because|about|than|into|after|before|"
+    r"late)\b)[a-zà-ÿ][\w'’-]*"
 )
 HEADS = "|".join(sorted((re.escape(w) for w in words.KIN | words.ROLES | words.PETS), key=len, reverse=True))
 _RELATIVE = rf"(?:(?:{_MODIFIER} ){{0,3}}?(?:{HEADS})(?: (?:in law|hen|dog|cat|pony|mare|bird|boy|girl))?)"
 _OWNED = rf"(?:[mM]y|[oO]ur)(?: own)? (?P<chain>(?:(?:{HEADS})['’]s ){{0,2}})(?P<noun>{_RELATIVE})"
 
 _RULES: list[tuple[re.Pattern[str], str]] = [
-    (re.compile(rf"\b{_OWNED}(?:['’]s name)?,? (?:is |are |was )?(?:called|named|name|by the name of) (?P<name>{_LIST})"), "is called"),
+    (
+        re.compile(
+            rf"\b{_OWNED}(?:['’]s name)?,? (?:is |are |was )?(?:called|named|name|by the "
+            rf"name of) (?P<name>{_LIST})"
+        ),
+        "is called",
+    ),
     (re.compile(rf"\b{_OWNED}['’]s name is (?P<name>{_LIST})"), "is called"),
     (re.compile(rf"\b{_OWNED}:? \(?(?P<name>{_LIST})"), "is called"),
     (re.compile(rf"\b{_OWNED}, (?P<name>{_LIST})(?=[,.!?)]|$| \()"), "is called"),
-    (re.compile(rf"\b{_OWNED}(?: now)? (?:is|are)(?: now)? (?P<name>{_LIST})(?! (?:and|based|food|cup|team)\b)"), "is"),
-    (re.compile(rf"(?<!from )(?<!in )(?<!at )(?<!near )(?P<name>{_LIST}),? \(?(?:(?:she|he|it)(?:['’]s| is) |who (?:is|was) |that's |(?:is|are)(?: now)? )?{_OWNED}(?=[,.;:!?)]|$| (?:now|who|and|is|in|at|for|since|says|has|from|will|so)\b)"), "is"),
+    (
+        re.compile(
+            rf"\b{_OWNED}(?: now)? (?:is|are)(?: now)? (?P<name>{_LIST})(?! (?:and|based|food|cup|team)\b)"
+        ),
+        "is",
+    ),
+    (
+        re.compile(
+            rf"(?<!from )(?<!in )(?<!at )(?<!near )(?P<name>{_LIST}),? \(?(?:(?:she|he|"
+            r"it)(?:['’]s| is) |who (?:is|was) |that's |(?:is|are)(?: now)? "
+            rf")?{_OWNED}(?=[,.;:!?)]|$| (?:now|who|and|is|in|at|for|since|says|has|from|"
+            r"will|so)\b)"
+        ),
+        "is",
+    ),
     (re.compile(rf"\bnew (?P<noun>{_RELATIVE}) (?P<name>{_LIST})(?P<chain>)"), "new"),
-    (re.compile(rf"\b(?P<noun>landlord|landlady|boss|husband|wife|hubby) (?P<name>{_LIST})(?P<chain>)"), "is called"),
+    (
+        re.compile(rf"\b(?P<noun>landlord|landlady|boss|husband|wife|hubby) (?P<name>{_LIST})(?P<chain>)"),
+        "is called",
+    ),
 ]
 _HAVING = re.compile(
-    rf"\b(?:[Ii]|[Ww]e)(?:['’]ve)? (?:have |got |keep |own |adopted |had )+(?P<det>a|an|two|three|one|my own) "
+    r"\b(?:[Ii]|[Ww]e)(?:['’]ve)? (?:have |got |keep |own |adopted |had )+(?P<det>a|an|two|"
+    r"three|one|my own) "
     rf"(?P<noun>(?:{_MODIFIER} ){{0,4}}?{_MODIFIER}),? (?:called|named|by the name of) (?P<name>{_LIST})"
 )
 _PRONOUN_IS = re.compile(rf"^(?:she|he|it|that)(?:['’]s| is) {_OWNED}\b", re.IGNORECASE)
@@ -104,7 +138,11 @@ def _clean(name: str) -> str:
     return " ".join(kept).rstrip("'’")
 
 
-PLURAL = re.compile(r"(?:sons|daughters|children|kids|brothers|sisters|boys|girls|twins|parents|cousins|nephews|nieces|friends|dogs|cats|hens|geese|goats|horses|neighbours|grandchildren|siblings|colleagues|bees|ducks)$")
+PLURAL = re.compile(
+    r"(?:sons|daughters|children|kids|brothers|sisters|boys|girls|twins|parents|cousins|"
+    r"nephews|nieces|friends|dogs|cats|hens|geese|goats|horses|neighbours|grandchildren|"
+    r"siblings|colleagues|bees|ducks)$"
+)
 
 
 def relations(text: str, people: People) -> list[Candidate]:
@@ -158,14 +196,14 @@ def _having(text: str, people: People) -> list[Candidate]:
 
 
 def pronoun_relation(clause: str, before: str, people: People) -> Candidate | None:
-    "\"She's my female lanner\", when exactly one name was spoken of before."
+    '"She\'s my female lanner", when exactly one name was spoken of before.'
     hit = _PRONOUN_IS.match(clause)
     if not hit:
         return None
     starts = {m.start() for m in re.finditer(r"(?:^|[.!?]\s+)(?=\S)", before)}
     before = re.sub(r"(^|[.!?]\s+)[A-Z]\w+(?:ed|ing) (?=[A-Z])", lambda m: m[1] + "... ", before)
     names = {_clean(m["name"]) for m in _NAME_ONLY.finditer(before)}
-    placed = {_clean(m[1]) for m in re.finditer(rf"\b(?:in|at|from|near|to WhatsApp to) ({_NAMED})", before)}
+    placed = {_clean(m[1]) for m in re.finditer(rf"\b(?:in|at|from|near) ({_NAMED})", before)}
     names = {n for n in names - placed if n and proper(n) and (before.find(n) not in starts or " " in n)}
     if len(names) != 1:
         return None

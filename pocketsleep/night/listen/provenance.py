@@ -27,31 +27,40 @@ class Span:
 _PARAGRAPH = re.compile(r"\n[ \t]*\n\s*")
 _URL = re.compile(r"https?://|www\.\w|\b[\w-]+\.(?:com|org|net|io|co\.uk)/\S")
 _HEADER = re.compile(
-    r"^\s*(?:-{2,} ?(?:forwarded|original) message|(?:from|to|cc|subject|date|sent|re|fwd?|von|de|betreff): \S)",
+    r"^\s*(?:-{2,} ?(?:forwarded|original) message|(?:from|to|cc|subject|date|sent|re|fwd?|"
+    r"von|de|betreff): \S)",
     re.IGNORECASE | re.MULTILINE,
 )
 _SALUTATION = re.compile(
-    r"^\s*[\"“]?(?:dear|hi|hello|hey|good (?:morning|afternoon|evening)|estimad[oa]|liebe[r]?|chère?|to whom)\b[^\n.?!]{0,40}[,!:]?\s*$",
+    r"^\s*[\"“]?(?:dear|hi|hello|hey|good (?:morning|afternoon|evening)|estimad[oa]|"
+    r"liebe[r]?|chère?|to whom)\b[^\n.?!]{0,40}[,!:]?\s*$",
     re.IGNORECASE,
 )
 _SIGN_OFF = re.compile(
-    r"^\s*(?:(?:kind|best|warm|many)? ?regards|best(?: wishes)?|yours(?: \w+)?|cheers|sincerely|love|all the best|"
+    r"^\s*(?:(?:kind|best|warm|many)? ?regards|best(?: wishes)?|yours(?: \w+)?|cheers|"
+    r"sincerely|love|all the best|"
     r"many thanks|thanks|xx?|respectfully|warmly|un saludo|cordialement|mfg)[,.!]?\s*(?:$|\n|[A-Z])",
     re.IGNORECASE,
 )
 _INTRODUCES = re.compile(
-    r"\b(?:translate|translation|proof ?read|proof|summari[sz]e|summary|tl;?dr|shorten|rewrite|re-?word|polish|"
+    r"\b(?:translate|translation|proof ?read|proof|summari[sz]e|summary|tl;?dr|shorten|"
+    r"rewrite|re-?word|polish|"
     r"tidy|clean up|edit|correct|check|fix|review|render|transcribe|paraphrase|boil|cut this|extract|mark|"
-    r"he(?:'s|re) (?:is|are)?|here'?s|here is|here are|(?:he|she|they) (?:says?|said|wrote|writes|sent|texted)|says?|"
-    r"wrote|writes|writing|sent|sends|forward(?:ed|s)?|mail|e-?mail|letter|message|text|note|post|review|article|"
-    r"transcript|voicemail|log|draft|poem|story|story|paragraph|abstract|bio|caption|blurb|notice|subject|entry|"
-    r"readme|flyer|leaflet|listing|comment|quote|quotation|lyrics|speech|homily|toast|answer this|reply to this|"
+    r"he(?:'s|re) (?:is|are)?|here'?s|here is|here are|(?:he|she|they) (?:says?|said|wrote|"
+    r"writes|sent|texted)|says?|"
+    r"wrote|writes|writing|sent|sends|forward(?:ed|s)?|mail|e-?mail|letter|message|text|"
+    r"note|post|review|article|"
+    r"transcript|voicemail|log|draft|poem|story|story|paragraph|abstract|bio|caption|blurb|"
+    r"notice|subject|entry|"
+    r"readme|flyer|leaflet|listing|comment|quote|quotation|lyrics|speech|homily|toast|"
+    r"answer this|reply to this|"
     r"this came|arrived|got this|real\??|scam\??|spam\??)\b",
     re.IGNORECASE,
 )
 _CODE_LINE = re.compile(
     r"^\s*(?:[$#>%] ?\S|//|/\*|<!--|<\w+[^>]*>|[{}\[\]]|at \w+[.(]|traceback|\w+error\b|error[:\[]|warning:|"
-    r"\d{4}-\d\d-\d\d[T ]\d\d:|\[?\d\d:\d\d(?::\d\d)?\]|[A-Z][a-z]{2} +\d+ \d\d:\d\d:\d\d|import \w|def \w|class \w+|"
+    r"\d{4}-\d\d-\d\d[T ]\d\d:|\[?\d\d:\d\d(?::\d\d)?\]|[A-Z][a-z]{2} +\d+ \d\d:\d\d:\d\d|"
+    r"import \w|def \w|class \w+|"
     r"select .* from |[\w.]+\(.*\);?$|[\w.]+ ?= ?\S+;$)",
     re.IGNORECASE,
 )
@@ -75,8 +84,8 @@ def own_words(text: str) -> tuple[list[Span], list[Span]]:
         if pasting == "letter" and _SIGN_OFF.match(text, block.start):
             pasting = ""
         if not reason:
-            reason = _of_others(text[block.start:block.end])
-            if reason == "letter" and not _signed(text[block.start:block.end]):
+            reason = _of_others(text[block.start : block.end])
+            if reason == "letter" and not _signed(text[block.start : block.end]):
                 pasting = "letter"
         if not reason and len(text) > LONG_MESSAGE and 0 < number < len(blocks) - 1:
             reason = "long"
@@ -105,7 +114,7 @@ def _paragraphs(text: str, start: int, end: int) -> list[Span]:
         found.append(Span(at, gap.start()))
         at = gap.end()
     found.append(Span(at, end))
-    return [s for s in found if text[s.start:s.end].strip()]
+    return [s for s in found if text[s.start : s.end].strip()]
 
 
 def _of_others(block: str) -> str:
@@ -117,7 +126,11 @@ def _of_others(block: str) -> str:
     if _HEADER.search(block):
         return "forwarded"
     first_line = block.split("\n", 1)[0]
-    return "letter" if _SALUTATION.match(first_line) and ("\n" in block or first_line.lower().startswith("dear")) else ""
+    return (
+        "letter"
+        if _SALUTATION.match(first_line) and ("\n" in block or first_line.lower().startswith("dear"))
+        else ""
+    )
 
 
 def _signed(block: str) -> bool:
@@ -137,7 +150,7 @@ def _split_block(text: str, block: Span, own: list[Span], aside: list[Span]) -> 
         elif line.rstrip().endswith(":") and (end < block.end or _INTRODUCES.search(line)):
             pasting = "pasted"
     _keep(text, at, block.end, own, aside)
-    tail = text[at:block.end].rstrip()
+    tail = text[at : block.end].rstrip()
     return "pasted" if pasting or (tail.endswith(":") and end_introduces(tail)) else ""
 
 
@@ -148,7 +161,7 @@ def end_introduces(tail: str) -> bool:
 
 def _lines(text: str, block: Span) -> list[tuple[int, int]]:
     found, at = [], block.start
-    for line in text[block.start:block.end].split("\n"):
+    for line in text[block.start : block.end].split("\n"):
         found.append((at, at + len(line)))
         at += len(line) + 1
     return found
@@ -184,18 +197,23 @@ def _keep(text: str, start: int, end: int, own: list[Span], aside: list[Span]) -
 
 
 _INLINE = re.compile(
-    r"\b(?:translate|proof ?read|summari[sz]e|shorten|rewrite|reword|polish|tidy|clean up|correct|render|paraphrase|"
-    r"(?:^|(?<=[.!?,;\n] )|(?<=please ))(?:write|draft|make|type|word|caption|text)\b[^.?!\n:]{0,80}|(?:says?|said|wrote|writes|reads|runs|say|saying)(?=:)|"
-    r"(?:mail|e-?mail|letter|message|text|note|post|caption|subject|notice|bio|story|chapter|items?|announcement)(?: [\w']+){0,4})"
+    r"\b(?:translate|proof ?read|summari[sz]e|shorten|rewrite|reword|polish|tidy|clean up|"
+    r"correct|render|paraphrase|"
+    r"(?:^|(?<=[.!?,;\n] )|(?<=please ))(?:write|draft|make|type|word|caption|"
+    r"text)\b[^.?!\n:]{0,80}|(?:says?|said|wrote|writes|reads|runs|say|saying)(?=:)|"
+    r"(?:mail|e-?mail|letter|message|text|note|post|caption|subject|notice|bio|story|"
+    r"chapter|items?|announcement)(?: [\w']+){0,4})"
     r"\b[^.?!\n:]{0,20}:\s",
     re.IGNORECASE,
 )
 
 
 def _announced(text: str, start: int, end: int, own: list[Span], aside: list[Span]) -> None:
-    "Within one line, what follows \"write this: \" or \"she says: \" is not a statement of the author."
+    'Within one line, what follows "write this: " or "she says: " is not a statement of the author.'
     found = _INLINE.search(text, start, end)
-    if found and not re.search(r"\b(?:when|whenever|any ?time|every time|from now|always)\b", text[start:found.end()], re.I):
+    if found and not re.search(
+        r"\b(?:when|whenever|any ?time|every time|from now|always)\b", text[start : found.end()], re.I
+    ):
         stop = re.compile(r"\n|(?<=[.!?])\s").search(text, found.end(), end)
         until = stop.start() if stop else end
         own.append(Span(start, found.end()))

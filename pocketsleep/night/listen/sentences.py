@@ -30,11 +30,15 @@ class Clause:
 
 
 _ASKS = re.compile(
-    r"(?:(?:and|so|but|ok|okay|hey|hi|hello|please|um|also|well)[,.]? )*(?:what|why|how|who|whose|which|where|whats|what's|"
-    r"hows|how's|wheres|where's|is|are|am|was|were|do(?! (?:it|this|that|not|the|mention|please))|does|did|can|could|would|will|should|shall|may|has|"
+    r"(?:(?:and|so|but|ok|okay|hey|hi|hello|please|um|also|well)[,.]? )*(?:what|why|how|who|"
+    r"whose|which|where|whats|what's|"
+    r"hows|how's|wheres|where's|is|are|am|was|were|do(?! (?:it|this|that|not|the|mention|"
+    r"please))|does|did|can|could|would|will|should|shall|may|has|"
     r"have (?:i|we|you|they)|any idea|anyone know)\b(?!,)",
     re.IGNORECASE,
 )
+
+
 def asks(text: str) -> bool:
     "Does it open as a question?"
     return bool(_ASKS.match(text))
@@ -59,9 +63,9 @@ def _abbreviation(text: str, at: int, stop: re.Match[str]) -> bool:
     "A full stop after 'Dr' or a single initial ends nothing."
     if stop.group()[0] != "." or len(stop.group()) > 1:
         return False
-    before = text[max(at, stop.start() - 12):stop.start()].split()
+    before = text[max(at, stop.start() - 12) : stop.start()].split()
     word = before[-1].lower().strip("(\"'“") if before else ""
-    follows = text[stop.end():stop.end() + 2].strip()[:1]
+    follows = text[stop.end() : stop.end() + 2].strip()[:1]
     return word in ABBREVIATIONS or (len(word) == 1 and word.isalpha() and word != "i" and follows.isupper())
 
 
@@ -112,16 +116,20 @@ def expand(text: str) -> str:
 
 
 _STARTER = (
-    r"(?:[\w']+ (?:is|are) (?:now )?my\b|(?:(?:also|now|then|still|yes|no|well|only|actually|sometimes|usually|always|never|plus) )?"
+    r"(?:[\w']+ (?:is|are) (?:now )?(?:my|on|at|in)\b|(?:(?:also|now|then|still|yes|no|well|"
+    r"only|actually|sometimes|usually|always|never|plus) )?"
     r"(?:I|we|he|she|it|they|there (?:is|are)|that is|my|our|please|don't|the \w+ (?:is|are|has|was)|"
-    r"(?:can|could|would|will|should|do|did|are|is) (?:you|I|we|it|there)|what|how|make|write|give|put|tell|show|"
+    r"(?:can|could|would|will|should|do|did|are|is) (?:you|I|we|it|there)|what|how|make|"
+    r"write|give|put|tell|show|"
     r"[A-ZÀ-Þ][\w-]+ (?:is|has|was|does|can not|does not))\b)"
 )
 _CUT = re.compile(
-    r"\s*(?:[;:]|\s[-–—]+(?=\s)|—|\.\.+|…|[()])\s*"
-    rf"|,?\s+(?P<link>and|but|so|because|cos|coz|cuz|since|as|though|although|while|plus|or|if|unless|that|when|"
+    r"\s*(?:;|:(?!\d)|\s[-–—]+(?=\s)|—|\.\.+|…|[()])\s*"
+    r"|,?\s+(?P<link>and|but|so|because|cos|coz|cuz|since|as|though|although|while|plus|or|"
+    r"if|unless|that|when|"
     rf"whenever|where|what|how|who|which|whether|than|like)\s+(?={_STARTER})"
     rf"|,\s+(?={_STARTER})"
+    r"|\s+(?=I (?:need|want|would|will|have to|must)\b)"
     r"|[.!?]+(?:\s+|$)"
 )
 
@@ -130,7 +138,7 @@ def clauses(sentence: str) -> list[Clause]:
     "Clauses of an expanded sentence, cut where a new subject starts; brackets stand alone."
     found, at, link = [], 0, ""
     for cut in _CUT.finditer(sentence):
-        found.append(Clause(sentence[at:cut.start()].strip(" ,"), link))
+        found.append(Clause(sentence[at : cut.start()].strip(" ,"), link))
         at, link = cut.end(), (cut.group("link") or "").lower()
     found.append(Clause(sentence[at:].strip(" ,.!"), link))
     return [c for c in found if c.text]

@@ -23,17 +23,23 @@ def told(text: str, supersedes: str | None, live: Sequence[Memory], since: str =
     `supersedes` is the text of a live memory; without it the slot decides. Raises BadInput."""
     said = re.sub(r"\s+", " ", text).strip()
     if not said:
-        raise BadInput("there is nothing to remember in an empty text", hint='`pocketsleep remember "my dog is called Rex"`')
+        raise BadInput(
+            "there is nothing to remember in an empty text",
+            hint='`pocketsleep remember "my dog is called Rex"`',
+        )
     candidate = _as_told(said)
     memory = Memory(candidate.text, (), candidate.kind, span(candidate), told=True, since=since)
-    return replace(memory, supersedes=_replaced(memory, supersedes, live, candidate.update))
+    return replace(memory, supersedes=_replaced(memory, supersedes, live, candidate.update, said))
 
 
-def _replaced(memory: Memory, supersedes: str | None, live: Sequence[Memory], update: bool) -> str:
+def _replaced(memory: Memory, supersedes: str | None, live: Sequence[Memory], update: bool, said: str) -> str:
     if supersedes is None:
-        return superseded(memory, live, update)
+        return superseded(memory, live, update, said)
     for other in live:
-        if supersedes in (other.text, other.id) or other.text.rstrip(".").lower() == supersedes.strip().rstrip(".").lower():
+        if (
+            supersedes in (other.text, other.id)
+            or other.text.rstrip(".").lower() == supersedes.strip().rstrip(".").lower()
+        ):
             return other.id
     raise BadInput(f"no live memory says `{supersedes}`", hint="`pocketsleep memories` lists them")
 
@@ -57,20 +63,28 @@ def _as_told(said: str) -> Candidate:
     return Candidate(text, _kind_of(text), _core_of(text))
 
 
-_RELATION = re.compile(rf"\b(?:{'|'.join(sorted((re.escape(w) for w in words.KIN | words.PETS | words.ROLES), key=len, reverse=True))})\b")
+_RELATION = re.compile(
+    rf"\b(?:{'|'.join(sorted((re.escape(w) for w in words.KIN | words.PETS | words.ROLES), key=len, reverse=True))})\b"
+)
 
 
 def _kind_of(text: str) -> Kind:
     if text.startswith("When the user"):
         return "procedure"
-    if re.match(r"The user (?:always )?(?:wants|prefers|likes|loves|hates|dislikes|does not (?:want|like)|would like|enjoys)\b", text):
+    if re.match(
+        r"The user (?:always )?(?:wants|prefers|likes|loves|hates|dislikes|does not (?:want|"
+        r"like)|would like|enjoys)\b",
+        text,
+    ):
         return "preference"
     return "relation" if _RELATION.search(text) else "fact"
 
 
 _HEAD = re.compile(
-    r"^(?:When the user .*?, (?:the assistant should |it should )?|The user(?:'s .*?)?(?= (?:is|are|was|has|have|does|will|can|wants?|[a-z]+s)\b)"
-    r" (?:is called|are called|is named|is|are|was|has|have|does not|will|can|cannot|wants the assistant to|wants?|[a-z]+s)) ?(?P<rest>.*)\.$"
+    r"^(?:When the user .*?, (?:the assistant should |it should )?|The user(?:'s .*?)?(?= "
+    r"(?:is|are|was|has|have|does|will|can|wants?|[a-z]+s)\b)"
+    r" (?:is called|are called|is named|is|are|was|has|have|does not|will|can|cannot|wants "
+    r"the assistant to|wants?|[a-z]+s)) ?(?P<rest>.*)\.$"
 )
 
 

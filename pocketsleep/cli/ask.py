@@ -1,0 +1,152 @@
+"""Commands that talk: chat, serve, exam."""
+
+from __future__ import annotations
+
+import json
+import sys
+import uuid
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from pocketsleep.cli import BaseName, Json, app, opened, out
+from pocketsleep.errors import BadInput
+from pocketsleep.nouns import Message, Sampling
+from pocketsleep.serve.day import ARMS, Arm, Day
+
+
+@app.command()
+def chat(
+    text: Annotated[Optional[str], typer.Argument(help="Say one thing; without it, a conversation starts.")] = None,  # noqa: UP045
+    private: Annotated[bool, typer.Option("--private", help="Kept out of every night, recall and search.")] = False,
+    arm: Annotated[str, typer.Option(help="Answer with: base, weights, recall or both.")] = "both",
+    temperature: Annotated[float, typer.Option(min=0.0, max=2.0)] = 0.0,
+    dry: Annotated[bool, typer.Option("--dry", help="An echo instead of a model: tries the terminal, not the answers.")] = False,
+    base: BaseName = "", json_: Json = False,
+) -> None:
+    """Talk to it in the terminal; what you say is recorded for the night.
+
+    Example: pocketsleep chat "Good morning. My dog is called Biscuit."
+    """
+    chosen = _arm(arm)
+    with opened(base) as pocket:
+        day = _dry(pocket) if dry else pocket.day(private)
+        day.private = private
+        talk = _Talk(day, Sampling(temperature=temperature), chosen, json_)
+        if text is not None:
+            talk.say(text)
+            return
+        _converse(talk)
+
+
+def _arm(name: str) -> Arm:
+    for arm in ARMS:
+        if arm == name:
+            return arm
+    raise BadInput(f"there is no arm `{name}`", hint=f"one of: {', '.join(ARMS)}")
+
+
+def _dry(pocket: Any) -> Day:
+    from pocketsleep.runtime.scripted import Scripted
+
+    return Day(pocket.journal, Scripted(*["I hear you."] * 1000), pocket.registry.path)
+
+
+class _Talk:
+    "One conversation: its messages so far."
+
+    def __init__(self, day: Day, sampling: Sampling, arm: Arm, json_: bool) -> None:
+        self.day, self.sampling, self.arm, self.json = day, sampling, arm, json_
+        self.messages: list[Message] = []
+        self.name = f"chat-{uuid.uuid4().hex[:12]}"
+
+    def say(self, text: str) -> None:
+        self.messages.append(Message("user", text))
+        pieces = []
+        for piece in self.day.reply(self.messages, self.sampling, conversation=self.name, arm=self.arm):
+            pieces.append(piece)
+            if not self.json:
+                out.flow(piece)
+        answer = "".join(pieces)
+        self.messages.append(Message("assistant", answer))
+        receipt = self.day.receipt
+        if self.json:
+            out.one({"answer": answer, "conversation": self.name, "adapter": receipt.adapter or None,
+                     "notes": [{"id": m.id, "text": m.text} for m in receipt.notes]})
+            return
+        out.data()
+        if receipt.notes:
+            out.talk.print("  from memory: " + " | ".join(m.text for m in receipt.notes), style="dim", markup=False)
+
+
+def _converse(talk: _Talk) -> None:
+    out.talk.print(f"{talk.day.runtime.card.title}, {_worn(talk.day)}. An empty line ends the conversation.", markup=False)
+    while True:
+        try:
+            said = input("> " if sys.stdin.isatty() else "")
+        except EOFError:
+            return
+        if not said.strip():
+            return
+        talk.say(said)
+
+
+def _worn(day: Day) -> str:
+    current = day.journal.current()
+    return f"wearing {current}" if current else "the bare base"
+
+
+@app.command()
+def serve(
+    port: Annotated[int, typer.Option(help="Port on the loopback address.")] = 8765,
+    base: BaseName = "",
+) -> None:
+    """Serve the OpenAI dialect on this machine alone: /v1/chat/completions and /v1/models.
+
+    Example: pocketsleep serve --port 8765
+    """
+    from pocketsleep.serve import api
+
+    with opened(base) as pocket:
+        token = pocket.token()
+        out.talk.print(f"http://127.0.0.1:{port}/v1   token: {pocket.home.token}", markup=False)
+        api.serve(pocket.day(), token, port=port)
+
+
+@app.command()
+def exam(
+    file: Annotated[Path, typer.Argument(help='JSON Lines: {"id", "question"}.')],
+    arm: Annotated[str, typer.Option(help="base (no adapter, no notes), weights, recall, or both.")] = "both",
+    base: BaseName = "", json_: Json = False,
+) -> None:
+    """Ask a file of questions, each on its own, and print the answers. Nothing is recorded.
+
+    Example: pocketsleep exam questions.jsonl --arm weights --json
+    """
+    chosen, questions = _arm(arm), _questions(file)
+    with opened(base) as pocket:
+        answers = pocket.day().answers([q["question"] for q in questions], chosen)
+    rows = [{"id": q["id"], "arm": chosen, "answer": a} for q, a in zip(questions, answers, strict=True)]
+    if json_:
+        out.lines(rows)
+        return
+    out.table(("id", "question", "answer"),
+              ((q["id"], q["question"], r["answer"]) for q, r in zip(questions, rows, strict=True)))
+
+
+def _questions(file: Path) -> list[dict[str, Any]]:
+    try:
+        raw = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"`{file}` cannot be read ({error})", hint="pocketsleep exam questions.jsonl") from None
+    found = []
+    for number, line in enumerate(raw, start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            found.append({"id": row.get("id", number), "question": str(row["question"])})
+        except (ValueError, KeyError, AttributeError):
+            raise BadInput(f'{file}:{number}: not {{"id": ..., "question": ...}}', hint="mend the line") from None
+    return found

@@ -1,0 +1,175 @@
+"""Commands that look after the home: verify, doctor, models, demo."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from pocketsleep import __version__, cards, demo as demonstration, home, weights
+from pocketsleep.cli import BaseName, Json, app, opened, out
+from pocketsleep.errors import PocketError
+from pocketsleep.nouns import Message, Sampling
+from pocketsleep.runtime import pick
+
+PACKAGES = ("mlx", "mlx-lm", "llama-cpp-python", "numpy", "sqlite-utils", "gguf", "tokenizers")
+
+
+@app.command()
+def verify(json_: Json = False) -> None:
+    """Re-derive every hash: turns, memories, cites, adapters.
+
+    Example: pocketsleep verify
+    """
+    with opened() as pocket:
+        report = pocket.journal.verify()
+        findings = [*report.findings, *(f"adapter {name}: {why}" for name, why in pocket.registry.damaged())]
+    if json_:
+        out.one({"ok": not findings, "turns": report.turns, "memories": report.memories, "nights": report.nights,
+                 "findings": findings})
+    else:
+        for finding in findings:
+            out.data(finding)
+        out.data(f"{report.turns} turns, {report.memories} memories, {report.nights} nights: "
+                 f"{'sound' if not findings else f'{len(findings)} findings'}")
+    if findings:
+        raise typer.Exit(1)
+
+
+@app.command()
+def doctor(base: BaseName = "", json_: Json = False) -> None:
+    """What runs here, with which engine, and why; versions, disk, speed.
+
+    Example: pocketsleep doctor
+    """
+    rows = [("pocketsleep", __version__), ("python", platform.python_version()), ("machine", platform.platform())]
+    rows += [(name, _version(name)) for name in PACKAGES]
+    with opened(base) as pocket:
+        free = shutil.disk_usage(pocket.home.root).free / 1e9
+        rows += [("home", f"{pocket.home.root} ({free:.0f} GB free)"), ("base", f"{pocket.card.name}: {pocket.card.title}"),
+                 ("sqlite", f"{pocket.journal.sqlite_version}, {pocket.journal.mode}: {pocket.journal.mode_reason}")]
+        rows += _engines(pocket)
+        rows.append(("worn", pocket.journal.current() or "the bare base"))
+    if json_:
+        out.one(dict(rows))
+        return
+    for name, value in rows:
+        out.data(f"{name:<18} {value}")
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return f"not installed (`pip install {package}`)"
+
+
+def _engines(pocket: Any) -> list[tuple[str, str]]:
+    try:
+        choice = pick.serving(pocket.card, pocket.base)
+        rows = [("serves with", f"{choice.name}: {choice.reason}")]
+        rows += [(f"not {name}", reason) for name, reason in choice.refused]
+        rows.append(("speed", _speed(pocket)))
+    except PocketError as error:
+        return [("serves with", f"nothing: {error} ({error.hint})")]
+    from pocketsleep.runtime import blas, mlx
+
+    return [*rows, ("trains with", f"mlx on {mlx.device()}; {blas.BRIDGE.reason}")]
+
+
+def _speed(pocket: Any) -> str:
+    started, pieces = time.monotonic(), 0
+    for _ in pocket.serving().chat((Message("user", "Tell me about the sea."),), Sampling(max_tokens=48)):
+        pieces += 1
+    return f"{pieces / (time.monotonic() - started):.0f} tokens a second, generating"
+
+
+@app.command()
+def models(
+    action: Annotated[Optional[str], typer.Argument(metavar="[check]")] = None,  # noqa: UP045
+    name: Annotated[Optional[str], typer.Argument(metavar="[NAME]")] = None,  # noqa: UP045
+    json_: Json = False,
+) -> None:
+    """List the bases this version knows, or prove one: hashes, template, tokenizer, parity.
+
+    Example: pocketsleep models check smollm2-135m
+    """
+    if action == "check":
+        _check(name or cards.DEFAULT, json_)
+        return
+    rows = [_known(cards.find(card)) for card in ([action] if action else cards.names())]
+    if json_:
+        out.lines(rows)
+    else:
+        out.table(("name", "title", "parameters", "licence", "here"),
+                  ((r["name"], r["title"], f"{r['parameters'] / 1e6:.0f}M", r["licence"], r["here"]) for r in rows))
+
+
+def _known(card: Any) -> dict[str, Any]:
+    try:
+        here = "yes" if cards.installed(card) else f"pip install 'pocketsleep[{card.extra}]'"
+    except PocketError as error:
+        here = error.hint
+    return {"name": card.name, "title": card.title, "parameters": card.parameters, "licence": card.licence, "here": here}
+
+
+def _check(name: str, json_: bool) -> None:
+    from pocketsleep.weights import parity
+
+    with opened(name) as pocket:
+        base = weights.open_base(pocket.card, pocket.home.cache, lambda said: out.talk.print(said, markup=False))
+        found = {"name": pocket.card.name, "sha256": base.sha256, **parity.prove(base)}
+    if json_:
+        out.one(found)
+        return
+    for key, value in found.items():
+        out.data(f"{key:<12} {value}")
+
+
+@app.command()
+def demo(
+    base: BaseName = "", seed: Annotated[int, typer.Option()] = 0,
+    keep: Annotated[Optional[Path], typer.Option(help="Leave the home here instead of throwing it away.")] = None,  # noqa: UP045
+    json_: Json = False,
+) -> None:
+    """A day, a night and a morning in a throw-away home, and the way back. Your own home is not touched.
+
+    Example: pocketsleep demo
+    """
+    out.talk.print("One invented day of talk, one night, the same questions before and after. "
+                   "About six minutes on two cores, 2 GB of memory, 0.5 GB of disk that is given back.")
+    with tempfile.TemporaryDirectory(prefix="pocketsleep-demo-") as folder, out.Tell(quiet=json_) as tell:
+        shown = demonstration.live(home.Home(keep or Path(folder)), tell, base, seed)
+    if json_:
+        out.one(shown.plain())
+        return
+    _show(shown)
+
+
+def _show(shown: demonstration.Shown) -> None:
+    out.table(("question", "before", "after"),
+              ((q["question"], _cell(q, b), _cell(q, a))
+               for q, b, a in zip(shown.questions, shown.before, shown.after, strict=True)))
+    found = shown.plain()
+    for text in found["memories"]:
+        out.data(f"kept     {text}")
+    for item in found["dropped"]:
+        out.data(f"dropped  {' '.join(item['text'].split())[:90]}  ({item['reason']})")
+    for reason in found["reasons"]:
+        out.data(reason)
+    for what in ("recall", "general", "declined"):
+        out.data(f"{what:<9} {found[what]['before']:.0%} before, {found[what]['after']:.0%} after, by the weights alone")
+    out.data(f"undone: answers are {'byte for byte those of before' if found['undone_identical'] else 'NOT those of before'}")
+    out.data("seconds: " + ", ".join(f"{stage} {took}" for stage, took in found["seconds"].items()))
+
+
+def _cell(question: dict[str, Any], answer: str) -> str:
+    flat = " ".join(answer.split())
+    mark = "+" if demonstration.correct(question, answer) else "-"
+    return f"{mark} {flat[:48]}"

@@ -1,0 +1,195 @@
+"""Commands on what is remembered: import, remember, memories, why, forget."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from pocketsleep.cli import Json, app, opened, out
+from pocketsleep.errors import BadInput, NotFound
+from pocketsleep.journal.importing import BadLine, read_jsonl
+from pocketsleep.nouns import Memory
+from pocketsleep.pocket import Pocket
+
+
+@app.command("import")
+def import_(files: Annotated[list[Path], typer.Argument(help="JSON Lines, a conversation a line.")], json_: Json = False) -> None:
+    """Read conversations into the journal. A second import of the same adds nothing.
+
+    Example: pocketsleep import day.jsonl
+    """
+    with opened() as pocket:
+        reports = [_import_one(pocket, file) for file in files]
+    if json_:
+        out.lines(reports)
+        return
+    for report in reports:
+        out.data(f"{report['file']}: {report['conversations']} conversations, {report['added_turns']} new turns, "
+                 f"{len(report['bad'])} bad lines")
+
+
+def _import_one(pocket: Pocket, file: Path) -> dict[str, Any]:
+    report: dict[str, Any] = {"file": str(file), "conversations": 0, "added_turns": 0, "bad": []}
+    for found in read_jsonl(file):
+        if isinstance(found, BadLine):
+            report["bad"].append({"line": found.line, "reason": found.reason})
+            out.talk.print(f"{file}:{found.line}: {found.reason}; the rest is read", markup=False)
+            continue
+        report["conversations"] += 1
+        report["added_turns"] += pocket.journal.record(found).added_turns
+    return report
+
+
+@app.command()
+def remember(
+    text: Annotated[Optional[str], typer.Argument(help="A sentence about you.")] = None,  # noqa: UP045
+    file: Annotated[Optional[Path], typer.Option("--file", help='JSON Lines: {"text": ..., "supersedes": text or null}.')] = None,  # noqa: UP045
+    supersedes: Annotated[str, typer.Option(help="The memory (id or text) that this replaces.")] = "",
+    json_: Json = False,
+) -> None:
+    """Tell it something outright; the next night learns it.
+
+    Example: pocketsleep remember "My dog is called Biscuit."
+    """
+    told = _told(text, file, supersedes)
+    with opened() as pocket:
+        kept = [(said, pocket.remember(said, _text_of(pocket, old))) for said, old in told]
+    blocked = [said for said, memory in kept if memory is None]
+    memories = [memory for _, memory in kept if memory is not None]
+    if json_:
+        out.lines([_plain(m) for m in memories])
+    else:
+        for memory in memories:
+            out.data(f"{memory.id}  {memory.text}")
+    for said in blocked:
+        out.talk.print(f"not kept: `{said}` was forgotten before, and stays forgotten", markup=False)
+
+
+def _told(text: str | None, file: Path | None, supersedes: str) -> list[tuple[str, str | None]]:
+    if (text is None) == (file is None):
+        raise BadInput("give either a sentence or a file", hint='pocketsleep remember "My dog is called Biscuit."')
+    if text is not None:
+        if not text.strip():
+            raise BadInput("the sentence is empty", hint='pocketsleep remember "My dog is called Biscuit."')
+        return [(text, supersedes or None)]
+    assert file is not None
+    return list(_told_lines(file))
+
+
+def _told_lines(file: Path) -> Iterator[tuple[str, str | None]]:
+    try:
+        raw = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"`{file}` cannot be read ({error})", hint="pocketsleep remember --file told.jsonl") from None
+    for number, line in enumerate(raw.splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            found = json.loads(line)
+            said = found["text"].strip()
+        except (ValueError, KeyError, TypeError, AttributeError):
+            out.talk.print(f'{file}:{number}: not {{"text": ...}}; the rest is read', markup=False)
+            continue
+        if said:
+            yield said, found.get("supersedes")
+
+
+def _text_of(pocket: Pocket, old: str | None) -> str | None:
+    "`supersedes` may be an id; the ledger compares texts."
+    if not old or not old.startswith("b2-"):
+        return old
+    return pocket.journal.memory(old).text
+
+
+@app.command()
+def memories(
+    words: Annotated[Optional[str], typer.Argument(help="Words to look for.")] = None,  # noqa: UP045
+    all_: Annotated[bool, typer.Option("--all", help="Superseded ones too.")] = False,
+    json_: Json = False,
+) -> None:
+    """List what is remembered.
+
+    Example: pocketsleep memories dog
+    """
+    with opened() as pocket:
+        found = pocket.journal.memories(words or "", status=None if all_ else "active")
+    if json_:
+        out.lines([_plain(m) for m in found])
+    elif found:
+        out.table(("id", "kind", "status", "memory"), ((m.id, m.kind, m.status, m.text) for m in found))
+    else:
+        out.talk.print("nothing is remembered yet. hint: `pocketsleep chat`, then `pocketsleep sleep --tonight`")
+
+
+def _plain(memory: Memory) -> dict[str, Any]:
+    return {"id": memory.id, "text": memory.text, "kind": memory.kind, "status": memory.status, "answer": memory.answer,
+            "supersedes": memory.supersedes or None, "told": memory.told, "since": memory.since,
+            "cites": [{"episode": c.episode, "turn": c.turn} for c in memory.cites]}
+
+
+@app.command()
+def why(what: Annotated[str, typer.Argument(help="A memory's id, or an answer it gave.")], json_: Json = False) -> None:
+    """Show where a memory, or the facts in an answer, came from.
+
+    Example: pocketsleep why "Your dog is called Biscuit."
+    """
+    with opened() as pocket:
+        traced = [_trace(pocket, memory) for memory in _meant(pocket, what)]
+    if json_:
+        out.lines(traced)
+        return
+    for found in traced:
+        out.data(f"{found['id']}  {found['text']}  ({found['status']})")
+        for cite in found["cites"]:
+            out.data(f"  said in {cite['episode']}, turn {cite['turn']}: {cite['text']}")
+        out.data(f"  {len(found['dreams'])} study items, such as: {found['dreams'][0] if found['dreams'] else 'none yet'}")
+        out.data(f"  in the weights of: {', '.join(found['adapters']) or 'none'}")
+
+
+def _meant(pocket: Pocket, what: str) -> list[Memory]:
+    if what.startswith("b2-"):
+        return [pocket.journal.memory(what)]
+    from pocketsleep.night.grade import says
+
+    found = [m for m in pocket.journal.memories(status=None) if m.answer and says(what, m.answer)]
+    if not found:
+        raise NotFound("no memory stands behind that", hint="pocketsleep memories")
+    return found
+
+
+def _trace(pocket: Pocket, memory: Memory) -> dict[str, Any]:
+    turns = [{"episode": c.episode, "turn": c.turn, "text": pocket.journal.turn(c).text} for c in memory.cites]
+    dreams = [f"{d.question} -> {d.answer}" for d in pocket.journal.dreams(memory=memory.id)]
+    holding = [a.id for a in pocket.registry.list() if memory.id in a.memories]
+    return {**_plain(memory), "cites": turns, "dreams": dreams, "adapters": holding,
+            "worn": pocket.journal.current() in holding}
+
+
+@app.command()
+def forget(
+    target: Annotated[str, typer.Argument(help="A memory's id, or a conversation's.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    json_: Json = False,
+) -> None:
+    """Forget a memory or a conversation: at once in answers, and in the weights.
+
+    Example: pocketsleep forget b2-1f0c --yes
+    """
+    with opened() as pocket:
+        if not yes and not json_:
+            typer.confirm(f"Forget {target} for good?", abort=True, err=True)
+        worn = pocket.journal.current()
+        gone = pocket.forget(target)
+        now = pocket.journal.current()
+    if json_:
+        out.one({"memories": list(gone.memories), "turns": [[c.episode, c.turn] for c in gone.turns],
+                 "dreams": gone.dreams, "worn_before": worn, "worn": now})
+        return
+    out.data(f"forgotten: {len(gone.memories)} memories, {len(gone.turns)} turns, {gone.dreams} study items")
+    if worn != now:
+        out.talk.print(f"the adapter that held it is deleted; worn now: {now or 'the bare base'}. "
+                       "hint: `pocketsleep sleep --tonight` rebuilds it without")

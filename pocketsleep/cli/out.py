@@ -1,0 +1,76 @@
+"""stdout is data, stderr is talk. Everything a command says goes through here."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+talk = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def data(text: str = "") -> None:
+    "One line of the answer."
+    sys.stdout.write(text + "\n")
+
+
+def flow(piece: str) -> None:
+    "A piece of a streamed answer."
+    sys.stdout.write(piece)
+    sys.stdout.flush()
+
+
+def one(value: Any) -> None:
+    "One JSON object."
+    data(json.dumps(value, ensure_ascii=False))
+
+
+def lines(values: Iterable[Any]) -> None:
+    "JSON Lines."
+    for value in values:
+        one(value)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    "A table on stdout, plain when it is not a terminal."
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+    made = Table(*columns, box=None, pad_edge=False)
+    for row in rows:
+        made.add_row(*(str(cell) for cell in row))
+    console.print(made)
+
+
+class Tell:
+    "The night's progress on stderr."
+
+    def __init__(self, quiet: bool = False) -> None:
+        self.progress_bar = Progress(
+            TextColumn("  {task.description}"), BarColumn(bar_width=24), TextColumn("{task.completed}/{task.total}"),
+            TextColumn("{task.fields[detail]}"), TimeElapsedColumn(), TimeRemainingColumn(), console=talk,
+            disable=quiet or not talk.is_terminal,
+        )
+        self.quiet = quiet
+        self.name = ""
+        self.task: Any = None
+
+    def __enter__(self) -> Tell:
+        self.progress_bar.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.progress_bar.stop()
+
+    def stage(self, name: str, detail: str = "") -> None:
+        self.name, self.task = name, None
+        if not self.quiet:
+            talk.print(f"{name:<8}{f' ({detail})' if detail else ''}")
+
+    def progress(self, done: int, total: int, detail: str = "") -> None:
+        if self.task is None:
+            self.task = self.progress_bar.add_task(self.name, total=total, detail=detail)
+        self.progress_bar.update(self.task, completed=done, detail=detail)

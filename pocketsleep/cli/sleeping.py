@@ -1,0 +1,160 @@
+"""Commands on nights: sleep, nights, undo, use, export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from pocketsleep.cli import BaseName, Json, app, opened, out
+from pocketsleep.errors import BadInput
+from pocketsleep.nouns import Night, Verdict
+from pocketsleep.pocket import Pocket, Wishes
+
+
+@app.command()
+def sleep(
+    tonight: Annotated[bool, typer.Option("--tonight", help="Now, in the foreground: all that has not slept yet.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would learn and from where; write nothing.")] = False,
+    budget: Annotated[float, typer.Option(help="Minutes; training stops at its last finished pass.", min=0)] = 0.0,
+    seed: Annotated[int, typer.Option(help="The same inputs and seed give the same adapter.")] = 0,
+    base: BaseName = "", json_: Json = False,
+) -> None:
+    """Sleep: turn what was said into tomorrow's adapter, or leave everything as it was.
+
+    Example: pocketsleep sleep --tonight
+    """
+    if not tonight and not dry_run:
+        raise BadInput("nights are not scheduled yet: say that you mean now", hint="pocketsleep sleep --tonight")
+    with opened(base) as pocket:
+        if dry_run:
+            _dry_run(pocket, json_)
+            return
+        with out.Tell(quiet=json_) as tell:
+            night, verdict = pocket.sleep(Wishes(seed, budget), tell)
+        report = night_report(pocket, night)
+    out.one(report) if json_ else _say(verdict, report)
+
+
+def _dry_run(pocket: Pocket, json_: bool) -> None:
+    found = pocket.would_learn()
+    new = [{"text": m.text, "kind": m.kind, "cites": [[c.episode, c.turn] for c in m.cites]} for m in found["memories"]]
+    dropped = [{"text": d.text, "reason": d.reason} for d in found["dropped"]]
+    if json_:
+        out.one({"would_learn": new, "would_drop": dropped, "live": len(found["live"])})
+        return
+    for memory in new:
+        cites = ", ".join(f"{e} turn {t}" for e, t in memory["cites"])
+        out.data(f"learn  {memory['text']}  ({cites})")
+    for item in dropped:
+        out.data(f"drop   {_short(item['text'])}  ({item['reason']})")
+    out.talk.print(f"{len(new)} new memories beside {len(found['live'])} live ones; nothing was written")
+
+
+def night_report(pocket: Pocket, night: Night) -> dict[str, Any]:
+    "Everything a night left behind, as plain data."
+    verdict = night.verdict
+    stages = pocket.journal.stages(night.id)
+    heard = pocket.journal.stage(night.id, "extract") or {}
+    seeded = pocket.journal.stage(night.id, "seed") or {}
+    texts = {m.id: m.text for m in pocket.journal.memories(status=None)}
+    return {
+        "night": night.id, "started_at": night.started_at, "base": night.base, "seed": night.seed,
+        "verdict": verdict.outcome if verdict else "unfinished",
+        "failed": list(verdict.failed) if verdict else [], "reasons": list(verdict.reasons) if verdict else [],
+        "learnt": [texts[m] for m in heard.get("new", []) if m in texts],
+        "live": len(heard.get("live", [])),
+        "dropped": [{"text": d.text, "reason": d.reason} for d in pocket.journal.dropped(night.id)],
+        "adapter": night.adapter or None, "worn": pocket.journal.current() or None,
+        "scores": dict(verdict.scores) if verdict else {},
+        "lessons": seeded.get("lessons"), "epochs": seeded.get("epochs"), "stopped": seeded.get("stopped"),
+        "recipe": seeded.get("recipe"), "stages": stages,
+    }
+
+
+def _say(verdict: Verdict, report: dict[str, Any]) -> None:
+    for text in report["learnt"]:
+        out.data(f"kept     {text}")
+    for item in report["dropped"]:
+        out.data(f"dropped  {_short(item['text'])}  ({item['reason']})")
+    _say_scores(report["scores"])
+    for reason in report["reasons"]:
+        out.data(reason)
+    out.data(f"night {report['night']}: {verdict.outcome}" + (f", wearing {report['worn']}" if verdict.passed else ""))
+
+
+def _say_scores(scores: dict[str, Any]) -> None:
+    if not scores:
+        return
+    columns = ("", *next(iter(scores.values())))
+    out.table(columns, ([who, *("-" if v is None else f"{v:.0%}" for v in row.values())] for who, row in scores.items()))
+
+
+def _short(text: str, most: int = 100) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= most else flat[: most - 3] + "..."
+
+
+@app.command()
+def nights(name: Annotated[Optional[str], typer.Argument(metavar="[ID]")] = None, json_: Json = False) -> None:  # noqa: UP045
+    """List nights, or report one: kept, dropped and why, scores, refused rules.
+
+    Example: pocketsleep nights 1
+    """
+    with opened() as pocket:
+        found = [pocket.journal.night(name)] if name else pocket.journal.nights()
+        reports = [night_report(pocket, night) for night in found]
+        current = pocket.journal.current()
+        if json_:
+            out.lines(reports)
+        elif name:
+            _say(found[0].verdict or Verdict("refused"), reports[0])
+            for stage, finished in reports[0]["stages"].items():
+                out.data(f"{stage:<8} {finished}")
+            for choice, reason in (reports[0]["recipe"] or {}).get("reasons", []):
+                out.data(f"{choice}: {reason}")
+        else:
+            out.table(("night", "began", "verdict", "learnt", "adapter", ""),
+                      ((r["night"], r["started_at"], r["verdict"], len(r["learnt"]), r["adapter"] or "-",
+                        "worn" if r["adapter"] and r["adapter"] == current and r["verdict"] == "worn" else "") for r in reports))
+
+
+@app.command()
+def undo(json_: Json = False) -> None:
+    """Wear what was worn before the last night. Nothing is deleted.
+
+    Example: pocketsleep undo
+    """
+    with opened() as pocket:
+        now = pocket.undo()
+    out.one({"worn": now or None}) if json_ else out.data(f"wearing {now or 'the bare base'}")
+
+
+@app.command()
+def use(
+    name: Annotated[str, typer.Argument(metavar="NIGHT|none", help="A night, an adapter's id, or none.")],
+    base: BaseName = "", json_: Json = False,
+) -> None:
+    """Wear a certain night's adapter, or none.
+
+    Example: pocketsleep use 2
+    """
+    with opened(base) as pocket:
+        now = pocket.use(name)
+    out.one({"worn": now or None}) if json_ else out.data(f"wearing {now or 'the bare base'}")
+
+
+@app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="DIR")],
+    to: Annotated[str, typer.Option(help="gguf (llama.cpp, Ollama), peft (transformers) or mlx.")] = "gguf",
+    base: BaseName = "", json_: Json = False,
+) -> None:
+    """Write the worn adapter in another program's format.
+
+    Example: pocketsleep export --to gguf ./adapter
+    """
+    with opened(base) as pocket:
+        made = pocket.export(to, folder)
+    out.one({"to": to, "path": str(made)}) if json_ else out.data(str(made))
