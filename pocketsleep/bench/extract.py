@@ -67,7 +67,7 @@ def plain(text: str) -> str:
 def agrees(memory: Memory, note: Mapping[str, Any]) -> bool:
     "Either way round: the note's answer in the memory, or the memory's answer in the note."
     own = plain(memory.answer)
-    return matches(memory.text, note) or bool(own.strip()) and own in plain(note["text"])
+    return matches(memory.text, note) or (bool(own.strip()) and own in plain(note["text"]))
 
 
 def matches(text: str, note: Mapping[str, Any]) -> bool:

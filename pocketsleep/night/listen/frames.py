@@ -1,4 +1,4 @@
-"""What cannot be believed, or does not last: pretence, hypotheses, jokes, reports, secrets, passing states."""
+"""What cannot be believed, or does not last: pretence, hypotheses, jokes, reports, secrets, moods."""
 
 from __future__ import annotations
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_FRAME = frozenset(
-    "the user user's users a an is are was were has have had does do did not will be to of "
-    "in at on for and or with as by from "
-    "wants want called named assistant should always never when it its cannot can their "
-    "they them themselves says say types "
-    "that name names s own no being been would there who which i my me we our".split()
+from pocketsleep.night.listen import words
+
+_FRAME = words.bag(
+    "the user user's users a an is are was were has have had does do did not will be to of in at on for "
+    "and or with as by from wants want called named assistant should always never when it its cannot "
+    "can their they them themselves says say types that name names s own no being been would there who "
+    "which i my me we our"
 )
 _FORMS = {
     "given": "giv",

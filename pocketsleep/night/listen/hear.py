@@ -1,4 +1,4 @@
-"""One sentence -> candidates: lasting wishes, relations, statements, and what is not kept, with the reason."""
+"""One sentence -> candidates: lasting wishes, relations, statements; and what is not kept, and why."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from pocketsleep.night.listen import frames, slots
+from pocketsleep.night.listen import frames, slots, words
 from pocketsleep.night.listen.people import Candidate, People, pronoun_relation, relations
+from pocketsleep.night.listen.reading import Unfit
 from pocketsleep.night.listen.sentences import Clause, Sentence, asks, clauses, expand
 from pocketsleep.night.listen.standing import standing
-from pocketsleep.night.listen.statements import Unfit, statement
+from pocketsleep.night.listen.statements import statement
 from pocketsleep.nouns import Memory
 
 LONGEST_SENTENCE = 600  # characters: more is no sentence that a person types
@@ -84,13 +85,17 @@ def _statements(
         except Unfit as why:
             heard.dropped.append((clause.text, str(why)))
             continue
-        if candidate and all(candidate.text != k.text for k in heard.kept):
+        if candidate and not any(_same(candidate, kept) for kept in heard.kept):
             heard.kept.append(candidate)
 
 
-_SUBORDINATE = frozenset(
-    "if unless that when whenever where what how who which whether than like until till "
-    "before after or".split()
+def _same(one: Candidate, other: Candidate) -> bool:
+    "The same text, or the same relation said another way."
+    return one.text == other.text or (one.kind == other.kind == "relation" and one.answer == other.answer)
+
+
+_SUBORDINATE = words.bag(
+    "if unless that when whenever where what how who which whether than like until till before after or"
 )
 
 

@@ -41,18 +41,15 @@ class People:
         self.last = [p for p in self.last if p[0] != phrase] + [(phrase, sex(noun))]
 
 
-_MALE = frozenset(
-    "husband father dad daddy son sons brother grandfather grandpa granddad grandad "
-    "grandson uncle nephew stepson stepfather "
-    "boyfriend fiancé father-in-law son-in-law brother-in-law landlord bull ram stallion "
-    "cockerel rooster tom tomcat".split()
+_MALE = words.bag(
+    "husband father dad daddy son sons brother grandfather grandpa granddad grandad grandson uncle "
+    "nephew stepson stepfather boyfriend fiancé father-in-law son-in-law brother-in-law landlord bull "
+    "ram stallion cockerel rooster tom tomcat"
 )
-_FEMALE = frozenset(
-    "wife mother mum mam mom daughter sister grandmother grandma granny gran nan nana "
-    "granddaughter aunt auntie aunty niece "
-    "girlfriend fiancée stepdaughter stepmother mother-in-law daughter-in-law "
-    "sister-in-law landlady mare cow ewe bitch hen sow "
-    "midwife".split()
+_FEMALE = words.bag(
+    "wife mother mum mam mom daughter sister grandmother grandma granny gran nan nana granddaughter "
+    "aunt auntie aunty niece girlfriend fiancée stepdaughter stepmother mother-in-law daughter-in-law "
+    "sister-in-law landlady mare cow ewe bitch hen sow midwife"
 )
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-ABBREVIATIONS = frozenset("mr mrs ms dr prof st rev no e.g i.e etc approx vs jr sr a.m p.m lic".split())
+from pocketsleep.night.listen import words
+
+ABBREVIATIONS = words.bag("mr mrs ms dr prof st rev no e.g i.e etc approx vs jr sr a.m p.m lic")
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,10 +23,10 @@ _VALUE = re.compile(
     r"|(?P<number>[£$€]?\b\d[\d.,]*\b)",
     re.IGNORECASE,
 )
-_BE = frozenset("is are was will".split())
-_GO = frozenset(
-    "goes go falls fall takes take starts start opens open closes close runs run stands "
-    "stand sits sit moves move lies stays".split()
+_BE = words.bag("is are was will")
+_GO = words.bag(
+    "goes go falls fall takes take starts start opens open closes close runs run stands stand sits sit "
+    "moves move lies stays"
 )
 _RULES: list[tuple[re.Pattern[str], str]] = [
     (
@@ -53,7 +53,7 @@ _RULES: list[tuple[re.Pattern[str], str]] = [
 
 
 def slot(memory: Memory) -> str:
-    """The key of what a memory is about: "user|home", "user's vet|name", "user does not want to be called before|time".
+    """The key of what a memory is about: "user|home", "user's vet|name", "user|trains at #|time".
     A memory of which there may be many (a friend, an allergy) has its own text as key."""
     text = memory.text
     for pattern, key in _RULES:
@@ -138,9 +138,9 @@ def superseded(new: Memory, live: Sequence[Memory], update: bool, said: str = ""
     return near[0].id if len(near) == 1 else ""
 
 
-_FRAME = frozenset(
-    "the user user's users is are was has have will does do not a an of to in at on for "
-    "and with now since called wants from by it as".split()
+_FRAME = words.bag(
+    "the user user's users is are was has have will does do not a an of to in at on for and with now "
+    "since called wants from by it as"
 )
 
 

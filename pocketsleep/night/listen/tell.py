@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pocketsleep.errors import BadInput
-from pocketsleep.night.listen import words
 from pocketsleep.night.listen.hear import candidates, span
-from pocketsleep.night.listen.people import Candidate, People
+from pocketsleep.night.listen.people import HEADS, Candidate, People
 from pocketsleep.night.listen.sentences import Sentence, expand
 from pocketsleep.night.listen.slots import superseded
 from pocketsleep.night.listen.voice import about_user, core
@@ -63,9 +62,7 @@ def _as_told(said: str) -> Candidate:
     return Candidate(text, _kind_of(text), _core_of(text))
 
 
-_RELATION = re.compile(
-    rf"\b(?:{'|'.join(sorted((re.escape(w) for w in words.KIN | words.PETS | words.ROLES), key=len, reverse=True))})\b"
-)
+_RELATION = re.compile(rf"\b(?:{HEADS})\b")
 
 
 def _kind_of(text: str) -> Kind:

@@ -7,14 +7,14 @@ import re
 from pocketsleep.night.listen import words
 
 IRREGULAR = {"have": "has", "do": "does", "go": "goes", "am": "is", "are": "is", "were": "was", "be": "is"}
-MODALS = frozenset("can could will would shall should may might must has is was had did does not".split())
+MODALS = words.bag("can could will would shall should may might must has is was had did does not")
 _VERBS = (
     words.LASTING
     | words.HABITUAL
     | words.TASTE
     | words.NEGATED
     | words.UNABLE
-    | frozenset("have do go am are were".split())
+    | words.bag("have do go am are were")
 )
 _PRONOUNS = {
     "my": "the user's",

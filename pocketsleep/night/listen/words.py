@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 
-def _set(text: str) -> frozenset[str]:
+def bag(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-KIN = _set(
+KIN = bag(
     "wife husband partner spouse fiancé fiancée fiance fiancee girlfriend boyfriend ex "
     "mother father mum mam mom "
     "dad mummy daddy parents parent son sons daughter daughters child children kids kid "
@@ -20,7 +20,7 @@ KIN = _set(
     "brother-in-law son-in-law daughter-in-law in-laws godmother godfather godson goddaughter godchild widow "
     "stepmum stepdad compadre comadre"
 )
-ROLES = _set(
+ROLES = bag(
     "boss landlord landlady tenant lodger flatmate housemate roommate neighbour neighbor "
     "neighbours friend friends "
     "mate colleague colleagues coworker co-worker manager supervisor assistant apprentice "
@@ -41,14 +41,14 @@ ROLES = _set(
     "social-worker caseworker councillor godparent crewmate skipper stallholder beekeeper collaborator "
     "co-founder cofounder co-author investor pharmacist psychologist counsellor registrar"
 )
-SINGLE = _set(
+SINGLE = bag(
     "wife husband spouse fiancé fiancée fiance fiancee girlfriend boyfriend mother father mum mam mom dad "
     "landlord landlady boss manager supervisor doctor gp dentist vet surgeon accountant bookkeeper solicitor "
     "notary lawyer bishop bandmaster conductor captain coach midwife publisher headteacher "
     "foreman choirmaster "
     "mother-in-law father-in-law assistant optician caretaker deacon farrier"
 )
-PETS = _set(
+PETS = bag(
     "dog puppy pup bitch cat kitten tom tomcat horse pony mare gelding stallion foal "
     "donkey mule rabbit hamster "
     "gerbil ferret chinchilla tortoise turtle snake lizard gecko parrot budgie budgerigar "
@@ -63,7 +63,7 @@ PETS = _set(
     "guinea-pig goldfish fish bird bees hive hives axolotl hedgehog cob hunter shetland "
     "bullock oxen ox camel yak"
 )
-THINGS = _set(
+THINGS = bag(
     "home house flat apartment room cottage cabin farm orchard garden allotment barn shed "
     "greenhouse yard field "
     "office shop store studio stall workshop bakery café cafe restaurant pub bar salon "
@@ -86,13 +86,13 @@ THINGS = _set(
     "height weight shoe target dream goal hobby instrument sport keyboard laptop desktop phone mobile editor "
     "server scull hull single double quad tricycle"
 )
-VALUES = _set(
+VALUES = bag(
     "contract stock trade speciality specialty major subject routine ritual rule method "
     "workflow procedure birthday anniversary name surname nickname address postcode blood "
     "group type size height weight language "
     "tongue hometown job employer target hobby sport instrument rates fee price allergy allergies"
 )
-CONDITIONS = _set(
+CONDITIONS = bag(
     "asthma diabetes epilepsy eczema arthritis osteoarthritis rheumatism migraine "
     "migraines coeliac celiac dyslexia "
     "dyspraxia dyscalculia adhd autism tinnitus vertigo cataract cataracts glaucoma psoriasis lupus gout "
@@ -101,7 +101,7 @@ CONDITIONS = _set(
     "synaesthesia stammer stutter hemophilia haemophilia crohn's colitis ibs copd angina palsy sclerosis "
     "depression ptsd ocd bipolar raynaud's hip knee cochlear vitiligo rosacea lactose albinism"
 )
-STABLE = _set(
+STABLE = bag(
     "allergic intolerant vegetarian vegan pescatarian coeliac celiac diabetic asthmatic epileptic dyslexic "
     "dyspraxic autistic deaf blind colourblind colorblind colour-blind color-blind left-handed lefthanded "
     "right-handed ambidextrous lactose-intolerant gluten-intolerant teetotal married "
@@ -120,7 +120,7 @@ STABLE = _set(
     "indonesian malaysian "
     "iranian iraqi lebanese syrian israeli kiwi basque catalan tone-deaf openweight"
 )
-IDENTITIES = _set(
+IDENTITIES = bag(
     "nurse midwife vet doctor dentist surgeon architect mechanic chef cook coach judge priest monk nun nan "
     "deacon librarian musician electrician technician optician historian pharmacist "
     "florist journalist artist "
@@ -150,7 +150,7 @@ IDENTITIES = _set(
 )
 
 # Verbs whose plain present tense says something lasting of its subject.
-LASTING = _set(
+LASTING = bag(
     "live stay work teach play study drive keep collect speak own run sell rent coach sing "
     "train volunteer ride "
     "breed raise rear grow brew bake paint tune fly row swim cycle commute share lead "
@@ -159,7 +159,7 @@ LASTING = _set(
     "practise practice judge chair look umpire referee knit weave sew carve dance"
 )
 # Verbs that are kept only next to words of habit ("every morning", "on Fridays", "never").
-HABITUAL = _set(
+HABITUAL = bag(
     "use take eat drink wear walk do go get start finish open close leave meet visit pay "
     "charge see sleep cook "
     "bring buy have weigh check write read sit stand push prune pick press water feed milk "
@@ -169,48 +169,48 @@ HABITUAL = _set(
     "hold give move prefer avoid order dip soak boil toast grind add mix ferment born may "
     "must bottle turn oil"
 )
-NEGATED = _set(
+NEGATED = bag(
     "eat drink smoke drive fly swim speak own cook read cycle ride vote gamble take wear use work have like "
     "celebrate want need collect do tolerate dance touch buy open keep sell"
 )
-UNABLE = _set(
+UNABLE = bag(
     "eat drink stand bear swim drive read tolerate see hear climb reach digest smell taste "
     "tell walk run lift fly "
     "have take touch sing cook ride"
 )
-TASTE = _set("love like hate prefer loathe detest adore dislike enjoy fear")
-ING_LASTING = _set(
+TASTE = bag("love like hate prefer loathe detest adore dislike enjoy fear")
+ING_LASTING = bag(
     "learning studying training expecting retiring emigrating marrying adopting building "
     "restoring renovating "
     "designing planning writing running moving getting saving raising"
 )
-LIFE = _set(
+LIFE = bag(
     "grew moved married retired studied graduated qualified trained served worked lived taught drove played "
     "founded started opened bought inherited emigrated quit stopped adopted switched "
     "changed gave sold wrote built "
     "joined left became ran met kept sang swam learned learnt planted converted had did"
 )
-ADVERBS = _set(
+ADVERBS = bag(
     "always also still only never usually really actually currently mostly normally "
     "generally both now already "
     "often sometimes mainly occasionally rarely myself just all properly permanently even basically simply "
     "personally seldom typically then definitely certainly truly honestly proudly officially"
 )
-MONTHS = _set(
+MONTHS = bag(
     "january february march april may june july august september october november december "
     "jan feb mar apr jun "
     "jul aug sep sept oct nov dec"
 )
-DAYS = _set(
+DAYS = bag(
     "monday tuesday wednesday thursday friday saturday sunday mondays tuesdays wednesdays thursdays fridays "
     "saturdays sundays mon tue tues wed weds thu thurs fri sat sun"
 )
-TITLES = _set(
+TITLES = bag(
     "Mr Mrs Ms Miss Mx Dr Prof Professor Father Sister Brother Maître Doña Don Auntie Aunt "
     "Aunty Uncle Sir Lady "
     "Rev Reverend Canon Señor Señora Madame Monsieur Frau Herr Captain Judge Oom Tante Nana Nan Granny Old"
 )
-NOT_NAMES = _set(
+NOT_NAMES = bag(
     "I I'm I've I'd I'll Im Ive English Welsh Scottish Irish British French German Spanish "
     "Italian Portuguese "
     "Polish Czech Russian Ukrainian Greek Turkish Dutch Danish Swedish Norwegian Finnish "
@@ -223,33 +223,33 @@ NOT_NAMES = _set(
     "Thank Hi Hello Facebook "
     "Google WhatsApp Excel Word Zoom Instagram YouTube Windows Linux Android iPhone"
 )
-INSTRUMENTS = _set(
+INSTRUMENTS = bag(
     "piano violin cello viola guitar bass trumpet cornet flute clarinet bassoon oboe "
     "accordion harp organ euphonium saxophone "
     "sax drums tuba trombone horn banjo mandolin ukulele bagpipes concertina recorder "
     "percussion timpani vibraphone fiddle "
     "keyboard keyboards vocals soprano alto tenor baritone bells"
 )
-ENGAGEMENTS = _set(
+ENGAGEMENTS = bag(
     "meeting interview exam flight train match call deadline problem question colloquium "
     "conference idea plan trip booking "
     "feeling doubt look go chance minute moment visitor guest client customer issue error "
     "bug job choice ticket date party"
 )
-TRANSIENT_NOUNS = ENGAGEMENTS | _set(
+TRANSIENT_NOUNS = ENGAGEMENTS | bag(
     "fault turn answer excuse limit concern worry fear business day week morning evening "
     "mood brain head screen code file output "
     "build log draft message mail email letter point guess apologies thanks understanding "
     "impression mistake request task text "
     "list table question only last best version copy wish hope favour bad"
 )
-EVALUATIONS = _set(
+EVALUATIONS = bag(
     "mess joke disaster nightmare pain mystery shame pity lie dream saint genius hero "
     "devil angel monster loser fool idiot liar "
     "matter number bother goner stranger sucker failure winner beginner sinner fan bit lot "
     "wreck ghost zombie prisoner"
 )
-SAYING_VERBS = _set(
+SAYING_VERBS = bag(
     "say think want need ask tell get go come make take know look seem feel have insist "
     "claim believe suggest wonder send write "
     "call wish hope reckon swear promise agree complain mean show give put find lose break "
