@@ -17,7 +17,7 @@ from pocketsleep.night.listen import frames, slots
 from pocketsleep.night.listen.grounding import ungrounded
 from pocketsleep.night.listen.hear import candidates, refused, span
 from pocketsleep.night.listen.people import Candidate, People
-from pocketsleep.night.listen.provenance import own_words
+from pocketsleep.night.listen.provenance import LONG_MESSAGE, Span, own_words
 from pocketsleep.night.listen.sentences import Sentence, expand, sentences
 from pocketsleep.night.listen.slots import slot
 from pocketsleep.night.listen.standing import standing
@@ -87,19 +87,45 @@ def _listen(episode: Episode, wanted: set[Cite], hearing: _Hearing) -> None:
     for index, turn in enumerate(episode.turns):
         if turn.role != "user" or turn.private or turn.taint:
             continue
-        cite, text = Cite(episode.id, index), turn.text
-        start = 0
-        if pretended or frames.pretence(text):
-            awake = frames.awakes(text)
-            pretended = awake < 0
-            start = len(text) if pretended else awake
-            if cite in wanted and frames.speaks_of_self(text[:start]):
-                hearing.drop(text[:start], "pretended: said in a made-up world", cite)
-        if cite in wanted and start < len(text):
-            _hear(text, start, before, cite, turn.said_at or episode.started_at, people, hearing)
-        before = text if start < len(text) else ""
-        people.last, people.thing = people.last[-1:], ""
+        cite, message = Cite(episode.id, index), _message(turn.text, turn.said_at or episode.started_at)
+        start, pretended = _believed_from(message.mine, pretended)
+        if start and cite in wanted and frames.speaks_of_self(message.mine[:start]):
+            hearing.drop(message.mine[:start], "pretended: said in a made-up world", cite)
+        if cite in wanted and not pretended:
+            _hear(message, start, before, cite, people, hearing)
+        before = "" if pretended else message.mine[:LONG_MESSAGE]
+        people.next_turn()
     _wishes(episode, wanted, hearing)
+
+
+@dataclass(frozen=True, slots=True)
+class _Message:
+    "A user turn: `mine` is its text with all that is not the user's own words blanked out."
+
+    text: str
+    mine: str
+    own: list[Span]
+    aside: list[Span]
+    since: str
+
+
+def _message(text: str, since: str) -> _Message:
+    own, aside = own_words(text)
+    kept, at = [], 0
+    for piece in own:
+        kept += [" " * (piece.start - at), text[piece.start : piece.end]]
+        at = piece.end
+    return _Message(text, "".join(kept), own, aside, since)
+
+
+def _believed_from(mine: str, pretended: bool) -> tuple[int, bool]:
+    "Where belief begins in a message, and whether the pretended world outlasts it."
+    if not pretended and not frames.pretence(mine):
+        return 0, False
+    awake = frames.awakes(mine)
+    if awake < 0 or frames.pretence(mine[awake:]):
+        return len(mine), True
+    return awake, False
 
 
 def _known_people(live: Sequence[Memory]) -> People:
@@ -114,19 +140,19 @@ def _known_people(live: Sequence[Memory]) -> People:
 
 
 def _hear(
-    text: str, start: int, before: str, cite: Cite, since: str, people: People, hearing: _Hearing
+    message: _Message, start: int, before: str, cite: Cite, people: People, hearing: _Hearing
 ) -> None:
     "One message: its own words, sentence by sentence."
-    own, aside = own_words(text)
-    for piece in aside:
+    text = message.text
+    for piece in message.aside:
         if piece.end > start and frames.speaks_of_self(text[piece.start : piece.end]):
             hearing.drop(text[piece.start : piece.end], f"{piece.reason}: not the user's own words", cite)
     previous = ""
-    for piece in own:
+    for piece in message.own:
         for sentence in sentences(text, max(piece.start, start), piece.end):
-            said = " ".join((text, before, *people.by_name.values()))
-            for candidate in _heard(sentence, previous or before, text, cite, people, hearing):
-                hearing.keep(candidate, sentence.text, said + _subject(candidate, hearing.live), cite, since)
+            said = " ".join((message.mine, before, *people.by_name.values()))
+            for candidate in _heard(sentence, previous or before, message.mine, cite, people, hearing):
+                hearing.keep(candidate, sentence.text, said + _subject(candidate, hearing.live), cite, message.since)
             previous = sentence.text
 
 

@@ -32,6 +32,13 @@ class People:
     last: list[tuple[str, str]] = field(default_factory=list)  # (phrase, sex: m, f or ?)
     thing: str = ""  # what "it" means: the user's thing that was the subject last
 
+    _before: int = 0
+
+    def next_turn(self) -> None:
+        "A pronoun reaches back to the last person of the turn before, no further."
+        self.last = self.last[-1:] if len(self.last) > self._before else []
+        self._before, self.thing = len(self.last), ""
+
     def meet(self, noun: str, name: str, owner: str = "The user's") -> None:
         phrase = f"{owner} {noun} {name}".strip()
         if name:

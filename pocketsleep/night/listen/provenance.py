@@ -78,8 +78,7 @@ def own_words(text: str) -> tuple[list[Span], list[Span]]:
     own: list[Span] = []
     aside: list[Span] = []
     pasting = ""
-    blocks = _blocks(text)
-    for number, block in enumerate(blocks):
+    for block in _ends(text) if len(text) > LONG_MESSAGE else _blocks(text):
         reason = block.reason or pasting
         if pasting == "letter" and _SIGN_OFF.match(text, block.start):
             pasting = ""
@@ -87,13 +86,19 @@ def own_words(text: str) -> tuple[list[Span], list[Span]]:
             reason = _of_others(text[block.start : block.end])
             if reason == "letter" and not _signed(text[block.start : block.end]):
                 pasting = "letter"
-        if not reason and len(text) > LONG_MESSAGE and 0 < number < len(blocks) - 1:
-            reason = "long"
         if reason:
             aside.append(Span(block.start, block.end, reason))
             continue
         pasting = pasting or _split_block(text, block, own, aside)
     return own, aside
+
+
+def _ends(text: str) -> list[Span]:
+    "The first and the last paragraph of a long message; what lies between is one aside block."
+    first = text.find("\n\n", 0, LONG_BLOCK)
+    last = text.rfind("\n\n", len(text) - LONG_BLOCK)
+    start, end = (first if first > 0 else 0), (last if last > first else len(text))
+    return [*_paragraphs(text, 0, start), Span(start, end, "long"), *_paragraphs(text, end, len(text))]
 
 
 def _blocks(text: str) -> list[Span]:
