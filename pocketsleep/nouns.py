@@ -211,7 +211,8 @@ class Lesson:
     loss = hard x cross-entropy of the answer's tokens
          + soft x KL(base given `teacher` || student given `prompt`), over the base's top tokens
 
-    An anchor is soft alone with `teacher` equal to `prompt`: stay as the base was.
+    An anchor is soft alone with `teacher` equal to `prompt`: stay as the base was. A lesson with `every`
+    n is taken in one pass out of n, lessons beside each other in different ones.
     """
 
     prompt: tuple[Message, ...]
@@ -219,6 +220,7 @@ class Lesson:
     hard: float = 1.0
     soft: float = 0.0
     teacher: tuple[Message, ...] = ()
+    every: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ class Recipe:
     per_memory: int  # study items a memory
     anchors: int  # general prompts whose answers must not move
     anchor_weight: float
+    anchor_turns: int  # each anchor is taken in one pass out of so many
     declines: int  # general questions about the person that nobody answered
     distil: float  # weight of soft targets from the base with the note in its context
     self_asked: bool  # may the base propose questions of its own
@@ -67,12 +68,13 @@ def derive(memories: int, parameters: int, layers: int, seed: int = 0, epochs: i
         ("self_asked", "no: under 1B the base repeats its examples when asked for questions" if parameters < MIDDLE
          else "yes: the base proposes questions, kept only if it can answer them with the note and not without"),
         ("anchors", "the base's own answers to general prompts hold it in place (KL on its 20 likeliest tokens)"),
-        ("learning_rate", "5e-4 with 2 warm-up percent and a cosine"),
+        ("learning_rate", "1e-3, warmed up over a twentieth, then a cosine down to a tenth; small batches, so that a "
+         "night of few memories still makes enough steps"),
     )
     recipe = Recipe(
         rank=rank, scale=2.0, keys=("mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"),
-        first_layer=layers // 3, layers=layers, learning_rate=5e-4, epochs=epochs or 6, batch=16, seed=seed,
-        per_memory=per_memory, anchors=120, anchor_weight=1.0, declines=max(32, memories),
+        first_layer=layers // 3, layers=layers, learning_rate=1e-3, epochs=epochs or 5, batch=4 if memories <= 40 else 8, seed=seed,
+        per_memory=per_memory, anchors=120, anchor_weight=1.0, anchor_turns=2, declines=max(32, memories),
         distil=0.0 if small else 0.5, self_asked=parameters >= MIDDLE, enough=0.97, reasons=reasons,
     )
     if not changes:

@@ -25,7 +25,7 @@ def lessons(dreams: Sequence[Dream], memories: Mapping[str, Memory], anchors: Se
     "(to train on, held out)."
     study = [_lesson(d, memories, recipe) for d in dreams if not d.held_out]
     held = [_lesson(d, memories, recipe) for d in dreams if d.held_out and d.memories]
-    hold = [Lesson(ask(q), a, hard=0.0, soft=recipe.anchor_weight, teacher=ask(q)) for q, a in anchors]
+    hold = [Lesson(ask(q), a, hard=0.0, soft=recipe.anchor_weight, teacher=ask(q), every=recipe.anchor_turns) for q, a in anchors]
     return study + hold, held
 
 

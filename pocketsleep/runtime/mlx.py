@@ -125,7 +125,7 @@ class Mlx:
         ids = self.base.prompter.ids
         return [
             mlx_train.Row(tuple(ids(x.prompt)), tuple(self.base.prompter.answer_ids(x.answer)), x.hard, x.soft,
-                          tuple(ids(x.teacher)) if x.teacher else ())
+                          tuple(ids(x.teacher)) if x.teacher else (), x.every)
             for x in lessons
         ]
 

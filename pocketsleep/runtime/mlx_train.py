@@ -36,6 +36,7 @@ class Row:
     hard: float = 1.0
     soft: float = 0.0
     teacher: tuple[int, ...] = ()
+    every: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,8 @@ def soft_targets(model: nn.Module, rows: Sequence[Row], top_k: int, batch: int) 
 def batches(rows: Sequence[Row], size: int, seed: int, epoch: int) -> list[list[int]]:
     "Row indices of one epoch: shuffled, sorted by length within a stretch, batches shuffled again."
     rng = np.random.default_rng([seed, epoch])
-    order = rng.permutation(len(rows))
+    taken = np.array([i for i, row in enumerate(rows) if (i + epoch) % row.every == 0])
+    order = taken[rng.permutation(len(taken))]
     stretch = size * MEGABATCH
     out: list[list[int]] = []
     for start in range(0, len(order), stretch):
