@@ -36,8 +36,7 @@ def import_gguf(path: Path, digest: str, cache: Path) -> Path:
     if folder.exists():
         return folder
     reader = open_gguf(path)
-    facts = {key: field.contents() for key, field in reader.fields.items() if not key.startswith("tokenizer.")}
-    config = read_config(facts, reader)
+    config = read_config(metadata(reader), reader)
     tensors = _tensors(reader, config, path)
     with disk.new_folder(folder) as draft:
         save_file(tensors, draft / "model.safetensors", metadata={"format": "mlx"})
@@ -53,6 +52,11 @@ def open_gguf(path: Path) -> gguf.GGUFReader:
         return gguf.GGUFReader(path)
     except (OSError, ValueError, KeyError, IndexError, OverflowError) as error:
         raise ModelError(f"`{path}` is not a readable GGUF file ({error})", hint="download or install it again") from error
+
+
+def metadata(reader: gguf.GGUFReader) -> dict[str, Any]:
+    "Every fact of the file but the tokenizer's, which are long."
+    return {key: field.contents() for key, field in reader.fields.items() if not key.startswith("tokenizer.")}
 
 
 def read_config(facts: Mapping[str, Any], reader: gguf.GGUFReader) -> dict[str, Any]:

@@ -46,6 +46,10 @@ class Tokenizer:
         self.eos: int | None = self._named(config, "eos_token")
         in_turns = [self.special_ids[text] for text in _TURN_ENDS if text in self.special_ids]
         self.eot: int | None = in_turns[0] if in_turns else self.eos
+        # stands for bytes that a byte-level vocabulary does not have; see vocab.py
+        model: Any = self.engine.model
+        byte_level = not getattr(model, "byte_fallback", False) and getattr(model, "unk_token", None)
+        self._gap = self.engine.token_to_id(model.unk_token) if byte_level else None
         self.size: int = self.engine.get_vocab_size(with_added_tokens=True)
 
     def encode(self, text: str, specials: bool = False) -> list[int]:
@@ -56,8 +60,9 @@ class Tokenizer:
         """
         text = text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
         if not specials:
-            return list(self.engine.encode(text, add_special_tokens=False).ids)
-        ids: list[int] = []
+            ids = self.engine.encode(text, add_special_tokens=False).ids
+            return [number for number in ids if number != self._gap] if self._gap in ids else ids
+        ids = []
         for piece in self._special.split(text):
             ids += [self.special_ids[piece]] if piece in self.special_ids else self.encode(piece) if piece else []
         return ids

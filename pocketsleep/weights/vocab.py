@@ -87,7 +87,11 @@ def _byte_level(facts: dict[str, Any]) -> Tokenizer:
         )
     merges = [tuple(merge.split(" ", 1)) for merge in facts["merges"]]
     vocab = {text: number for number, text in enumerate(facts["tokens"])}
-    tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=merges, ignore_merges=pre == "llama-bpe"))
+    # A byte without a token becomes `unknown`, which `Tokenizer.encode` leaves out again, as llama.cpp
+    # leaves out the byte. Without it the neighbours of the gap would be merged across it.
+    unknown = facts["tokens"][facts.get("unknown_token_id", facts.get("eos_token_id", 0))]
+    model = models.BPE(vocab=vocab, merges=merges, unk_token=unknown, ignore_merges=pre == "llama-bpe")
+    tokenizer = Tokenizer(model)
     splits = [pre_tokenizers.Split(Regex(pattern), "isolated") for pattern in _PRE[pre]]
     byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([*splits, byte_level])
