@@ -139,9 +139,7 @@ def _known_people(live: Sequence[Memory]) -> People:
     return people
 
 
-def _hear(
-    message: _Message, start: int, before: str, cite: Cite, people: People, hearing: _Hearing
-) -> None:
+def _hear(message: _Message, start: int, before: str, cite: Cite, people: People, hearing: _Hearing) -> None:
     "One message: its own words, sentence by sentence."
     text = message.text
     for piece in message.aside:
@@ -152,7 +150,8 @@ def _hear(
         for sentence in sentences(text, max(piece.start, start), piece.end):
             said = " ".join((message.mine, before, *people.by_name.values()))
             for candidate in _heard(sentence, previous or before, message.mine, cite, people, hearing):
-                hearing.keep(candidate, sentence.text, said + _subject(candidate, hearing.live), cite, message.since)
+                whole = said + _subject(candidate, hearing.live)
+                hearing.keep(candidate, sentence.text, whole, cite, message.since)
             previous = sentence.text
 
 

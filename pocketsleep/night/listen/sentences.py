@@ -121,7 +121,8 @@ _STARTER = (
     r"(?:[\w']+ (?:is|are) (?:now )?(?:my|on|at|in)\b|(?:(?:also|now|then|still|yes|no|well|"
     r"only|actually|sometimes|usually|always|never|plus) )?"
     r"(?:I|we|he|she|it|they|there (?:is|are)|that is|my|our|please|don't|the \w+ (?:is|are|has|was)|"
-    r"(?:can|could|would|will|should|do|did|are|is) (?:you|I|we|it|there)|what|how|make|"
+    r"(?:can|could|would|will|should|do|did|are|is) (?:you|I|we|it|there)|what|how|"
+    r"(?:where|when|why|which|who) (?:is|are|do|does|can|could|should)|make|"
     r"write|give|put|tell|show|"
     r"[A-ZÀ-Þ][\w-]+ (?:is|has|was|does|can not|does not))\b)"
 )

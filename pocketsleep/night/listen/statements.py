@@ -65,7 +65,7 @@ def _turned(clause: str, update: bool) -> Candidate | None:
     '"Mondays are my day off", "English is my third language": the value first.'
     text = stripped(clause)
     hit = _TURNED.match(text)
-    if not hit or set(hit["noun"].lower().split()) & (words.TRANSIENT_NOUNS | {"one", "friend"}):
+    if not hit or hit["noun"].lower().split()[-1] in words.TRANSIENT_NOUNS | {"one", "friend"}:
         return None
     if frames.hypothetical(text) or frames.passing(text) or frames.reported(text):
         return None
@@ -116,7 +116,7 @@ def _predicate(saying: Saying) -> Predicate:
     return text, "relation" if kind == "fact" and saying.person else kind
 
 
-_NO_BASE = re.compile(
+NO_BASE = re.compile(
     r"\w*(?:ed|ought|aught|ing|ly)|was|did|had|got|made|said|went|came|saw|the|and|but|not|"
     r"would|should|might|told|"
     r"gave|took|found|put|lost|left|must|may|shall|\w{1,2}"
@@ -131,7 +131,7 @@ def _class_of(saying: Saying) -> Callable[[Saying], Predicate]:
         return acts.habit
     if verb in words.LIFE:
         return acts.past
-    if saying.self and frames.habitual(saying.whole) and not _NO_BASE.fullmatch(verb):
+    if saying.self and frames.habitual(saying.whole) and not NO_BASE.fullmatch(verb):
         return acts.habit
     if saying.person and verb not in words.SAYING_VERBS and saying.typed.endswith("s"):
         return acts.habit

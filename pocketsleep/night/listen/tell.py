@@ -11,7 +11,8 @@ from pocketsleep.night.listen.hear import candidates, span
 from pocketsleep.night.listen.people import HEADS, Candidate, People
 from pocketsleep.night.listen.sentences import Sentence, expand
 from pocketsleep.night.listen.slots import superseded
-from pocketsleep.night.listen.voice import about_user, core
+from pocketsleep.night.listen.statements import NO_BASE
+from pocketsleep.night.listen.voice import MODALS, about_user, core, third_person
 from pocketsleep.nouns import Kind, Memory
 
 _NAMING = re.compile(r"\b((?:is|are) (?:called|named)|name is) ([a-zà-ÿ][\w'-]*)", re.IGNORECASE)
@@ -52,7 +53,7 @@ def _as_told(said: str) -> Candidate:
     heard = candidates(Sentence(said, 0, len(said)), "", People(), (), said)
     if heard.kept:
         return heard.kept[0]
-    text = about_user(said).rstrip(" .!")
+    text = _agreeing(about_user(said).rstrip(" .!"))
     if not text.lower().startswith(("the user", "when the user")):
         raise BadInput(
             f"`{said}` does not say whom it is about",
@@ -60,6 +61,14 @@ def _as_told(said: str) -> Candidate:
         )
     text = text[0].upper() + text[1:] + "."
     return Candidate(text, _kind_of(text), _core_of(text))
+
+
+def _agreeing(text: str) -> str:
+    '"the user think" -> "the user thinks": here any word may be the verb, for the person asked for it.'
+    hit = re.match(r"(the user) ([a-z]+)\b(?! user)", text)
+    if not hit or hit[2] in MODALS or NO_BASE.fullmatch(hit[2]) or re.search(r"[^s]s$", hit[2]):
+        return text
+    return f"{hit[1]} {third_person(hit[2])}{text[hit.end() :]}"
 
 
 _RELATION = re.compile(rf"\b(?:{HEADS})\b")
