@@ -1,0 +1,198 @@
+"What was learnt: memories, the turns they cite, recall, and their vectors."
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pocketsleep.errors import BadInput, NotFound
+from pocketsleep.journal.scrub import scrub, storable
+from pocketsleep.journal.search import Search, every, some, words
+from pocketsleep.journal.store import Row
+from pocketsleep.nouns import Cite, Memory
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_HINT = "`pocketsleep memories` lists them"
+
+
+def memory_tombstone(text: str) -> tuple[str, str]:
+    "What a forgotten memory is known by: its words, whatever their case and punctuation."
+    return "memory", " ".join(words(text))
+
+
+class Memories(Search):
+    "The ledger of memories."
+
+    def learn(self, memory: Memory) -> Memory | None:
+        """Keep a memory, or add its cites to the same one; said again, a superseded one is active again.
+        `supersedes` marks the old one. None when it was forgotten once: deleted stays deleted."""
+        memory = replace(memory, text=scrub(memory.text)[0].strip(), answer=scrub(memory.answer)[0])
+        if not memory.text:
+            raise BadInput("a memory without words cannot be kept", hint='`pocketsleep remember "..."`')
+        with self.atomic():
+            if self.buried(*memory_tombstone(memory.text)):
+                return None
+            self._check_cites(memory.cites)
+            old = self.row("select * from memories where id = ?", memory.id)
+            self._put_memory(memory, old)
+            for cite in memory.cites:
+                self.put("cites", {"memory": memory.id, "episode": cite.episode, "turn": cite.turn})
+            self._supersede(memory)
+            return self.memory(memory.id)
+
+    def _check_cites(self, cites: Iterable[Cite]) -> None:
+        for cite in cites:
+            if not self.row("select 1 from turns where episode = ? and idx = ?", cite.episode, cite.turn):
+                raise BadInput(
+                    f"a memory cites turn {cite.turn} of `{cite.episode}`, which is not in the journal",
+                    hint="record the conversation first",
+                )
+
+    def _put_memory(self, new: Memory, old: Row | None) -> None:
+        if old is None:
+            last = self.row("select max(seq) as seq from memories")
+            row = {
+                "seq": ((last and last["seq"]) or 0) + 1,
+                "id": new.id,
+                "text": new.text,
+                "answer": new.answer,
+                "kind": new.kind,
+                "supersedes": new.supersedes,
+                "status": "active",
+                "told": int(new.told),
+                "since": storable(new.since),
+            }
+            self._index_memory(self.put("memories", row))
+            return
+        back = old["status"] != "active"
+        row = old | {
+            "status": "active",
+            "told": int(old["told"] or new.told),
+            "answer": old["answer"] or new.answer,
+            "supersedes": new.supersedes or old["supersedes"],
+            "since": (new.since if back else old["since"]) or old["since"] or new.since,
+        }
+        if row["answer"] != old["answer"]:
+            self._unindex_memory(old)
+            self._index_memory(row)
+        self.put("memories", row)
+
+    def _supersede(self, memory: Memory) -> None:
+        old = self.row("select * from memories where id = ?", memory.supersedes)
+        if old is not None and memory.supersedes != memory.id:
+            self.put("memories", old | {"status": "superseded"})
+
+    def memories(self, words: str = "", status: str | None = "active") -> list[Memory]:
+        """Memories in the order they were learnt (`status` None: superseded ones too). With words: those that
+        have all of them, or else any of them; best first."""
+        if not words.strip():
+            return self._memories(
+                self.rows("select * from memories where ? is null or status = ? order by seq", status, status)
+            )
+        for query in (every(words), some(words)):
+            if found := self._matching(query, status, limit=-1):
+                return self._memories(found)
+        return []
+
+    def recall(self, query: str, limit: int) -> list[tuple[Memory, float]]:
+        """Active memories that share a telling word with a question, best first, with their score.
+
+        The score is minus FTS5's bm25 (Porter stems, question words left out): above 0, more is better,
+        comparable within one answer only.
+        """
+        rows = self._matching(some(query), "active", limit)
+        return list(zip(self._memories(rows), (-row["score"] for row in rows), strict=True))
+
+    def _matching(self, query: str, status: str | None, limit: int) -> list[Row]:
+        return (
+            self.rows(
+                "select m.*, bm25(memories_fts) as score from memories_fts f join memories m "
+                "on m.seq = f.rowid where memories_fts match ? and (? is null or m.status = ?) order by score, m.seq limit ?",
+                query,
+                status,
+                status,
+                limit,
+            )
+            if query
+            else []
+        )
+
+    def memory(self, name: str) -> Memory:
+        "The memory of this id, or of an id that begins so (with or without its 'b2-')."
+        return self._memories([self._memory_row(name)])[0]
+
+    def _memory_row(self, name: str) -> Row:
+        stem = name if name.startswith("b2-") else "b2-" + name
+        rows = (
+            self.rows(
+                "select * from memories where id = ? or substr(id, 1, ?) = ? order by seq",
+                stem,
+                len(stem),
+                stem,
+            )
+            if name not in ("", "b2-")
+            else []
+        )
+        if exact := [row for row in rows if row["id"] == stem]:
+            return exact[0]
+        if not rows:
+            raise NotFound(f"there is no memory `{name}`", hint=_HINT)
+        if len(rows) > 1:
+            raise BadInput(
+                f"`{name}` begins the ids of {len(rows)} memories", hint=f"type more of it: {_HINT}"
+            )
+        return rows[0]
+
+    def _memories(self, rows: list[Row]) -> list[Memory]:
+        cites: dict[str, list[Cite]] = {}
+        one = rows[0]["id"] if len(rows) == 1 else None
+        for row in (
+            self.rows(
+                "select c.* from cites c join turns t on t.episode = c.episode and t.idx = c.turn "
+                "where ? is null or memory = ? order by t.place",
+                one,
+                one,
+            )
+            if rows
+            else []
+        ):
+            cites.setdefault(row["memory"], []).append(Cite(row["episode"], row["turn"]))
+        return [
+            Memory(
+                row["text"],
+                tuple(cites.get(row["id"], ())),
+                row["kind"],
+                row["answer"],
+                row["supersedes"],
+                row["status"],
+                bool(row["told"]),
+                row["since"],
+            )
+            for row in rows
+        ]
+
+    def put_vector(self, memory_id: str, model: str, vector: np.ndarray) -> None:
+        "Keep the embedding of a memory by a model. vector: [d], kept as float32."
+        import numpy as np
+
+        packed = np.ascontiguousarray(vector, dtype="<f4").reshape(-1).tobytes()
+        with self.atomic():
+            if not self.row("select 1 from memories where id = ?", memory_id):
+                raise NotFound(f"there is no memory `{memory_id}`", hint=_HINT)
+            self.put("vectors", {"memory": memory_id, "model": model, "vector": packed})
+
+    def vectors(self, model: str) -> tuple[list[str], np.ndarray]:
+        "Ids of active memories that have a vector by this model, and the vectors: [n, d] float32."
+        import numpy as np
+
+        rows = self.rows(
+            "select v.memory, v.vector from vectors v join memories m on m.id = v.memory "
+            "where v.model = ? and m.status = 'active' order by m.seq",
+            model,
+        )
+        if not rows:
+            return [], np.zeros((0, 0), dtype=np.float32)
+        return [row["memory"] for row in rows], np.stack([np.frombuffer(r["vector"], "<f4") for r in rows])

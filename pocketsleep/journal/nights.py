@@ -1,0 +1,339 @@
+"What the nights did: stages, dreams, verdicts, and which adapter is worn. Only here does `current` change."
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from pocketsleep.errors import AdapterError, BadInput, Busy, NotFound
+from pocketsleep.journal.memories import memory_tombstone
+from pocketsleep.journal.scrub import scrub
+from pocketsleep.journal.store import Row, Store
+from pocketsleep.nouns import Adapter, Cite, Dream, Dropped, Night, Verdict, content_id
+
+_CURRENT = "current"
+FORGOTTEN = "a memory it holds was forgotten while the night ran"
+
+
+def plain(value: Any) -> str:
+    "JSON as it is kept; numbers of numpy become plain ones, sets and tuples lists."
+    return json.dumps(
+        value, ensure_ascii=False, default=lambda odd: odd.item() if hasattr(odd, "item") else list(odd)
+    )
+
+
+class Nights(Store):
+    "Nights, from `begin` to `settle`."
+
+    def begin(self, night: Night) -> Night:
+        "Open a night; its id ('n1', 'n2', ...) and the adapter worn before it are filled in."
+        with self.atomic():
+            if (running := self.open_night()) is not None:
+                raise Busy(f"night `{running.id}` has not ended", hint="`pocketsleep sleep` continues it")
+            last = self.row("select max(number) as number from nights")
+            number = ((last and last["number"]) or 0) + 1
+            self.put(
+                "nights",
+                {
+                    "number": number,
+                    "started_at": night.started_at,
+                    "seed": str(night.seed),
+                    "base": night.base,
+                    "recipe": plain(dict(night.recipe)),
+                    "adapter": night.adapter,
+                    "previous": self.current(),
+                    "verdict": None,
+                },
+            )
+            return self.night(f"n{number}")
+
+    def open_night(self) -> Night | None:
+        "The night that has no verdict yet."
+        row = self.row("select * from nights where verdict is null order by number desc limit 1")
+        return _night(row) if row else None
+
+    def nights(self) -> list[Night]:
+        return [_night(row) for row in self.rows("select * from nights order by number")]
+
+    def night(self, name: str) -> Night:
+        "A night by its id; '3' is 'n3'."
+        return _night(self._night_row(name))
+
+    def _night_row(self, name: str) -> Row:
+        digits = name.removeprefix("n")
+        number = int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 10 else 0
+        if (row := self.row("select * from nights where number = ?", number)) is None:
+            raise NotFound(f"there is no night `{name}`", hint="`pocketsleep nights` lists them")
+        return row
+
+    def stage(self, night_id: str, name: str) -> Any | None:
+        "What a stage left, None when it has not been finished."
+        row = self.row(
+            "select payload from stages where night = ? and name = ?", self._number(night_id), name
+        )
+        return json.loads(row["payload"]) if row else None
+
+    def finish(self, night_id: str, name: str, payload: Any) -> Any:
+        "Keep what a stage found (JSON), and give it back as a later `stage` will."
+        packed = plain(payload)
+        with self.atomic():
+            self.put(
+                "stages",
+                {
+                    "night": self._number(night_id),
+                    "name": name,
+                    "payload": packed,
+                    "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+                },
+            )
+        return json.loads(packed)
+
+    def stages(self, night_id: str) -> dict[str, str]:
+        "The finished stages of a night, and when each was."
+        rows = self.rows(
+            "select name, finished_at from stages where night = ? order by finished_at, rowid",
+            self._number(night_id),
+        )
+        return {row["name"]: row["finished_at"] for row in rows}
+
+    def _number(self, night_id: str) -> int:
+        return int(self._night_row(night_id)["number"])
+
+    def drop(self, night_id: str, items: Sequence[Dropped]) -> None:
+        "Keep what was said but not kept, and why. The same item twice is one."
+        with self.atomic():
+            number = self._number(night_id)
+            for item in items:
+                text = scrub(item.text)[0]
+                if self.buried(*memory_tombstone(text)):
+                    continue
+                episode, turn = (item.cite.episode, item.cite.turn) if item.cite else (None, None)
+                self.put(
+                    "dropped",
+                    {
+                        "id": content_id("dropped", str(number), text, item.reason, str(item.cite)),
+                        "night": number,
+                        "text": text,
+                        "reason": item.reason,
+                        "episode": episode,
+                        "turn": turn,
+                    },
+                )
+
+    def dropped(self, night_id: str) -> list[Dropped]:
+        return [
+            Dropped(
+                row["text"],
+                row["reason"],
+                None if row["episode"] is None else Cite(row["episode"], row["turn"]),
+            )
+            for row in self.rows(
+                "select * from dropped where night = ? order by episode, turn, text", self._number(night_id)
+            )
+        ]
+
+    def keep_dreams(self, night_id: str, dreams: Sequence[Dream]) -> None:
+        "Keep a night's study items. Those of a memory that is not there (any more) are left out."
+        with self.atomic():
+            number = self._number(night_id)
+            known = {row["id"] for row in self.rows("select id from memories")}
+            for seq, dream in enumerate(dreams):
+                if known.issuperset(dream.memories):
+                    self.put(
+                        "dreams",
+                        {
+                            "night": number,
+                            "id": dream.id,
+                            "seq": seq,
+                            "question": dream.question,
+                            "answer": dream.answer,
+                            "form": dream.form,
+                            "held_out": int(dream.held_out),
+                            "memories": plain(dream.memories),
+                            "notes": plain(dream.notes),
+                        },
+                    )
+
+    def dreams(self, night_id: str | None = None, memory: str | None = None) -> list[Dream]:
+        "Study items, of one night or of all, about one memory or about any."
+        number = self._number(night_id) if night_id else None
+        rows = self.rows(
+            "select * from dreams where (? is null or night = ?) and (? is null or exists "
+            "(select 1 from json_each(dreams.memories) where value = ?)) order by night, seq",
+            number,
+            number,
+            memory,
+            memory,
+        )
+        return [
+            Dream(
+                row["question"],
+                row["answer"],
+                row["form"],
+                tuple(json.loads(row["memories"])),
+                tuple(json.loads(row["notes"])),
+                bool(row["held_out"]),
+            )
+            for row in rows
+        ]
+
+    def settle(
+        self, night_id: str, verdict: Verdict, adapter: Adapter | None, slept: Sequence[Cite]
+    ) -> Verdict:
+        """Record the verdict, the adapter and the turns that slept and, if it passed, wear the adapter: all
+        or nothing. A night that is settled already keeps its verdict; one whose adapter holds what was forgotten
+        meanwhile is refused."""
+        with self.atomic():
+            row = self._night_row(night_id)
+            if row["verdict"] is not None:
+                return _verdict(row["verdict"])
+            if verdict.passed and adapter is None:
+                raise BadInput(
+                    f"night `{night_id}` has no adapter to wear", hint="`pocketsleep sleep` tries again"
+                )
+            if verdict.passed and adapter is not None and self.forgotten_in(adapter.memories):
+                verdict = Verdict(
+                    "refused", ("nothing forgotten",), (FORGOTTEN, *verdict.reasons), verdict.scores
+                )
+            if adapter is not None:
+                self._put_adapter(adapter)
+            self.put(
+                "nights",
+                row
+                | {
+                    "adapter": adapter.id if adapter else "",
+                    "previous": self.current(),
+                    "verdict": plain(
+                        {
+                            "outcome": verdict.outcome,
+                            "failed": verdict.failed,
+                            "reasons": verdict.reasons,
+                            "scores": dict(verdict.scores),
+                        }
+                    ),
+                },
+            )
+            self._mark_slept(int(row["number"]), slept)
+            if verdict.passed and adapter is not None:
+                self._wear(adapter.id)
+            return verdict
+
+    def _put_adapter(self, adapter: Adapter) -> None:
+        self.put(
+            "adapters",
+            {
+                "id": adapter.id,
+                "base": adapter.base,
+                "base_sha256": adapter.base_sha256,
+                "rank": adapter.rank,
+                "scale": float(adapter.scale),
+                "keys": plain(adapter.keys),
+                "layers": plain(adapter.layers),
+                "memories": plain(adapter.memories),
+            },
+        )
+
+    def _mark_slept(self, number: int, slept: Sequence[Cite]) -> None:
+        for cite in slept:
+            turn = self.row("select * from turns where episode = ? and idx = ?", cite.episode, cite.turn)
+            if turn is not None and not turn["slept"]:
+                self.put("turns", turn | {"slept": number})
+
+    def _wear(self, adapter_id: str) -> None:
+        self.put("settings", {"name": _CURRENT, "value": adapter_id})
+
+    def current(self) -> str:
+        "Id of the adapter worn now, '' for the bare base."
+        return self.setting(_CURRENT)
+
+    def use(self, adapter_id: str) -> str:
+        "Wear an adapter that a night recorded, or '' for the bare base. Works on a full disk."
+        if adapter_id and (lost := self.forgotten_in(self.holds(adapter_id))):
+            raise AdapterError(
+                f"adapter `{adapter_id}` still holds {len(lost)} forgotten memories",
+                hint="`pocketsleep sleep` makes one without them",
+            )
+
+        def work() -> str:
+            with self.atomic():
+                self._wear(adapter_id)
+            return adapter_id
+
+        return self.vital(work)
+
+    def undo(self) -> str:
+        "Wear what was worn before, skipping what holds forgotten memories. Works on a full disk."
+        if not (worn := self.current()):
+            raise NotFound(
+                "no adapter is worn, so there is nothing to undo", hint="`pocketsleep nights` lists them"
+            )
+        return self.use(self._predecessor(worn))
+
+    def _predecessor(self, worn: str) -> str:
+        "What was worn before `worn` came; a night may have made the same adapter again."
+        before = worn
+        for row in self.rows(
+            "select adapter, previous, verdict from nights where verdict is not null order by number desc"
+        ):
+            if row["adapter"] == before and _verdict(row["verdict"]).passed:
+                before = row["previous"]
+                if not before or (before != worn and not self.forgotten_in(self.holds(before))):
+                    return before
+        return ""
+
+    def adapter(self, adapter_id: str) -> Adapter:
+        "What is known of an adapter that a night recorded."
+        if (row := self.row("select * from adapters where id = ?", adapter_id)) is None:
+            raise NotFound(f"there is no adapter `{adapter_id}`", hint="`pocketsleep nights` lists them")
+        return Adapter(
+            row["id"],
+            row["base"],
+            row["base_sha256"],
+            row["rank"],
+            row["scale"],
+            tuple(json.loads(row["keys"])),
+            tuple(json.loads(row["layers"])),
+            tuple(json.loads(row["memories"])),
+        )
+
+    def holds(self, adapter_id: str) -> list[str]:
+        "Ids of the memories an adapter was trained on, forgotten ones too: its weights still hold those."
+        return list(self.adapter(adapter_id).memories)
+
+    def forgotten_in(self, memory_ids: Sequence[str]) -> list[str]:
+        "Those of these memory ids that were forgotten."
+        return [one for one in memory_ids if self.buried("memory id", one)]
+
+    def scores(self, name: str) -> Mapping[str, Any]:
+        "What was measured of a night, or of the adapter that a night made; empty when nothing was."
+        row = (
+            self.row(
+                "select verdict from nights where adapter = ? and verdict is not null "
+                "order by number desc limit 1",
+                name,
+            )
+            if name
+            else None
+        )
+        verdict = row["verdict"] if row else self._night_row(name)["verdict"]
+        return _verdict(verdict).scores if verdict else {}
+
+
+def _verdict(packed: str) -> Verdict:
+    found = json.loads(packed)
+    return Verdict(found["outcome"], tuple(found["failed"]), tuple(found["reasons"]), found["scores"])
+
+
+def _night(row: Row) -> Night:
+    return Night(
+        f"n{row['number']}",
+        row["started_at"],
+        int(row["seed"]),
+        row["base"],
+        json.loads(row["recipe"]),
+        row["adapter"],
+        row["previous"],
+        _verdict(row["verdict"]) if row["verdict"] else None,
+    )

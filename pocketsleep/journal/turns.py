@@ -1,0 +1,278 @@
+"""What was said: conversations, their turns in a hash chain, and what the person thought of an answer."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from pocketsleep.errors import BadInput, NotFound
+from pocketsleep.journal import chain
+from pocketsleep.journal.scrub import scrub, storable
+from pocketsleep.journal.search import Search, every, some
+from pocketsleep.journal.store import Row
+from pocketsleep.nouns import Cite, Episode, Feedback, Turn, content_id
+
+_TELLING = {
+    "user": 4,
+    "system": 8,
+    "assistant": 8,
+    "tool": 8,
+}  # words from which a text is known again anywhere
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    "Under which id a conversation is kept, and how many of its turns were new."
+
+    episode_id: str
+    added_turns: int
+
+
+def tombstone_fields(role: str, text: str) -> tuple[str, str, str]:
+    "What a forgotten turn is known by: role and words, whatever the spacing and case."
+    return "turn", role, " ".join(text.casefold().split())
+
+
+def is_telling(role: str, text: str) -> bool:
+    "Whether a text is long enough to be blocked wherever it comes again; 'thanks' is not."
+    return len(text.split()) >= _TELLING.get(role, 8)
+
+
+class Turns(Search):
+    "Conversations."
+
+    def record(self, episode: Episode) -> Recorded:
+        """Keep a conversation. The same one again adds nothing; a longer one adds its new turns; other
+        content under a known id is kept as `id~<hash>`. Secrets are replaced before anything is written."""
+        episode = _cleaned(episode)
+        with self.atomic():
+            name, known = self._place_for(episode)
+            self._put_episode(name, episode)
+            for index, turn in enumerate(episode.turns[known:], start=known):
+                self._append(name, index, turn)
+            for feedback in episode.feedback:
+                if 0 <= feedback.turn < len(episode.turns):
+                    self._merge_feedback(name, feedback)
+        added = max(0, len(episode.turns) - known)
+        if added:
+            self._advance_head()
+        return Recorded(name, added)
+
+    def _place_for(self, episode: Episode) -> tuple[str, int]:
+        "The id to keep a conversation under, and how many of its turns are there already."
+        rows = self.rows(
+            "select id from episodes where id = ? or substr(id, 1, ?) = ? order by length(id), id",
+            episode.id,
+            len(episode.id) + 1,
+            episode.id + "~",
+        )
+        for row in rows:
+            kept = self.rows("select * from turns where episode = ? order by idx", row["id"])
+            if all(self._same(old, new) for old, new in zip(kept, episode.turns, strict=False)):
+                return row["id"], len(kept)
+        if not rows:
+            return episode.id, 0
+        digest = content_id("episode", *_said(episode.turns))
+        return f"{episode.id}~{digest[3:11]}", 0
+
+    def _same(self, row: Row, turn: Turn) -> bool:
+        if row["role"] != turn.role:
+            return False
+        if row["mark"] is None:
+            return bool(row["text"] == turn.text)
+        return bool(row["mark"] == self._mark(*tombstone_fields(turn.role, turn.text)))
+
+    def _put_episode(self, name: str, episode: Episode) -> None:
+        "Privacy is kept once it was asked for."
+        old = self.row("select * from episodes where id = ?", name)
+        if old is None:
+            self.put(
+                "episodes",
+                {
+                    "id": name,
+                    "started_at": episode.started_at,
+                    "source": episode.source,
+                    "private": int(episode.private),
+                },
+            )
+        elif episode.private and not old["private"]:
+            for row in self.rows("select * from turns where episode = ?", name):
+                self._unindex_turn(row)
+            self.put("episodes", old | {"private": 1})
+            self._sweep_later()
+
+    def _append(self, name: str, index: int, turn: Turn) -> None:
+        last = self._tail()
+        salt = secrets.token_bytes(16)
+        row: Row = {
+            "place": last.turns + 1,
+            "episode": name,
+            "idx": index,
+            "role": turn.role,
+            "text": turn.text,
+            "taint": turn.taint,
+            "private": int(turn.private),
+            "said_at": turn.said_at,
+            "salt": salt,
+            "content": chain.content(turn.text, salt),
+            "mark": None,
+            "slept": 0,
+        }
+        fields = tombstone_fields(turn.role, turn.text)
+        if is_telling(turn.role, turn.text) and self.buried(*fields):
+            row |= {"text": None, "salt": None, "mark": self._mark(*fields)}
+        self.put("turns", row | {"link": chain.link(last.link, row)})
+        self._index_turn(row)
+
+    def _tail(self) -> chain.Head:
+        last = self.row("select place, link from turns order by place desc limit 1")
+        return chain.Head(last["place"], last["link"]) if last else chain.Head(0, chain.START)
+
+    def _advance_head(self) -> None:
+        """Note the chain's head in the file beside the database. The writer's lock keeps processes in order;
+        a head that the table does not reach any more is left alone, for `verify` to find."""
+        with self.atomic():
+            try:
+                head = chain.read_head(self.path)
+            except ValueError:
+                return
+            tail = self._tail()
+            if head is None or self._reaches(head):
+                chain.write_head(self.path, tail)
+
+    def _reaches(self, head: chain.Head) -> bool:
+        if head.turns == 0:
+            return True
+        row = self.row("select link from turns where place = ?", head.turns)
+        return row is not None and row["link"] == head.link
+
+    def add_feedback(self, episode_id: str, feedback: Feedback) -> None:
+        "Keep what the person thought of one turn; said again, the newer rating and correction hold."
+        with self.atomic():
+            found = self.row("select 1 from turns where episode = ? and idx = ?", episode_id, feedback.turn)
+            if found is None:
+                raise NotFound(
+                    f"conversation `{episode_id}` has no turn {feedback.turn}",
+                    hint="turns are counted from 0",
+                )
+            self._merge_feedback(episode_id, replace(feedback, correction=scrub(feedback.correction)[0]))
+
+    def _merge_feedback(self, name: str, new: Feedback) -> None:
+        row = self.row("select * from turns where episode = ? and idx = ?", name, new.turn)
+        correction = new.correction
+        if row is None or row["mark"] is not None or self.buried(*tombstone_fields("user", correction)):
+            return
+        old = self.row("select * from feedback where episode = ? and turn = ?", name, new.turn)
+        old = old or {"rating": "", "correction": ""}
+        self.put(
+            "feedback",
+            {
+                "episode": name,
+                "turn": new.turn,
+                "rating": new.rating or old["rating"],
+                "correction": correction or old["correction"],
+            },
+        )
+
+    def episodes(self, unslept: bool = False) -> list[Episode]:
+        "All conversations in the order they were recorded, or those with a turn that has not slept."
+        with self.snapshot():
+            rows = self.rows(
+                "select e.* from episodes e join turns t on t.episode = e.id where t.mark is null"
+                + (" and t.slept = 0" if unslept else "")
+                + " group by e.id order by min(t.place)"
+            )
+            return [self._episode(row) for row in rows]
+
+    def episode(self, episode_id: str) -> Episode:
+        with self.snapshot():
+            row = self.row("select * from episodes where id = ?", episode_id)
+            alive = row and self.row(
+                "select 1 from turns where episode = ? and mark is null limit 1", episode_id
+            )
+            if row is None or not alive:
+                raise NotFound(
+                    f"there is no conversation `{episode_id}`" + (": it was forgotten" if row else ""),
+                    hint="`pocketsleep search WORDS` finds conversations by what was said",
+                )
+            return self._episode(row)
+
+    def _episode(self, row: Row) -> Episode:
+        turns = self.rows("select * from turns where episode = ? order by idx", row["id"])
+        feedback = self.rows("select * from feedback where episode = ? order by turn", row["id"])
+        return Episode(
+            row["id"],
+            tuple(self._turn(turn, row["private"]) for turn in turns),
+            row["started_at"],
+            row["source"],
+            bool(row["private"]),
+            tuple(Feedback(f["turn"], f["rating"], f["correction"]) for f in feedback),
+        )
+
+    def _turn(self, row: Row, private: int) -> Turn:
+        "A forgotten turn keeps its place, without its text."
+        return Turn(
+            row["role"], row["text"] or "", row["taint"], bool(row["private"] or private), row["said_at"]
+        )
+
+    def turn(self, cite: Cite) -> Turn:
+        row = self.row(
+            "select t.*, e.private as hidden from turns t join episodes e on e.id = t.episode "
+            "where t.episode = ? and t.idx = ?",
+            cite.episode,
+            cite.turn,
+        )
+        if row is None:
+            raise NotFound(
+                f"there is no turn {cite.turn} in a conversation `{cite.episode}`",
+                hint="`pocketsleep search WORDS` finds conversations by what was said",
+            )
+        return self._turn(row, row["hidden"])
+
+    def unslept(self) -> list[Cite]:
+        "Turns that no night has settled yet, in the order they were recorded."
+        return _cites(
+            self.rows("select episode, idx from turns where slept = 0 and mark is null order by place")
+        )
+
+    def search_turns(self, words: str, limit: int = 20) -> list[tuple[Cite, Turn]]:
+        "Turns that have all the words, or else any of them; best first. Private ones are left out."
+        for query in (every(words), some(words)):
+            rows = query and self.rows(
+                "select t.* from turns_fts f join turns t on t.place = f.rowid where turns_fts match ? "
+                "order by f.rank, t.place limit ?",
+                query,
+                limit,
+            )
+            if rows:
+                return [(cite, self._turn(row, 0)) for cite, row in zip(_cites(rows), rows, strict=True)]
+        return []
+
+
+def _cites(rows: Sequence[Row]) -> list[Cite]:
+    return [Cite(row["episode"], row["idx"]) for row in rows]
+
+
+def _cleaned(episode: Episode) -> Episode:
+    "The conversation as it may be written: without secrets, under a usable id."
+    turns = tuple(
+        replace(
+            turn,
+            text=scrub(turn.text)[0],
+            said_at=storable(turn.said_at),
+            private=turn.private or episode.private,
+        )
+        for turn in episode.turns
+    )
+    feedback = tuple(replace(one, correction=scrub(one.correction)[0]) for one in episode.feedback)
+    if not turns:
+        raise BadInput(
+            f"conversation `{episode.id}` has no turns", hint="each conversation needs one message or more"
+        )
+    name = scrub(episode.id)[0].strip() or content_id("episode", *_said(turns))
+    return replace(episode, id=name, turns=turns, feedback=feedback, started_at=storable(episode.started_at))
+
+
+def _said(turns: Iterable[Turn]) -> list[str]:
+    return [field for turn in turns for field in (turn.role, turn.text)]
