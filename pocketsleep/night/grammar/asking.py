@@ -1,0 +1,187 @@
+"Which question word a chunk asks for, and what answers it."
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pocketsleep.night.grammar.chunks import is_clock
+from pocketsleep.night.grammar.clause import Chunk, Clause
+from pocketsleep.night.grammar.words import (
+    DETERMINERS,
+    KIN,
+    LANGUAGES,
+    MONTHS,
+    MOTION,
+    PERIODS,
+    PETS,
+    PREPOSITIONS,
+    ROLES,
+    TITLES,
+    VAGUE,
+    WEEKDAYS,
+    is_number,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    "One way to ask for a chunk: the question word, whether its preposition stays behind, and the answer (third person)."
+
+    index: int
+    word: str
+    answer: str
+    stranded: bool = False
+
+
+_MONEY = frozenset("weigh charge cost earn pay owe".split())
+_LEFT = frozenset("of like per than because up down off out away without within against".split())
+_JOBS = re.compile(r"(?:er|or|ist|ian|ant|man|woman|wright|herd|smith|keeper|nurse|vet|judge|chef|cook|guide|clerk|driver|student|pilot|"
+                   r"apprentice|widow|priest|midwife|coach|agent|freelancer|parent)$")
+_ATTRIBUTES = frozenset(
+    "colour color size type group name target goal dream food drink dish book film song sport subject season number code language "
+    "instrument hobby flavour breed speciality specialty trade style format unit currency".split()
+)
+
+
+def gaps(clause: Clause) -> Iterator[Gap]:
+    "Every question that the clause answers about one of its chunks."
+    for i, chunk in enumerate(clause.chunks):
+        if chunk.kind in ("particle", "aside", "condition") or not chunk.noun:
+            continue
+        for word, answer, stranded in _words(clause, i, chunk):
+            if _contentful(clause, i, word):
+                yield Gap(i, word, answer.rstrip(",;"), stranded)
+
+
+def _words(clause: Clause, i: int, chunk: Chunk) -> Iterator[tuple[str, str, bool]]:
+    if chunk.kind == "time":
+        yield from ((w, chunk.text, False) for w in _when(chunk))
+    elif chunk.kind == "often":
+        yield "How often", chunk.text, False
+    elif chunk.kind == "length":
+        yield "How long", chunk.text, False
+        yield "For how long", chunk.text, False
+    elif chunk.kind == "place":
+        yield "Where", chunk.text, False
+        yield "Where exactly", chunk.text, False
+    elif chunk.kind == "reason":
+        yield "Why", re.sub(r"^(out of|due to)", r"\1", chunk.text), False
+    elif chunk.kind == "complement":
+        yield from _complement(clause, chunk)
+    elif chunk.prep:
+        yield from _prepositional(clause, i, chunk)
+    elif chunk.kind == "object":
+        yield from _object(clause, chunk)
+
+
+def _when(chunk: Chunk) -> Iterator[str]:
+    noun = chunk.noun
+    if chunk.prep in ("since", "until", "till"):
+        yield f"{chunk.prep.capitalize()} when"
+        return
+    yield "When"
+    several = " and " in noun or "s" == noun[-1:] and noun.split()[0].rstrip("s") in WEEKDAYS
+    if chunk.prep == "at" and (is_clock(noun) or is_number(noun.split()[0])):
+        yield "What time"
+        yield "At what time"
+    elif chunk.prep in ("on", "") and any(d in noun for d in WEEKDAYS):
+        yield "Which days" if several else "Which day"
+        yield "On which days" if several else "On what day"
+    elif chunk.prep == "in" and noun in MONTHS:
+        yield "In which month"
+    elif chunk.prep == "in" and noun.isdigit():
+        yield "In which year"
+        yield "What year"
+    elif chunk.prep == "on" and any(m in noun for m in MONTHS):
+        yield "On what date"
+        yield "What date"
+
+
+def is_person(noun: str, clause: Clause | None = None) -> bool:
+    "Whether a noun phrase is somebody: a title, kin or a role, or a name as the complement of one."
+    words = noun.replace(",", "").split()
+    common = [w.lower().removesuffix("'s") for w in words if not w[0].isupper()]
+    if words[0] in TITLES or common and common[-1] in KIN | ROLES:
+        return True
+    named = bool(words) and words[0][0].isupper()
+    return named and clause is not None and clause.head in KIN | ROLES
+
+
+def _complement(clause: Clause, chunk: Chunk) -> Iterator[tuple[str, str, bool]]:
+    text, first = chunk.text, chunk.text.split()[0]
+    if chunk.prep:
+        yield from _prepositional(clause, 0, chunk)
+    elif clause.user:
+        if first.lower() in ("a", "an", "the") and len(clause.chunks) > 1:
+            yield "What", text, False
+    elif is_person(text, clause):
+        yield "Who", text, False
+    elif first[0].isupper() or first[0] in '"“' or is_number(first) and not text.endswith("pregnant") or clause.head in _ATTRIBUTES:
+        if clause.head not in KIN | ROLES | PETS:
+            yield "What", text, False
+    elif first.lower() in DETERMINERS and clause.head not in KIN | ROLES | PETS and not _named(clause):
+        yield "What", text, False
+
+
+def _named(clause: Clause) -> bool:
+    return clause.subject.split()[-1][:1].isupper()
+
+
+def _prepositional(clause: Clause, i: int, chunk: Chunk) -> Iterator[tuple[str, str, bool]]:
+    noun, prep = chunk.noun, chunk.prep
+    if prep in _LEFT or noun.split()[0].lower() in PREPOSITIONS or noun.split()[0].endswith("ing"):
+        return
+    verb = clause.middle.split()[-1] if clause.auxiliary and clause.middle else clause.lemma
+    if prep == "in" and noun.split()[0] in LANGUAGES:
+        yield "In which language", noun, False
+        yield "What language", noun, True
+    elif prep in ("to", "from", "into") and (verb.removesuffix("ing") in MOTION or verb in MOTION or verb in ("is", "are", "came", "moved")):
+        if not is_person(noun):
+            yield "Where", chunk.text, True
+    elif chunk.kind == "manner" and clause.lemma in ("want", "prefer", "like", "read", "need"):
+        yield "How", chunk.text, False
+    elif prep == "by" and not is_person(noun):
+        yield "How", chunk.text, False
+    elif prep in ("with", "for", "to", "from", "by") and (is_person(noun) or noun[0].isupper() and prep == "with"):
+        yield "Who", noun, True
+    elif prep not in ("before", "after", "until", "till", "during") and not (clause.auxiliary and not clause.middle and i):
+        yield "What", noun, True
+
+
+def _object(clause: Clause, chunk: Chunk) -> Iterator[tuple[str, str, bool]]:
+    text, words = chunk.text, chunk.text.split()
+    low = [w.lower() for w in words]
+    if ", then " in text or low[0] in ("to", "and") or low[0].endswith("self"):
+        return
+    if is_number(words[0]) and not words[0][0].isupper():
+        if clause.lemma in _MONEY:
+            yield "How much", text, False
+        elif len(words) > 1 and low[1][0].isalpha() and low[1].rstrip(",").endswith(("s", "children", "people")):
+            yield f"How many {' '.join(words[1:])}".rstrip(","), words[0], False
+        return
+    person = is_person(text, clause) or clause.lemma in ("tutor", "marry") and words[0][0].isupper()
+    if "called" not in low and "named" not in low:
+        yield ("Who" if person else "What"), text, False
+    if kind := kind_of(text):
+        yield f"What kind of {kind}", text, False
+
+
+def kind_of(text: str) -> str:
+    "The head of 'a sedum roof' or 'a grey cat called Räim': roof, cat. '' when nothing stands before it."
+    words = re.split(r" (?:called|named|of|that|who|with|kept|made) ", text)[0].split()
+    if len(words) < 3 or len(words) > 5 or words[0].lower() not in ("a", "an") or not words[-1].islower() or "," in text:
+        return ""
+    return words[-1]
+
+
+def _contentful(clause: Clause, gap: int, word: str) -> bool:
+    "Whether enough is left to know what is asked: 'What do I have?' asks nothing."
+    if word.startswith("How many") or word.startswith("What kind"):
+        return True
+    rest = " ".join(c.text for i, c in enumerate(clause.chunks) if i != gap and c.kind not in ("aside", "reason"))
+    left = [w for w in re.findall(r"[\w'-]+", f"{rest} {clause.lead}") if w.lower() not in PREPOSITIONS | DETERMINERS | PERIODS and len(w) > 2]
+    verb = clause.middle.split()[-1] if clause.middle else "be" if clause.auxiliary else clause.lemma
+    own = not clause.user and clause.subject
+    return bool(left) or verb not in VAGUE or bool(own) and verb != "have"
