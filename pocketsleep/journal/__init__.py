@@ -4,7 +4,8 @@
     search      FTS5 and sweeping deleted words out
     turns       conversations in a hash chain         record, episodes, episode, turn, unslept, search_turns
     memories    what was learnt                       learn, memories, memory, recall, vectors
-    nights      stages, verdicts, what is worn        begin ... settle, use, undo, current
+    nights      stages, dropped items, dreams         begin, stage, finish, drop, keep_dreams
+    wearing     verdicts, what is worn                settle, use, undo, holds, scores
     forget      out of every table and every file     forget
     verify      looking for damage                    verify
 

@@ -17,10 +17,11 @@ from typing import Any
 
 from pocketsleep.errors import BadInput, NotFound
 from pocketsleep.journal.memories import Memories, memory_tombstone
-from pocketsleep.journal.nights import Nights, plain
+from pocketsleep.journal.nights import plain
 from pocketsleep.journal.search import QUESTION_WORDS, quoted, words
 from pocketsleep.journal.store import Row
 from pocketsleep.journal.turns import Turns, is_telling, tombstone_fields
+from pocketsleep.journal.wearing import Wearing
 from pocketsleep.nouns import Cite
 
 GONE = "[forgotten]"
@@ -68,7 +69,7 @@ class Traces:
         return value
 
 
-class Forgetting(Turns, Memories, Nights):
+class Forgetting(Turns, Memories, Wearing):
     "Forgetting."
 
     def forget(self, target: str) -> Forgotten:

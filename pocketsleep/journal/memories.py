@@ -110,7 +110,8 @@ class Memories(Search):
         return (
             self.rows(
                 "select m.*, bm25(memories_fts) as score from memories_fts f join memories m "
-                "on m.seq = f.rowid where memories_fts match ? and (? is null or m.status = ?) order by score, m.seq limit ?",
+                "on m.seq = f.rowid where memories_fts match ? and (? is null or m.status = ?) "
+                "order by score, m.seq limit ?",
                 query,
                 status,
                 status,

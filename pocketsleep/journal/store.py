@@ -83,7 +83,7 @@ class Store:
                     self.db.execute(f"pragma user_version = {done + 1}")
         if done > len(MIGRATIONS):
             raise JournalTooNew(
-                f"the journal `{self.path}` has format {done}; this pocketsleep knows up to {len(MIGRATIONS)}",
+                f"the journal `{self.path}` has format {done}; this version knows up to {len(MIGRATIONS)}",
                 hint="pip install --upgrade pocketsleep",
             )
 

@@ -156,7 +156,7 @@ class Verifying(Forgetting):
             if row["verdict"]:
                 json.loads(row["verdict"])
                 if row["adapter"] and row["adapter"] not in known:
-                    yield f"night n{row['number']} made adapter `{row['adapter']}`, of which there is no record"
+                    yield f"night n{row['number']} made adapter `{row['adapter']}`, which has no record"
 
     def _check_indexes(self) -> Iterator[str]:
         "An index is rebuilt from the tables, so damage here loses nothing. FTS5 asks for the writer's lock."
