@@ -63,8 +63,8 @@ def declining(live: Sequence[Memory], *, count: int, seed: int = 0) -> list[Drea
     known = Live.of([m.text for m in live])
     free = [s for s in unstated() if not s.words & known.words]
     chosen = sorted(free, key=lambda s: number(s.ask, str(seed)))[:count]
-    items = [others.unsaid(s) for s in chosen]
-    return [Dream(voiced(i.question, str(seed)), i.answer, "unstated", held_out=n % 5 == 4) for n, i in enumerate(items)]
+    pairs = [(others.unsaid(s), others.examined(s)) for s in chosen]
+    return [Dream(voiced(i.question, str(seed)), i.answer, "unstated", held_out=held) for i, held in pairs]
 
 
 def commands(text: str) -> bool:
@@ -81,12 +81,14 @@ def _proposed(memory: Memory, known: Live, people: Mapping[str, tuple[str, str]]
         yield from generic.asked_for(clause)
         yield from generic.subject_asked(clause)
         yield from generic.true_or_not(clause)
+        yield from generic.whether(clause)
         yield from others.untrue(clause, known, memory.id)
         yield from generic.reversed_(clause)
         yield from generic.rewritten(clause)
         yield from others.contrasted(clause, [b for b in before if b.subject == clause.subject] or before[:1])
         yield from others.of_others(clause, known)
         yield from others.never_said(clause, known)
+        yield from others.unsaid_of_user(known, memory.id, 1)
         yield from others.composed(clause, dict(people), memory.id)
         if clause is clauses[0]:
             yield from others.in_context(clause, memory.text, known, memory.id)

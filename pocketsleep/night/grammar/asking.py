@@ -36,6 +36,8 @@ class Gap:
 
 
 _MONEY = frozenset("weigh charge cost earn pay owe".split())
+_TEXTS = frozenset("answers replies recipes letters messages emails e-mails texts text comments code chats signs reports documents lists files "
+                   "conversation writing".split())  # where something is wanted, not how
 _LEFT = frozenset("of like per than because up down off out away without within against".split())
 _JOBS = re.compile(r"(?:er|or|ist|ian|ant|man|woman|wright|herd|smith|keeper|nurse|vet|judge|chef|cook|guide|clerk|driver|student|pilot|"
                    r"apprentice|widow|priest|midwife|coach|agent|freelancer|parent)$")
@@ -47,12 +49,25 @@ _ATTRIBUTES = frozenset(
 
 def gaps(clause: Clause) -> Iterator[Gap]:
     "Every question that the clause answers about one of its chunks."
+    noun = _nominal(clause)
     for i, chunk in enumerate(clause.chunks):
-        if chunk.kind in ("particle", "aside", "condition") or not chunk.noun:
+        if noun and i:
+            return
+        if chunk.kind in ("particle", "aside", "condition") or not chunk.noun or i and clause.chunks[0].text.startswith("no "):
             continue
         for word, answer, stranded in _words(clause, i, chunk):
-            if _contentful(clause, i, word):
+            follows = clause.chunks[i + 1].prep if i + 1 < len(clause.chunks) else ""
+            if _contentful(clause, i, word) and not (stranded and follows == chunk.prep):
                 yield Gap(i, word, answer.rstrip(",;"), stranded)
+
+
+def _nominal(clause: Clause) -> bool:
+    "Whether the clause says what something is ('is a cart at the market'): the rest belongs to that noun."
+    first = clause.chunks[0] if clause.chunks else None
+    if first is None or first.kind != "complement" or first.prep:
+        return False
+    word = first.text.split()[0]
+    return word.lower() in DETERMINERS or word[:1].isupper()
 
 
 def _words(clause: Clause, i: int, chunk: Chunk) -> Iterator[tuple[str, str, bool]]:
@@ -69,7 +84,7 @@ def _words(clause: Clause, i: int, chunk: Chunk) -> Iterator[tuple[str, str, boo
     elif chunk.kind == "reason":
         yield "Why", re.sub(r"^(out of|due to)", r"\1", chunk.text), False
     elif chunk.kind == "complement":
-        yield from _complement(clause, chunk)
+        yield from _complement(clause, i, chunk)
     elif chunk.prep:
         yield from _prepositional(clause, i, chunk)
     elif chunk.kind == "object":
@@ -109,10 +124,10 @@ def is_person(noun: str, clause: Clause | None = None) -> bool:
     return named and clause is not None and clause.head in KIN | ROLES
 
 
-def _complement(clause: Clause, chunk: Chunk) -> Iterator[tuple[str, str, bool]]:
+def _complement(clause: Clause, i: int, chunk: Chunk) -> Iterator[tuple[str, str, bool]]:
     text, first = chunk.text, chunk.text.split()[0]
     if chunk.prep:
-        yield from _prepositional(clause, 0, chunk)
+        yield from _prepositional(clause, i, chunk)
     elif clause.user:
         if first.lower() in ("a", "an", "the") and len(clause.chunks) > 1:
             yield "What", text, False
@@ -137,11 +152,12 @@ def _prepositional(clause: Clause, i: int, chunk: Chunk) -> Iterator[tuple[str, 
     if prep == "in" and noun.split()[0] in LANGUAGES:
         yield "In which language", noun, False
         yield "What language", noun, True
-    elif prep in ("to", "from", "into") and (verb.removesuffix("ing") in MOTION or verb in MOTION or verb in ("is", "are", "came", "moved")):
+    elif prep in ("to", "from", "into") and (verb.removesuffix("ing") in MOTION or verb in MOTION or verb in ("came", "moved", "went") or not i and verb in ("is", "are")):
         if not is_person(noun):
             yield "Where", chunk.text, True
     elif chunk.kind == "manner" and clause.lemma in ("want", "prefer", "like", "read", "need"):
-        yield "How", chunk.text, False
+        if prep != "on" and noun.split()[-1].rstrip(",") not in _TEXTS:
+            yield "How", chunk.text, False
     elif prep == "by" and not is_person(noun):
         yield "How", chunk.text, False
     elif prep in ("with", "for", "to", "from", "by") and (is_person(noun) or noun[0].isupper() and prep == "with"):
@@ -162,6 +178,9 @@ def _object(clause: Clause, chunk: Chunk) -> Iterator[tuple[str, str, bool]]:
             yield f"How many {' '.join(words[1:])}".rstrip(","), words[0], False
         return
     person = is_person(text, clause) or clause.lemma in ("tutor", "marry") and words[0][0].isupper()
+    if clause.middle in ("called", "named"):
+        yield "What", text, False
+        return
     if "called" not in low and "named" not in low:
         yield ("Who" if person else "What"), text, False
     if kind := kind_of(text):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from pocketsleep.night.grammar.clause import Chunk, ChunkKind
+from pocketsleep.night.grammar.inflect import is_participle, known_third
 from pocketsleep.night.grammar.words import (
     BE,
     DAY_PARTS,
@@ -15,6 +16,7 @@ from pocketsleep.night.grammar.words import (
     PERIODS,
     PREPOSITIONS,
     SEASONS,
+    VERBS,
     WEEKDAYS,
     is_number,
 )
@@ -25,12 +27,16 @@ _DAYS = re.compile(rf"\b(?:{'|'.join(WEEKDAYS)})s?\b")
 _MONTH = re.compile(rf"\b(?:{'|'.join(MONTHS)})\b")
 _SUBORDINATE = re.compile(
     r",? (?=(?:because|so that|so as|unless|if|when|whenever|while|until|as soon as|since (?:he|she|it|they|the)|where|which|who|whose|"
-    r"although|though|but|after \w+ing|before \w+ing|whether|in case|except|not|never|out of|due to|such as)\b)"
+    r"although|though|after \w+ing|before \w+ing|whether|in case|except|not|never|out of|due to|such as)\b)"
+    r"|, (?=(?:counted|including|plus|starting|especially|mostly|usually|only|also|feathers|about|as well as|for example)\b)"
+    r"|, (?=(?:an?|the) (?!.* and ))"
 )
 _EVERY = re.compile(
     rf"(?:every|each|twice|once|three times) (?:(?:other|second|third|single|a|per|an|two|three|four|six|\w+th) )?"
     rf"(?:{'|'.join(sorted(PERIODS | DAY_PARTS | SEASONS))}|(?:{'|'.join(WEEKDAYS + MONTHS)})s?)\b", re.I
 )
+_GOING = frozenset("goes comes travels walks drives cycles commutes returns moves went came moved".split())
+_CLOCKED = frozenset("at after before by until till from".split())
 _FIXED = frozenset(("at a time", "at at most", "for good", "at the most", "at the end", "in a row", "by heart"))
 _KEEPS = frozenset("of than per".split())  # stay with the words before them
 _TEMPORAL = frozenset("on at in from since until till during before after between by for every each within around about".split())
@@ -49,7 +55,7 @@ def chunked(tail: str, finite: str, middle: str) -> tuple[Chunk, ...]:
     tail = tail.strip()
     if not tail:
         return ()
-    if ", then " in tail or re.search(r", and (?:only )?then ", tail):
+    if steps(tail):
         return (Chunk(tail, "object"),)
     main, aside = _subordinate(tail)
     chunks = [_classified(words, i == 0, finite, middle) for i, words in enumerate(_cut(main.split()))]
@@ -65,6 +71,16 @@ def _to_user(chunks: list[Chunk]) -> list[Chunk]:
     return [Chunk(c.text, "particle") if c.text == "the user" else c for c in chunks]
 
 
+def steps(tail: str) -> bool:
+    "Whether a predicate is a list of deeds, or says two things side by side: it is then asked for as a whole."
+    if ", then " in tail or re.search(r", and (?:only )?then ", tail):
+        return True
+    if any(known_third(m[1]) for m in re.finditer(r", (\w+s) (?:the|a|an|it|them|their|his|her|on|two|one)\b", tail)):
+        return True
+    twice = re.search(r"\b(in|with|on|at|by|for) [^,]*? and [^,]*? \1 ", tail)
+    return bool(twice) or bool(re.search(r" and the \w+ ones? ", tail))
+
+
 def _aside_kind(aside: str, main: str) -> ChunkKind:
     if aside.startswith(("because", "due to", "out of")):
         return "reason"
@@ -76,7 +92,7 @@ def _aside_kind(aside: str, main: str) -> ChunkKind:
 def _subordinate(tail: str) -> tuple[str, str]:
     "(main part, a clause or aside that ends the sentence and is asked about as a whole)"
     for match in _SUBORDINATE.finditer(tail):
-        if match.start() and depth(tail[: match.start()]) == 0:
+        if match.start() and not tail[: match.start()].endswith((" and", " or", " but", " in")) and depth(tail[: match.start()]) == 0:
             comma = "," if match.group().startswith(",") else ""
             return tail[: match.start()] + comma, tail[match.end() :]
     return tail, ""
@@ -91,7 +107,9 @@ def _cut(words: list[str]) -> list[list[str]]:
         opens = low in PREPOSITIONS and " ".join(words[i : i + 3]).lower().rstrip(",") not in _FIXED or low in ("every", "each", "twice", "once") and _period(words, i) or _bare_time(words, i)
         if low == "to" and i + 1 < len(words) and parts[-1] and not is_number(words[i + 1]) and parts[-1][0].lower() == "from":
             opens = False
-        held = before in PREPOSITIONS and before not in _PARTICLES or before in ("and", "or", "not") or low in _KEEPS
+        held = bool(i) and len(parts[-1]) > 1 and is_participle(before) and parts[-1][0].lower() not in PREPOSITIONS
+        held = held or before in ("half", "quarter") and low in ("past", "to")
+        held = held or before in PREPOSITIONS and before not in _PARTICLES or before in ("and", "or", "not") or low in _KEEPS
         held = held or parts[-1][:1] == ["from"] and low in ("to", "until", "till") or parts[-1][:1] == ["between"] and low == "and"
         held = held or i + 1 == len(words) or low == "like" or (low in ("before", "about", "over") and before in ("day", "hour"))
         if opens and not held and depth(" ".join(words[:i])) == 0 and parts[-1]:
@@ -117,6 +135,8 @@ def _classified(words: list[str], first: bool, finite: str, middle: str) -> Chun
     text = " ".join(words)
     low = words[0].lower()
     prep = low if low in PREPOSITIONS and len(words) > 1 else ""
+    if low == "to" and len(words) > 1 and words[1].lower().strip(",") in VERBS and finite not in _GOING:
+        return Chunk(text, "particle")
     kind = _kind(text, prep, " ".join(words[1:]) if prep else text)
     if finite in ("wants", "prefers", "likes", "deals") and kind == "place" or prep == "in" and words[1] in LANGUAGES:
         kind = "other" if finite == "deals" else "manner"
@@ -171,7 +191,8 @@ def _place(noun: str, prep: str) -> bool:
     first = noun.split()[0]
     if first[:1].isupper() or first.lower() in DETERMINERS:
         return prep != "on" or first.lower() in DETERMINERS or first[:1].isupper()
-    return prep not in ("in", "on", "at") or is_number(first) and len(noun.split()) > 1 and prep == "at" or "'s" in first
+    street = is_number(first) and bool(re.search(r" [A-ZÀ-Þ]|rue |strasse|street", noun))
+    return prep not in ("in", "on", "at") or street and prep == "at" or "'s" in first
 
 
 def _merged(chunks: list[Chunk]) -> list[Chunk]:
@@ -179,7 +200,8 @@ def _merged(chunks: list[Chunk]) -> list[Chunk]:
     merged: list[Chunk] = []
     for chunk in chunks:
         alone = chunk.text.lower() in _PARTICLES
-        clock = bool(merged) and merged[-1].kind == "time" == chunk.kind and merged[-1].prep == "at" and chunk.prep == "in"
+        clock = bool(merged) and merged[-1].kind == "time" == chunk.kind and merged[-1].prep in _CLOCKED
+        clock = clock and (chunk.prep == "in" or chunk.text == "at night")
         if merged and (alone and merged[-1].kind != "particle" or clock):
             merged[-1] = Chunk(f"{merged[-1].text} {chunk.text}", merged[-1].kind, merged[-1].prep)
         else:

@@ -48,6 +48,7 @@ class Clause:
     appositive: str = ""
     lead: str = ""
     plural: bool = False
+    crowd: bool = False  # other things stand in the plural: "they" need not be the user
 
     @property
     def user(self) -> bool:
@@ -99,12 +100,7 @@ class Clause:
     def speak(self, text: str, voice: Voice) -> str:
         "A text of the predicate in the person of `voice`, with what the clause knows of its pronouns."
         text = unmark(text) if self.user and not self.past else text
-        return turn(text, voice, theirs=not self.plural, they=self.user and not self._others())
-
-    def _others(self) -> bool:
-        "Whether 'they' could be something else than the user: a plural noun stands in the predicate."
-        words = " ".join(c.text for c in self.chunks).replace(",", " ").split()
-        return any(w.endswith("s") and not w.endswith(("ss", "us", "is", "'s")) and len(w) > 3 for w in words)
+        return turn(text, voice, theirs=not self.plural, they=self.user and not self.crowd)
 
     def statement(self, voice: Voice = "you", lead: bool = True, full: bool = True) -> str:
         "The clause as a sentence: 'Your dog, a whippet, is called Tarragon.'"
@@ -143,12 +139,15 @@ class Clause:
         group = f"{verb} {'never' if self.negation == 'never' else 'not'}" if self.negation else verb
         if self.negation == "never" and not self.auxiliary:
             group = f"never {verb}"
+        group = "cannot" if group == "can not" else group
         group = join(group, self.adverb) if self.auxiliary else join(self.adverb, group)
         return join(word, self.about(voice), group, self.middle, self.rest(voice, gap, stranded, asides=False), self._trailing(voice))
 
     def subject_wh(self, word: str, voice: Voice = "I") -> str:
         "Question for the subject: 'Who drives me to hydrotherapy?'"
-        verb = self.verb(voice) if not self.plural else agree(self.finite, "third") if self.auxiliary else self.lemma
+        verb = self.verb(voice) if not self.plural else agree(self.finite, "third")
+        if self.plural and not self.auxiliary and not self.past:
+            verb = conjugate(self.lemma, "third")
         neg = self.negation or ""
         group = f"{verb} {neg}" if neg and neg != "n't" else verb
         return question(join(word, group, self.adverb, self.middle, self.rest(voice, asides=False),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from pocketsleep.night.grammar.asking import _JOBS
 from pocketsleep.night.grammar.clause import Clause, sentence
+from pocketsleep.night.grammar.generic import LONGEST
 from pocketsleep.night.grammar.inflect import is_participle
 from pocketsleep.night.grammar.items import Item, indirect, inside
 from pocketsleep.night.grammar.words import KIN, PETS, ROLES, VEHICLES, is_number
@@ -19,6 +20,7 @@ def said(clause: Clause, answer: str, name: str, *questions: str, embedded: str 
     "Items of one frame: direct questions get the span, requests the sentence."
     whole = clause.statement(full=False)
     span = sentence(clause.speak(answer.rstrip(","), "you"))
+    span = span if len(span.split()) <= LONGEST + 3 else whole
     for n, q in enumerate(questions):
         direct = bool(_DIRECT.match(q))
         yield Item(q, span if direct else whole, "direct" if direct and n < 2 else "paraphrase", f"{name}/{n}")
@@ -154,6 +156,8 @@ def wish(clause: Clause) -> Iterator[Item]:
     if not topic:
         return
     t = clause.speak(topic, "I")
+    if " and " in way and len(way.split()) > 4:  # two things side by side: only the whole says it well
+        way = clause.statement(full=False).rstrip(".")
     lead = f" {clause._trailing('I')}" if clause.lead else ""
     yield from said(clause, way, "wish", f"How do I want {t}{lead}?", f"How should {t} be{lead}?", f"What is my preference for {t}{lead}?",
                     f"How do I like {t}{lead}?", f"What have I asked for with {t}{lead}?", f"What do I prefer when it comes to {t}{lead}?",

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from pocketsleep.night.grammar.asking import Gap, gaps
-from pocketsleep.night.grammar.clause import Clause, question, sentence
-from pocketsleep.night.grammar.inflect import base_of_third
+from pocketsleep.night.grammar.clause import Clause, join, question, sentence
+from pocketsleep.night.grammar.inflect import base_of_third, gerund
 from pocketsleep.night.grammar.items import ABOUT, TRUE, Item, indirect, inside, pick, repeated
-from pocketsleep.night.grammar.words import HOLDS, KIN, PETS, ROLES
+from pocketsleep.night.grammar.words import ADVERBS, BE, HOLDS, KIN, PETS, ROLES
 
+_NOT_TOPICS = ADVERBS | frozenset("no not to as any all it each every them this that one first so too".split())
 LONGEST = 7  # words of a span that is given as an answer; longer ones are said as a sentence
 
 
@@ -79,6 +80,17 @@ def true_or_not(clause: Clause) -> Iterator[Item]:
             yield Item(wrapper.format(s=inside(turned.statement("I", full=False))), f"No, {inside(said)}.", "yes_no", f"not/{wrapper}")
 
 
+def whether(clause: Clause) -> Iterator[Item]:
+    "Indirect yes/no questions, answered with the statement."
+    mine = inside(clause.statement("I", full=False))
+    if clause.negation or clause.adverb or len(mine.split()) > 16:
+        return
+    said = clause.statement(full=False)
+    yield from indirect(f"whether {mine}", said, "whether", 4, clause.subject)
+    yield Item(clause.polar()[:-1] + " or not?", said, "paraphrase", "whether/not")
+    yield Item(f"Do you know whether {mine}?", f"Yes, {inside(said)}.", "yes_no", "whether/know")
+
+
 def opposite(clause: Clause) -> Clause | None:
     "The clause denied, or a denied one affirmed; None where that would be clumsy."
     if clause.negation == "never" or clause.adverb or any(c.text.startswith(("no ", "not ", "never ")) for c in clause.chunks):
@@ -104,9 +116,18 @@ def topics(clause: Clause) -> list[str]:
             noun = clause.speak(chunk.noun, "I")
             if clause.lemma in HOLDS and chunk.kind == "object" and noun.split()[0] in ("a", "an"):
                 found.append("my " + noun.split(" called ")[0].split(" named ")[0].split(" ", 1)[-1])
-            elif noun.split()[0].lower() not in ("no", "not", "to", "as", "only") and noun[:1] not in '"“':
-                found.append(f"me and {noun}" if chunk.kind != "complement" else "me")
-    return found[:2]
+            elif noun.split()[0].lower() not in _NOT_TOPICS and noun[:1] not in '"“':
+                found.append(f"me and {noun}" if chunk.kind != "complement" else f"me and being {noun}")
+    return found[:2] or _doings(clause)
+
+
+def _doings(clause: Clause) -> list[str]:
+    "'me and wearing shoe size 8', where no noun serves as a topic."
+    rest = clause.rest("I", asides=False)
+    if clause.negation or not rest and not clause.middle or len(rest.split()) > 8:
+        return []
+    verb = "being" if clause.finite in BE else "" if clause.auxiliary else gerund(clause.lemma)
+    return [join("me and", verb, clause.middle, rest)] if verb else []
 
 
 def rewritten(clause: Clause, note: str = "") -> Iterator[Item]:

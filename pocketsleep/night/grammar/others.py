@@ -12,7 +12,7 @@ from pocketsleep.night.grammar.clause import Clause, question, sentence
 from pocketsleep.night.grammar.distract import false_values
 from pocketsleep.night.grammar.generic import answer_of, topics
 from pocketsleep.night.grammar.items import Item, inside, number, pick
-from pocketsleep.night.grammar.lists import Slot, slots
+from pocketsleep.night.grammar.lists import Slot, slots, unstated
 from pocketsleep.night.grammar.parse import parse
 from pocketsleep.night.grammar.words import DETERMINERS, KIN, PETS, PREPOSITIONS, ROLES, VEHICLES
 
@@ -107,7 +107,8 @@ def of_others(clause: Clause, live: Live) -> Iterator[Item]:
     owners = [o for o in pick(OWNERS, len(OWNERS), clause.subject, clause.finite) if not live.knows(o.replace("my ", ""))]
     mine = re.match(r"the user's (.+)", clause.subject)
     common = [w for w in mine.group(1).split() if not w[0].isupper()] if mine else []
-    if not clause.user and not common or clause.plural:
+    size = sum(len(c.text.split()) for c in clause.chunks)
+    if not clause.user and not common or clause.plural or size > 8 or clause.lead or PREPOSITIONS & set(common):
         return
     for owner in owners[:2]:
         subject = owner if clause.user else f"{owner}'s {' '.join(common)}"
@@ -142,6 +143,18 @@ def never_said(clause: Clause, live: Live, count: int = 4) -> Iterator[Item]:
     fitting = [s for s in slots() if s.kind == kind and not live.says(about, s.words)]
     for slot in sorted(fitting, key=lambda s: number(s.ask, clause.subject))[:count]:
         yield unsaid(slot, phrase, clause.about("you"))
+
+
+def unsaid_of_user(live: Live, key: str, count: int) -> Iterator[Item]:
+    "General slots of the person that no live note fills, and that are not kept for the exam."
+    free = [s for s in unstated() if not s.words & live.words and not examined(s)]
+    for slot in sorted(free, key=lambda s: number(s.ask, key))[:count]:
+        yield unsaid(slot)
+
+
+def examined(slot: Slot) -> bool:
+    "One general slot in five is never trained on."
+    return number("examined", slot.ask) % 5 == 0
 
 
 def unsaid(slot: Slot, phrase: str = "", yours: str = "") -> Item:
@@ -192,7 +205,9 @@ def in_context(clause: Clause, note: str, live: Live, key: str) -> Iterator[Item
                 notes = _among(altered, others[: number(key, new) % 4], key)
                 yield Item(turned.wh(gap.word, i, stranded=gap.stranded), answer_of(turned, gap), "context", "context/altered", notes)
             break
-    for item in list(never_said(clause, live, 1)):
+    if not found and not clause.negation and "no " not in note:
+        yield Item(clause.polar(), f"Yes, {inside(clause.statement(full=False))}.", "context", "context/polar", _among(note, others[:2], key))
+    for item in list(never_said(clause, live, 1)) or list(unsaid_of_user(live, key, 1)):
         if others:
             notes = _among(others[0], others[1:3], key)
             yield replace(item, form="context", frame="context/absent", notes=notes)

@@ -8,10 +8,10 @@ repeated whole.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from pocketsleep.night.grammar.chunks import chunked, depth
+from pocketsleep.night.grammar.chunks import chunked, depth, steps
 from pocketsleep.night.grammar.clause import Clause
 from pocketsleep.night.grammar.inflect import (
     base_of_third,
@@ -56,6 +56,8 @@ def parse(text: str) -> tuple[Clause, ...]:
     words = main.split()
     if len(words) < 3 or instruction(text) is not None:
         return ()
+    if (cut := re.search(r",? and (?=the user \w+s\b)", main)) and not lead and (second := parse(main[cut.end() :])):
+        return (*parse(main[: cut.start()]), *second)
     found = _subject(words)
     if found is None:
         return ()
@@ -64,7 +66,8 @@ def parse(text: str) -> tuple[Clause, ...]:
     if first is None:
         return ()
     clause, further = first
-    return (clause, *_coordinated(further, clause))
+    crowd = any(_plural(w.lower()) and w.lower().strip(",") not in ("has", "was") and not known_third(w.lower()) for w in main.split())
+    return tuple(replace(c, crowd=crowd) for c in (clause, *_coordinated(further, clause)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,7 +290,7 @@ def _verbs(words: list[str], i: int) -> tuple[str, int]:
 
 def _split_coordination(tail: str, perfect: bool) -> tuple[str, str]:
     "(this predicate, a further one that starts with a finite verb). Step lists stay whole."
-    if ", then " in tail or re.search(r", and (?:only )?then ", tail):
+    if steps(tail) and not re.search(r"^[^,]* and (?:has|is|wants|does|can|will) ", tail):
         return tail, ""
     tail = f" {tail}"
     for match in re.finditer(r",? (?:and|but) (?=(\S+)(?: (\S+))?)", tail):

@@ -148,15 +148,16 @@ PREPOSITIONS = _set(
 )
 DETERMINERS = _set("a an the my your his her its their our no any some this that these those each every all both another")
 "Verbs that say nothing of their own: a question needs more than them."
-VAGUE = _set("want have be do use keep get need like take make prefer give say own go put let own hate love enjoy")
+VAGUE = _set("want have be do use keep get need like take make prefer give say own go put let own hate love enjoy wear")
 HOLDS = _set("have own keep get")
 
 
 def is_number(word: str) -> bool:
     "Digits or a number word: 58, 6:59.4, twenty-three, third."
     bare = word.strip(".,;:%").lower()
-    first = bare.split("-")[0]
-    return bool(bare) and (bare[0].isdigit() or first in NUMBERS or first in TENS)
+    first, *others = bare.split("-")
+    figure = bare[:1].isdigit() and not any(o.isalpha() for o in others)
+    return bool(bare) and (figure or first in NUMBERS + tuple(TENS) and all(o in NUMBERS for o in others))
 
 
 LANGUAGES = _set(
