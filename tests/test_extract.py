@@ -50,7 +50,27 @@ STATED = [
     ("Since the new hip I cannot climb a ladder.", "The user cannot climb a ladder since the new hip."),
     ("my friend Petra is vegetarian", "The user's friend Petra is vegetarian."),
     ("I hate quince, in any form.", "The user hates quince."),
+    ("I work on Fridays in Hay, could you move the call?", "The user works on Fridays in Hay."),
+    ("please remember that I park behind the chapel", "The user parks behind the chapel."),
 ]
+
+PRESUMED = [
+    ("what can I cook for my son who is coeliac?", "The user's son is coeliac."),
+    ("is this safe with my asthma?", "The user has asthma."),
+    ("what is good for my nut allergy?", "The user has a nut allergy."),
+    ("As a midwife I like long walks, so where next?", "The user is a midwife."),
+    ("can my two dogs eat this?", "The user has two dogs."),
+    ("a book for my six-year-old daughter?", "The user's daughter is six years old."),
+    ("our cat, a tabby, is lost", "The user's cat is a tabby."),
+    ("where is our orchard, Cae Glas, on the map?", "The user's orchard is called Cae Glas."),
+    ("new tyres for my Yamaha scooter?", "The user has a Yamaha scooter."),
+    ("Sign it Meg Price.", "The user signs as Meg Price."),
+]
+
+
+@pytest.mark.parametrize(("said", "memory"), PRESUMED)
+def test_what_a_question_takes_for_granted_is_heard(said, memory):
+    assert memory in texts(said)
 
 
 @pytest.mark.parametrize(("said", "memory"), STATED)
@@ -229,7 +249,7 @@ def test_slots(one, other, same):
 
 
 def test_every_memory_is_well_formed_and_grounded():
-    for said, _ in (*STATED, *WISHED):
+    for said, _ in (*STATED, *WISHED, *PRESUMED):
         for memory in hear(said).memories:
             assert memory.text.startswith(("The user", "When the user"))
             assert memory.text.endswith(".")

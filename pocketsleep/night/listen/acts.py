@@ -156,7 +156,8 @@ def _lasting_object(verb: str, rest: str) -> bool:
 
 _ENOUGH = re.compile(
     r"(?:grew up|moved (?:to|from|in|into|over|here)|married|retired|gave up|graduated|qualified|emigrated|"
-    r"trained as|(?:switched|changed|converted) (?:to|from)|studied)\b"
+    r"trained as|joined (?:a|the|an) |took up |became an? |(?:switched|changed|converted) "
+    r"(?:to|from)|studied)\b"
 )
 _RECENTLY = re.compile(r",? (?:last (?:week|month|night)|yesterday|today|this (?:week|month|morning))\b")
 
@@ -166,10 +167,28 @@ def past(saying: Saying) -> Predicate:
     saying = replace(saying, rest=_RECENTLY.sub("", saying.rest))
     if saying.verb == "did" and saying.rest.startswith("not"):
         raise Unfit("denial: says what is not so")
+    if saying.verb in ("bought", "got", "adopted", "inherited") and _lasting_thing(saying.rest):
+        return saying.predicate(saying.verb), "fact"
     enough = _ENOUGH.match(f"{saying.verb} {saying.rest}") or frames.life_time(saying.rest)
     if not saying.rest or not enough:
         raise Unfit("unsure: a single event")
     return saying.predicate(saying.verb), "fact"
+
+
+def _lasting_thing(rest: str) -> bool:
+    '"a grey van", "two hens": an animal or a thing that one keeps.'
+    hit = re.match(
+        (
+            r"(?:an?|two|three|four) (?:[\w-]+ ){0,3}?(?P<noun>[\w-]+)(?= (?:from|in|at|off|called|"
+            r"for|last|with)\b|$|[,.])"
+        ),
+        rest,
+    )
+    return (
+        bool(hit) and bool({hit["noun"], hit["noun"].rstrip("s")} & (words.PETS | words.THINGS))
+        if hit
+        else False
+    )
 
 
 def future(saying: Saying) -> Predicate:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from pocketsleep.night.listen import frames, slots, words
 from pocketsleep.night.listen.people import Candidate, People, pronoun_relation, relations
+from pocketsleep.night.listen.presumed import presumed
 from pocketsleep.night.listen.reading import Unfit
 from pocketsleep.night.listen.sentences import Clause, Sentence, asks, clauses, expand
 from pocketsleep.night.listen.standing import standing
@@ -35,10 +36,11 @@ def candidates(
         if frames.speaks_of_self(sentence.text):
             heard.dropped.append((sentence.text, reason))
         return heard
-    text = expand(sentence.text)
+    text = _THAT.sub(r"\1 ", expand(sentence.text))
     wish = standing(text)
     heard.kept += [wish] if wish else []
     heard.kept += relations(sentence.text, people)
+    heard.kept += [c for c in presumed(text, people) if not any(_same(c, k) for k in heard.kept)]
     if wish:
         return heard
     parts = _stated(text, sentence)
@@ -48,6 +50,15 @@ def candidates(
         return heard
     _statements(parts, previous, people, live, message, heard)
     return heard
+
+
+_THAT = re.compile(
+    (
+        r"^((?:please |pls |and |so |also )*(?:remember|note|keep in mind|bear in mind|do not "
+        r"forget)) that "
+    ),
+    re.I,
+)
 
 
 def refused(sentence: Sentence) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from pocketsleep.night.listen import words
+from pocketsleep.night.listen import frames, words
 from pocketsleep.nouns import Kind
 
 
@@ -65,13 +65,13 @@ def sex(noun: str) -> str:
     return "m" if head in _MALE else "f" if head in _FEMALE else "?"
 
 
-_NAMED = (
+NAMED = (
     r"(?:(?:Mr|Mrs|Ms|Miss|Dr|Prof|Professor|Father|Sister|Brother|Me|Maître|Doña|Don|"
     r"Auntie|Aunt|Uncle|Sir|Rev|Oom|Lic|Canon)\.? )?"
     r"[A-ZÀ-ÞŌŠŽČ][\wÀ-ÿ'’-]*(?: (?:(?:de|da|do|van|von|der|den|al|el|bin|ap|la|le|du|"
     r"O')\s?)*[A-ZÀ-ÞŌŠŽČ][\wÀ-ÿ'’-]+){0,3}"
 )
-_LIST = rf"{_NAMED}(?:(?:, {_NAMED})*,? (?:and|&) {_NAMED})?"
+_LIST = rf"{NAMED}(?:(?:, {NAMED})*,? (?:and|&) {NAMED})?"
 _MODIFIER = (
     r"(?!(?:is|are|was|were|has|have|had|and|or|but|with|to|for|of|in|on|at|from|by|that|"
     r"who|which|the|a|an|my|our|not|called|"
@@ -120,7 +120,7 @@ _HAVING = re.compile(
     rf"(?P<noun>(?:{_MODIFIER} ){{0,4}}?{_MODIFIER}),? (?:called|named|by the name of) (?P<name>{_LIST})"
 )
 _PRONOUN_IS = re.compile(rf"^(?:she|he|it|that)(?:['’]s| is) {_OWNED}\b", re.IGNORECASE)
-_NAME_ONLY = re.compile(rf"\b(?P<name>{_NAMED})")
+_NAME_ONLY = re.compile(rf"\b(?P<name>{NAMED})")
 
 
 def proper(name: str) -> bool:
@@ -131,7 +131,7 @@ def proper(name: str) -> bool:
     return not (low in words.DAYS or low in words.MONTHS or first in words.NOT_NAMES or shouted)
 
 
-def _clean(name: str) -> str:
+def clean(name: str) -> str:
     "Without a possessive, without capitalised words that are no part of a name."
     name = re.sub(r"['’]s$", "", name.strip())
     kept: list[str] = []
@@ -157,7 +157,7 @@ def relations(text: str, people: People) -> list[Candidate]:
             candidate = _relation(hit, verb, people)
             if candidate and all(candidate.text != f.text for f in found) and not _known(candidate, found):
                 found.append(candidate)
-    return found + _having(text, people)
+    return found if frames.hypothetical(text) else found + _having(text, people)
 
 
 def _known(candidate: Candidate, found: list[Candidate]) -> bool:
@@ -166,7 +166,7 @@ def _known(candidate: Candidate, found: list[Candidate]) -> bool:
 
 
 def _relation(hit: re.Match[str], verb: str, people: People) -> Candidate | None:
-    name = _clean(hit["name"])
+    name = clean(hit["name"])
     noun = re.sub(r"^(?:new|own|dear|lovely|beloved|poor) ", "", hit["noun"].strip())
     if not name or not proper(name) or re.match(r"(?:friends|old|ex|late)\b", noun):
         return None
@@ -190,7 +190,7 @@ def _singular(noun: str) -> str:
 def _having(text: str, people: People) -> list[Candidate]:
     found = []
     for hit in _HAVING.finditer(text):
-        name, noun = _clean(hit["name"]), hit["noun"]
+        name, noun = clean(hit["name"]), hit["noun"]
         if proper(name):
             people.meet(noun, name)
             det = "an" if noun[0] in "aeiou" else "a"
@@ -206,8 +206,8 @@ def pronoun_relation(clause: str, before: str, people: People) -> Candidate | No
         return None
     starts = {m.start() for m in re.finditer(r"(?:^|[.!?]\s+)(?=\S)", before)}
     before = re.sub(r"(^|[.!?]\s+)[A-Z]\w+(?:ed|ing) (?=[A-Z])", lambda m: m[1] + "... ", before)
-    names = {_clean(m["name"]) for m in _NAME_ONLY.finditer(before)}
-    placed = {_clean(m[1]) for m in re.finditer(rf"\b(?:in|at|from|near) ({_NAMED})", before)}
+    names = {clean(m["name"]) for m in _NAME_ONLY.finditer(before)}
+    placed = {clean(m[1]) for m in re.finditer(rf"\b(?:in|at|from|near) ({NAMED})", before)}
     names = {n for n in names - placed if n and proper(n) and (before.find(n) not in starts or " " in n)}
     if len(names) != 1:
         return None

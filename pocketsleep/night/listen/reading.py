@@ -54,7 +54,9 @@ _LEAD = re.compile(
     r"^(?:(?:and|but|so|also|well|no|yes|yeah|nah|nope|ok|okay|actually|by the way|btw|ps|p\.s\.|anyway|plus|"
     r"sorry|hi|hello|hey|oh|ah|look|listen|ja|right|because|cos|honestly|I know(?: that)?|fyi|first|now|then|"
     r"since(?= (?:I|we|my|our)\b)|as(?= (?:I|we|my|our)\b)|for the record|remember(?: that)?|note(?: that)?|"
-    r"please note|besides|unfortunately|luckily|sadly|personally|mind you|not really|not at all|god no|"
+    r"please note|please remember(?: that)?|(?:keep|bear) in mind(?: that)?|do not "
+    r"forget(?: that)?|besides|unfortunately|luckily|sadly|personally|mind you|not really|"
+    r"not at all|god no|"
     r"of course|finally|in fact|see|you know|just so you know|for next time|from now(?: on)?|me)[,.!:]* +)+",
     re.IGNORECASE,
 )
@@ -108,9 +110,12 @@ _PRONOUN = re.compile(rf"^(?P<who>he|she|it) {_VERB}", re.IGNORECASE)
 _PLURAL_NOUN = re.compile(r"(?:children|kids|parents|in-laws|[a-z]{3,}(?<!s)s)$")
 
 
+_AS_A = re.compile(r"^as an? [a-z-]+(?: [a-z-]+){0,2}?,? (?=(?:I|my|we|our)\b)", re.IGNORECASE)
+
+
 def stripped(clause: str) -> str:
     "Without discourse markers."
-    text = _LEAD.sub("", clause).strip(" ,.!-")
+    text = _AS_A.sub("", _LEAD.sub("", clause).strip(" ,.!-"))
     if _SUBJECTLESS.match(text):
         text = ("I am " if "handed" in text[:14] else "I ") + text[0].lower() + text[1:]
     return text

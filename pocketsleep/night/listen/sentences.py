@@ -100,6 +100,11 @@ _CONTRACTIONS = [
         (r"\bthats\b", "that is"),
         (r"\b(hes|shes)\b", lambda m: m.group(1)[:-1] + " is"),
         (r"\b(\w+)'s (called|named)\b", r"\1 is \2"),
+        (
+            r"\b((?:my|our) \w+)'s (?=(?:an?|the|from|on|in|at|closed|open|now|allergic|\d+|"
+            r"vegan|vegetarian)\b)",
+            r"\1 is ",
+        ),
         (r"\b(he|she|it|they)'ll\b", r"\1 will"),
         (r"\b(I|we|they) have got\b", r"\1 have"),
         (r"\b(he|she|it) has got\b", r"\1 has"),

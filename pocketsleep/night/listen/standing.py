@@ -57,6 +57,7 @@ def standing(text: str) -> Candidate | None:
     return (
         _when(text)
         or wishes.called(body)
+        or wishes.prefers(body)
         or _means(body)
         or wishes.stop(body, text)
         or wishes.do_not(body)

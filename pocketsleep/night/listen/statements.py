@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 from pocketsleep.night.listen import acts, frames, states, words
 from pocketsleep.night.listen.people import Candidate, People, proper
@@ -36,6 +37,8 @@ def statement(clause: str, people: People) -> Candidate | None:
     if read is None:
         return None
     saying, when = read
+    if _REMEMBER.match(clause):  # asked to be kept: any verb is taken for a habit
+        saying = replace(saying, whole=f"always: {saying.whole}")
     _refuse(saying)
     predicate, kind = _predicate(saying)
     if len(predicate.split()) > LONGEST:
@@ -43,6 +46,11 @@ def statement(clause: str, people: People) -> Candidate | None:
     return Candidate(sentence(saying.subject, predicate + _tail(when)), kind, gist(predicate), update)
 
 
+_REMEMBER = re.compile(
+    r"(?:please |pls |and |so |also )*(?:remember|note|keep in mind|bear in mind|don't "
+    r"forget|do not forget|for the record|fyi)\b",
+    re.IGNORECASE,
+)
 LONGEST = 24  # words of a predicate
 
 
@@ -80,7 +88,7 @@ def _turned(clause: str, update: bool) -> Candidate | None:
     return Candidate(sentence(f"The user's {noun}", f"{verb} {what}"), kind, what, update)
 
 
-_CHANGING = words.bag("moved switched changed retired married quit")
+_CHANGING = words.bag("moved switched changed retired married quit bought got adopted")
 
 
 def _refuse(saying: Saying) -> None:

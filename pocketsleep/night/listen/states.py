@@ -86,7 +86,13 @@ _STATE = re.compile(
     r"in (?:grade|year|the \w+ year|class) |in (?:my|the) (?:first|second|third|fourth|final) year)",
     re.IGNORECASE,
 )
-_EVERY = re.compile(r"\bevery (?:year|month|week|day|winter|summer|spring|autumn|morning|evening|\w+day)\b")
+_EVERY = re.compile(
+    (
+        r"\bon (?:mon|tues|wednes|thurs|fri|satur|sun)days\b|\bevery (?:year|month|week|day|winter|"
+        r"summer|spring|autumn|morning|evening|\w+day)\b"
+    ),
+    re.IGNORECASE,
+)
 _AGE = re.compile(rf"(?:nearly |almost )?{_NUMBER}(?: years? old)?")
 _TRAVEL = re.compile(r"(?:off|going|flying|travelling|traveling|leaving|moving|heading|getting) \w+")
 _ONGOING = words.bag("learning studying designing writing building restoring training planning renovating")
@@ -173,7 +179,8 @@ _TRYING = re.compile(r"\b(?:trying|waiting|looking|asking|meaning|wondering|at i
 _CHANGED = re.compile(
     r"(?:(?:just|now|recently|since) )?(?P<what>(?:moved|switched|changed|given up|retired|"
     r"quit|converted|gone over) "
-    r"(?:.*\b)?(?:to|into|from|up)\b.*|given up .+)"
+    r"(?:.*\b)?(?:to|into|from|up)\b.*|(?:given up|taken up|joined|become|started "
+    r"(?:learning|teaching|working|training|playing|studying|growing|keeping|selling)) .+)"
 )
 
 

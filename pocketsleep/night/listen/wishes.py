@@ -17,6 +17,21 @@ from pocketsleep.night.listen.orders import (
 from pocketsleep.night.listen.people import Candidate
 from pocketsleep.night.listen.voice import core
 
+_PREFERS_YOU = re.compile(
+    r"I (?P<how>would rather|would prefer it if|prefer that|prefer it when|like it when) you "
+    r"(?P<order>(?:did not |do not |don't |never )?[a-z]+ .+)$"
+)
+
+
+def prefers(body: str) -> Candidate | None:
+    "\"I'd rather you used grams\": a preference about the assistant's ways."
+    hit = _PREFERS_YOU.match(body)
+    if not hit or re.search(r"\b(?:it|this|that|them|now|today)\b", hit["order"]):
+        return None
+    how = re.sub(r"^(?:prefer|like)", r"\g<0>s", hit["how"])
+    order = addressed(cut(hit["order"]))
+    return Candidate(say(f"The user {how} the assistant {order}"), "preference", span_of(hit["order"]))
+
 
 def called(body: str) -> Candidate | None:
     '"call me Meg", "I want to be called Meg".'

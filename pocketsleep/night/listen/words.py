@@ -188,7 +188,7 @@ LIFE = bag(
     "grew moved married retired studied graduated qualified trained served worked lived taught drove played "
     "founded started opened bought inherited emigrated quit stopped adopted switched "
     "changed gave sold wrote built "
-    "joined left became ran met kept sang swam learned learnt planted converted had did"
+    "joined left became took got ran met kept sang swam learned learnt planted converted had did"
 )
 ADVERBS = bag(
     "always also still only never usually really actually currently mostly normally "
