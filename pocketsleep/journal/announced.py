@@ -24,7 +24,7 @@ _PASS = _any(
     r"(?:wlan|wifi)-?schlüssel",
     r"(?:wi-?fi|wlan|wireless|network|wpa2?|router|licen[cs]e|product|activation|recovery|encryption|access|wep)"
     r"\s(?:security\s)?key",
-    r"(?:secret|master|private|backup|security)\skey|log-?in(?=\sis\b|:)",
+    r"(?:secret|master|private|backup|security)\skey",
 )
 _CODE = _any(
     r"pins?(?:[ -]?(?:code|number|nummer|no\.?))?|geheimzahl|combination|combo|puk|otp|tan",
@@ -45,10 +45,12 @@ NEAR = r"[^\n]{0,40}?[\s:=\"'`(]"
 _OWNER = r"(?:\s+(?:for|of|to|on|at|in|für|vom|zum|de|pour|del|da)\s+[^\n.:;=!?]{1,50}?)?"
 _IS = (
     r"(?:\s{0,3}(?:=>|:=|[:=]|->|→)\s{0,3}|(?:\s+(?:is|was|are|now|will be|should be|has been|have been|ist"
-    r"|lautet|war|est|es|era|becomes)|['’]s)"
+    r"|lautet|war|est|es|era|becomes))"
     r"(?:\s+(?:now|still|currently|just|jetzt|always|temporarily|(?:re)?set to|changed to|called|literally"
     r"|simply|going to be|probably|all lower ?case)){0,3}\s{0,3}:?\s{1,3})"
 )
+
+_LINK = rf"(?:{_OWNER}{_IS}|['’]s\s{{1,3}})"
 
 _DESCRIBING = """
 a abgelaufen about after again all allowed already also always an and any anything are as asked at
@@ -88,10 +90,10 @@ def is_password(text: str) -> bool:
     "A value after 'password is': it looks like one, or it is words that do not describe a password."
     if looks_secret(text.split()[0]) or looks_secret(text.split()[-1]):
         return True
-    plain = [word.strip(".,;:!?)('\"’").casefold() for word in text.split()]
+    plain = [word.strip(".,;:!?)('\"’").casefold() for word in text.replace("’", "'").split()]
     if len(plain) == 1:
         word = plain[0]
-        return len(word) >= 3 and word not in _PROSE and not word.endswith(_TAILS)
+        return len(word) >= 3 and word.split("'")[0] not in _PROSE and not word.endswith(_TAILS)
     return len(plain) <= 8 and plain[0] not in _PROSE - _NAMING and not _SMALL.intersection(plain)
 
 
@@ -108,7 +110,7 @@ _MINE = r"(?:(?:my|the|our|his|her|their|a|mein|das)\s{1,3})?(?:[\w'’-]{1,20}\
 _PHRASE = r"(?P<v>[^\W\d_]{2,20}(?:[ -][^\W\d_]{2,20}){1,7})(?=\s{0,3}(?:[.!?,;\n]|$))"
 _TOKEN = r"(?P<v>[^\s\"“”`«»„<>,;\[\]()]{3,200}?)(?=[.!?,;:)\"'”’]{0,4}(?:\s|$))"
 _QUOTED = r"[\"“‘`«„'](?P<v>[^\"”’`»“'\n]{3,80})[\"”’`»“']"
-_DIGITS = r"(?P<v>[A-Z#*]?\d(?:[ .\-–/]?\d){2,11}[A-Z#*]?)(?![\w])"
+_DIGITS = r"(?P<v>[#*]?[A-Z]?\d(?:[ .\-–/]?\d){2,11}(?:[#*-]?[A-Z]{1,3}\b)?[#*]?)(?!\w|-\w)"
 _CODED = r"(?P<v>[A-Z0-9][A-Z0-9#*-]{2,15})\b"
 _ASSIGNED = (
     r"\b[A-Z0-9_]{0,30}(?:PASSWORD|PASSWD|PWD|SECRET|TOKEN|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY)[A-Z0-9_]{0,30}"
@@ -117,6 +119,11 @@ _ASSIGNED = (
 _SEED = (
     r"\b(?:seed|recovery|mnemonic|backup|wallet)[ -](?:phrase|words)\b[^\n:]{0,30}?(?:is|are|:|=)\s{0,3}"
     r"[\"“]?(?P<v>(?:[a-z]{3,8}[ ,]{1,2}){5,23}[a-z]{3,8})"
+)
+
+
+_CARD = (
+    r"\b(?:card|visa|mastercard|amex|karte|carte|tarjeta)\b[^\n\d]{0,30}(?P<v>\d(?:[ -]?\d){12,18})(?![\w-])"
 )
 
 
@@ -131,11 +138,11 @@ def is_anything(text: str) -> bool:
 
 
 ANNOUNCED: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
-    ("key", _p(_ASSIGNED), is_password),
+    ("card number", _p(_CARD), is_anything),
     ("recovery phrase", _p(_SEED), is_anything),
-    ("password", _p(rf"\b(?:{_PASS})\b{_OWNER}{_IS}{_QUOTED}"), is_anything),
-    ("password", _p(rf"\b(?:{_PASS})\b{_OWNER}{_IS}{_PHRASE}"), is_password),
-    ("password", _p(rf"\b(?:{_PASS})\b{_OWNER}{_IS}{_TOKEN}"), is_password),
+    ("password", _p(rf"\b(?:{_PASS})\b{_LINK}{_QUOTED}"), is_anything),
+    ("password", _p(rf"\b(?:{_PASS})\b{_LINK}{_PHRASE}"), is_password),
+    ("password", _p(rf"\b(?:{_PASS})\b{_LINK}{_TOKEN}"), is_password),
     ("password", _p(rf"\b(?:{_PASS}|pass)\s{{0,3}}[:=]\s{{0,3}}{_TOKEN}"), is_password),
     ("password", _p(rf"\b(?:{_PASS})\s{{1,3}}{_QUOTED}"), is_anything),
     ("password", _p(rf"\b(?:{_PASS})\s{{1,3}}{_TOKEN}"), looks_secret),
@@ -152,17 +159,20 @@ ANNOUNCED: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
         ),
         is_anything,
     ),
-    ("pin", _p(rf"\b(?:{_CODE})\b{_OWNER}{_IS}[\"'“‘`(]?{_DIGITS}"), is_code),
+    ("key", _p(_ASSIGNED), is_password),
+    ("pin", _p(rf"\b(?:{_CODE})\b{_LINK}[\"'“‘`(]?{_DIGITS}"), is_code),
     ("pin", _p(rf"\b(?:{_CODE})\b\s{{0,3}}[,(\"'“-]?\s{{0,3}}{_DIGITS}"), is_code),
-    ("pin", _p(rf"\b(?:{_CODE})\b{_OWNER}{_IS}[\"'“‘`(]?{_CODED}"), is_mixed),
+    ("pin", _p(rf"\b(?:{_CODE})\b{_LINK}[\"'“‘`(]?{_CODED}"), is_mixed),
     (
         "pin",
         _p(rf"(?<![\w.£$€]){_DIGITS},?\s{{1,3}}(?:is|was|as|for|to open|opens)\s{{1,3}}{_MINE}(?:{_CODE})\b"),
         is_code,
     ),
-    ("pin", _p(rf"\b(?:code|kode)\b{_OWNER}{_IS}[\"'“‘`(]?{_DIGITS}"), is_code),
+    ("pin", _p(rf"\b(?:code|kode)\b{_LINK}[\"'“‘`(]?{_DIGITS}"), is_code),
 )
-CLUES = _p(rf"\b(?:{_PASS}|{_CODE}|code|kode|pass)\b|password|pwd|secret|token|key|(?:phrase|words)\b")
+CLUES = _p(
+    rf"\b(?:{_PASS}|{_CODE}|code|kode|pass|card|visa|mastercard|amex|karte|carte|tarjeta)\b|password|pwd|secret|token|key|(?:phrase|words)\b"
+)
 NEARBY = (
     "token",
     _p(rf"{WORDS}{NEAR}(?P<v>(?<![\w/+])(?=[^\s\d]{{0,80}}\d)(?=[^\sa-z]{{0,80}}[a-z])[\w+/=.~-]{{12,400}})"),

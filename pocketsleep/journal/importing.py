@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import io
+import itertools
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import IO, Any, BinaryIO, cast
 
 from pocketsleep.errors import BadInput
 from pocketsleep.journal.taint import taint
@@ -77,20 +79,25 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
 
 
 def _lines(path: Path, file: BinaryIO) -> Iterator[tuple[int, str | BadLine]]:
+    "UTF-8 is cut into lines before it is decoded, so that one bad byte costs one line."
     start = file.read(4)
     file.seek(0)
     encoding = _UTF16.get(start[:2]) or _guess(start)
-    number = 0
-    while raw := _line(path, file, encoding):
-        number += 1
-        if len(raw) > LONGEST:
-            yield number, BadLine(number, f"is longer than {LONGEST >> 20} MiB")
-            continue
+    stream: IO[Any] = file if encoding == "utf-8" else io.TextIOWrapper(file, encoding, newline="\n")
+    for number in itertools.count(1):
         try:
-            yield number, raw.decode(encoding).removeprefix("\ufeff").rstrip("\r\n")
+            line = _line(stream, b"\n" if stream is file else "\n")
+            text = line.decode() if isinstance(line, bytes) else line
         except UnicodeDecodeError as error:
-            what = f"is not {encoding.upper()} (byte 0x{raw[error.start]:02x} at {error.start + 1})"
+            what = f"is not {encoding.upper()} (byte 0x{error.object[error.start]:02x} at {error.start + 1})"
             yield number, BadLine(number, what, hint=f"`iconv -f latin1 -t utf-8 {path}` if it is Latin-1")
+            if stream is not file:
+                return
+            continue
+        if not text:
+            return
+        too_long = BadLine(number, f"is longer than {LONGEST >> 20} MiB")
+        yield number, too_long if len(line) > LONGEST else text.removeprefix("\ufeff").rstrip("\r\n")
 
 
 def _guess(start: bytes) -> str:
@@ -100,23 +107,12 @@ def _guess(start: bytes) -> str:
     return "utf-16-be" if start[:1] == b"\0" and start[1:2] != b"\0" else "utf-8"
 
 
-def _line(path: Path, file: BinaryIO, encoding: str) -> bytes:
-    "One line's bytes. Only the beginning of an overlong one is kept."
-    kept = file.readline(LONGEST + 1)
-    if encoding == "utf-16-le" and kept.endswith(b"\n"):
-        kept += file.read(1)  # the newline's other half
-    if encoding != "utf-8":  # 0x0a may be half of another character
-        newline = "\n".encode(encoding)
-        while kept and len(kept) <= LONGEST and not (kept.endswith(newline) and len(kept) % 2 == 0):
-            more = file.readline(LONGEST + 1)
-            more += file.read(1) if encoding == "utf-16-le" and more.endswith(b"\n") else b""
-            if not more:
-                break
-            kept += more
-    elif len(kept) > LONGEST:
-        while (more := file.readline(LONGEST)) and not more.endswith(b"\n"):
-            pass
-    return kept
+def _line(stream: IO[Any], newline: Any) -> Any:
+    "One line. Only the beginning of an overlong one is kept; the rest of it is read past."
+    line = more = stream.readline(LONGEST + 1)
+    while len(more) >= LONGEST and not more.endswith(newline):
+        more = stream.readline(LONGEST)
+    return line
 
 
 def _conversation(path: Path, number: int, line: str) -> Iterator[Episode | BadLine]:

@@ -8,6 +8,7 @@ random-looking token near such a word. The value goes, the words around it stay.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from pocketsleep.journal.announced import ANNOUNCED, CLUES, NEARBY
 from pocketsleep.journal.shapes import RANDOM, SHAPES, Shape
@@ -23,24 +24,46 @@ def storable(text: str) -> str:
 
 def scrub(text: str) -> tuple[str, list[str]]:
     "The text without its secrets, and the kinds found, in the rules' order. Doing it twice changes nothing."
+    return _scrub(text, {})
+
+
+def scrub_turns(texts: Iterable[str]) -> list[str]:
+    "The same for a conversation: a secret that was told once is known again in later turns."
+    known: dict[str, str] = {}
+    return [_scrub(text, known)[0] for text in texts]
+
+
+def _scrub(text: str, known: dict[str, str]) -> tuple[str, list[str]]:
+    "`known`: secrets found so far and their kinds; grows."
     kinds: list[str] = []
     text = storable(text).replace(_HOLE, "\ufffd")
     # A secret's label is a single character until the end, so that no rule reads the words in it.
     labels = _LABEL.findall(text)
     text = _LABEL.sub(_HOLE, text)
-    for shape in (*SHAPES, *(ANNOUNCED if CLUES.search(text) else ()), NEARBY, RANDOM):
-        before = len(labels)
-        text, labels = _replace(shape, text, labels)
-        kinds += [shape[0]] * (len(labels) - before)
+    shapes: Iterable[Shape] = (*SHAPES, *(ANNOUNCED if CLUES.search(text) else ()), NEARBY, RANDOM)
+    for shape in shapes:
+        text, labels, found = _replace(shape, text, labels)
+        kinds += [shape[0]] * len(found)
+        known |= {one: shape[0] for one in found if _tellable(one)}
+    for one, kind in known.items():
+        again = (kind, re.compile(rf"(?<!\w){re.escape(one)}(?!\w)"), bool)
+        text, labels, found = _replace(again, text, labels) if one in text else (text, labels, [])
+        kinds += [kind] * len(found)
     rest = iter(labels)
     return re.sub(_HOLE, lambda _: next(rest), text), kinds
 
 
-def _replace(shape: Shape, text: str, labels: list[str]) -> tuple[str, list[str]]:
-    "The text with a hole for each secret of this shape, and the labels of all its holes in order."
+def _tellable(secret: str) -> bool:
+    "Whether a secret can be known again by itself: 'tarragon' and '381' may be said for other reasons."
+    return len(secret) >= 4 and bool(re.search(r"\d|\w[^\w\s'’.-]", secret))
+
+
+def _replace(shape: Shape, text: str, labels: list[str]) -> tuple[str, list[str], list[str]]:
+    "The text with a hole for each secret of this shape, the labels of all its holes in order, the secrets."
     kind, pattern, holds = shape
     pieces: list[str] = []
     ordered: list[str] = []
+    found: list[str] = []
     last = 0
     for match in pattern.finditer(text):
         start, end = match.span(match.lastgroup or 0)
@@ -50,5 +73,6 @@ def _replace(shape: Shape, text: str, labels: list[str]) -> tuple[str, list[str]
         ordered += [*labels[:passed], f"[secret: {kind}]"]
         labels = labels[passed:]
         pieces += [text[last:start], _HOLE]
+        found.append(text[start:end])
         last = end
-    return "".join([*pieces, text[last:]]), ordered + labels
+    return "".join([*pieces, text[last:]]), ordered + labels, found

@@ -101,6 +101,9 @@ _IBAN_LENGTHS = {  # SWIFT's IBAN registry: characters by country
 _IBAN = "|".join(
     rf"(?:{countries})\d\d(?:[ -]?[A-Z0-9]){{{length - 4}}}" for length, countries in _IBAN_LENGTHS.items()
 )
+_NAMED_IBAN = (
+    r"\b(?i:iban)\b[^\n]{0,40}?(?P<v>\b[A-Z]{2}\d\d(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?)\b"
+)
 
 SHAPES: tuple[Shape, ...] = (
     ("private key", _p(_BLOCK), bool),
@@ -112,7 +115,9 @@ SHAPES: tuple[Shape, ...] = (
     ("key", _p(_SIGNED), bool),
     ("token", _p(r"(?i)\b(?:bearer|basic)\s{1,3}(?P<v>[\w.~+/=-]{12,2000})"), is_credential),
     ("iban", _p(rf"(?i)\b(?:{_IBAN})(?![A-Z0-9])"), is_iban),
+    ("iban", _p(_NAMED_IBAN), bool),
     ("card number", _p(r"(?<![\w.+-])\d(?:[ -]?\d){11,18}(?![\w-]|\.\d)"), is_card),
+    ("card number", _p(r"(?<![\w.+-])(?<!\d )[2-6]\d{3}([ -])\d{4}\1\d{4}\1\d{4}(?![\w-]|\.\d| \d)"), bool),
     ("national insurance number", _p(_NINO), bool),
     ("social security number", _p(_SSN), bool),
 )

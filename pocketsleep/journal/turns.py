@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from pocketsleep.errors import BadInput, NotFound
 from pocketsleep.journal import chain
-from pocketsleep.journal.scrub import scrub, storable
+from pocketsleep.journal.scrub import scrub, scrub_turns, storable
 from pocketsleep.journal.search import Search, every, some
 from pocketsleep.journal.store import Row
 from pocketsleep.nouns import Cite, Episode, Feedback, Turn, content_id
@@ -256,14 +256,15 @@ def _cites(rows: Sequence[Row]) -> list[Cite]:
 
 def _cleaned(episode: Episode) -> Episode:
     "The conversation as it may be written: without secrets, under a usable id."
+    texts = scrub_turns(turn.text for turn in episode.turns)
     turns = tuple(
         replace(
             turn,
-            text=scrub(turn.text)[0],
+            text=text,
             said_at=storable(turn.said_at),
             private=turn.private or episode.private,
         )
-        for turn in episode.turns
+        for turn, text in zip(episode.turns, texts, strict=True)
     )
     feedback = tuple(replace(one, correction=scrub(one.correction)[0]) for one in episode.feedback)
     if not turns:
