@@ -25,6 +25,7 @@ from pocketsleep.night import examine as examining
 from pocketsleep.night import extract as extracting
 from pocketsleep.night import gather as gathering
 from pocketsleep.night import seed as seeding
+from pocketsleep.night.grammar import lists
 from pocketsleep.night.recipe import Recipe
 from pocketsleep.nouns import Cite, Dream, Memory, Night, Verdict
 from pocketsleep.registry import Registry
@@ -65,13 +66,13 @@ class Bed:
 
 def sleep(bed: Bed, night: Night, tell: Teller) -> Verdict:
     "Turn what was said into tomorrow's adapter, or leave everything as it was."
-    turns     = stage(bed, night, tell, "gather", lambda: gather(bed, night))
-    memories  = stage(bed, night, tell, "extract", lambda: extract(bed, night, turns))
+    turns     = stage(bed, night, tell, "gather", lambda: unslept_turns(bed, night))
+    memories  = stage(bed, night, tell, "extract", lambda: new_memories(bed, night, turns))
     if (verdict := idle(bed, night, turns, memories)) is not None:
         return verdict
-    dreams    = stage(bed, night, tell, "dream", lambda: dream(bed, night, memories))
-    candidate = stage(bed, night, tell, "seed", lambda: seed(bed, night, memories, dreams, tell))
-    verdict   = stage(bed, night, tell, "examine", lambda: examine(bed, night, memories, dreams, candidate))
+    dreams    = stage(bed, night, tell, "dream", lambda: study_items(bed, night, memories))
+    candidate = stage(bed, night, tell, "seed", lambda: trained(bed, night, memories, dreams, tell))
+    verdict   = stage(bed, night, tell, "examine", lambda: judged(bed, night, memories, dreams, candidate))
     return settle(bed, night, turns, candidate, verdict)
 
 
@@ -82,7 +83,7 @@ def stage(bed: Bed, night: Night, tell: Teller, name: str, work: Callable[[], An
     return done if done is not None else bed.journal.finish(night.id, name, work())
 
 
-def gather(bed: Bed, night: Night) -> dict[str, Any]:
+def unslept_turns(bed: Bed, night: Night) -> dict[str, Any]:
     "What has not slept yet. Set down once, so that turns said during the night wait for the next."
     bed.journal.verify().require()
     gathered = gathering.gather(bed.journal)
@@ -91,7 +92,7 @@ def gather(bed: Bed, night: Night) -> dict[str, Any]:
             "heard": [[c.episode, c.turn] for c in bed.journal.unslept()]}
 
 
-def extract(bed: Bed, night: Night, turns: Mapping[str, Any]) -> dict[str, Any]:
+def new_memories(bed: Bed, night: Night, turns: Mapping[str, Any]) -> dict[str, Any]:
     "Choose the user's sentences and say them atomically; the ledger keeps them at once."
     cites = tuple(Cite(*c) for c in turns["turns"])
     wanted = {c.episode for c in cites}
@@ -123,7 +124,7 @@ def idle(bed: Bed, night: Night, turns: Mapping[str, Any], memories: Mapping[str
     return settled
 
 
-def dream(bed: Bed, night: Night, memories: Mapping[str, Any]) -> dict[str, Any]:
+def study_items(bed: Bed, night: Night, memories: Mapping[str, Any]) -> dict[str, Any]:
     "Study items for every live memory: the weights are rebuilt from all of them."
     live = _live(bed, memories)
     recipe = bed.recipe(len(live))
@@ -137,33 +138,33 @@ def dream(bed: Bed, night: Night, memories: Mapping[str, Any]) -> dict[str, Any]
     return {"dreams": len(dreams), "held_out": sum(d.held_out for d in dreams)}
 
 
-def seed(bed: Bed, night: Night, memories: Mapping[str, Any], dreams: Mapping[str, Any], tell: Teller) -> dict[str, Any]:
+def trained(bed: Bed, night: Night, memories: Mapping[str, Any], dreams: Mapping[str, Any], tell: Teller) -> dict[str, Any]:
     "Train the candidate from the frozen base and publish its file."
     live = _live(bed, memories)
     recipe = replace(bed.recipe(len(live)), seed=night.seed)
-    anchors = seeding.anchors(bed.serving(), dreaming.anchors()[: recipe.anchors], bed.base_sha256, bed.cache)
+    anchors = seeding.anchors(bed.serving(), lists.anchors()[: recipe.anchors], bed.base_sha256, bed.cache)
     study, held = seeding.lessons(_dreams(bed, night), {m.id: m for m in live}, anchors, recipe)
     trainer = bed.trainer()
     try:
         plan = recipe.plan()
-        trained = trainer.train(study, held, plan, bed.work / night.id,
+        learnt = trainer.train(study, held, plan, bed.work / night.id,
                                 lambda done, total, loss: tell.progress(done, total, f"loss {loss:.3f}"), bed.late)
     finally:
         trainer.close()
     adapter = bed.registry.publish(
-        trained.tensors, base=bed.base, base_sha256=bed.base_sha256, rank=plan.rank, scale=plan.scale,
+        learnt.tensors, base=bed.base, base_sha256=bed.base_sha256, rank=plan.rank, scale=plan.scale,
         keys=plan.keys, layers=plan.layers, memories=tuple(m.id for m in live))
-    epochs = [[e.number, e.loss, e.held_out, e.held_out_nll] for e in trained.epochs]
-    return {"adapter": adapter.id, "lessons": len(study), "epochs": epochs, "stopped": trained.reason,
+    epochs = [[e.number, e.loss, e.held_out, e.held_out_nll] for e in learnt.epochs]
+    return {"adapter": adapter.id, "lessons": len(study), "epochs": epochs, "stopped": learnt.reason,
             "recipe": recipe.plain()}
 
 
-def examine(bed: Bed, night: Night, memories: Mapping[str, Any], dreams: Mapping[str, Any],
+def judged(bed: Bed, night: Night, memories: Mapping[str, Any], dreams: Mapping[str, Any],
             candidate: Mapping[str, Any]) -> dict[str, Any]:
     "Question base, worn adapter and candidate through the runtime that serves."
     current = bed.journal.current()
     before = bed.journal.holds(current) if current else []
-    exam = examining.compose(_dreams(bed, night), _live(bed, memories), before, dreaming.general())
+    exam = examining.compose(_dreams(bed, night), _live(bed, memories), before, lists.general())
     worn = bed.dress(current) if current else None
     verdict = examining.examine(bed.serving(), exam, bed.dress(candidate["adapter"]), worn)
     return {"outcome": verdict.outcome, "failed": list(verdict.failed), "reasons": list(verdict.reasons),
