@@ -59,7 +59,9 @@ def read(file: Path) -> Card:
         facts: dict[str, Any] = tomllib.loads(file.read_text("utf-8"))
         card = Card(name=file.stem, **facts)
     except (tomllib.TOMLDecodeError, TypeError) as error:
-        raise BadInput(f"the card `{file}` cannot be read ({error})", hint="compare it with models/README.md") from error
+        raise BadInput(
+            f"the card `{file}` cannot be read ({error})", hint="compare it with models/README.md"
+        ) from error
     if card.template:
         check_template(card, card.template)
     return card
@@ -70,7 +72,8 @@ def check_template(card: Card, template: str) -> None:
     digest = hashlib.sha256(template.encode()).hexdigest()
     if card.template_sha256 and digest != card.template_sha256:
         raise ModelError(
-            f"the chat template of `{card.name}` hashes to {digest[:12]}..., its card says {card.template_sha256[:12]}...",
+            f"the chat template of `{card.name}` hashes to {digest[:12]}..., "
+            f"its card says {card.template_sha256[:12]}...",
             hint="a changed template changes every prompt: reinstall the model's package or correct the card",
         )
 
@@ -105,6 +108,13 @@ def locate(card: Card, cache: Path, progress: Progress = lambda said: None) -> P
     if card.sha256 and path.is_file():
         _check_hash(card, path, disk.known_sha256(path, cache))
     return path
+
+
+def installed(card: Card) -> bool:
+    "Whether a card's weights are on this machine, without fetching or hashing anything."
+    if card.package:
+        return importlib.util.find_spec(card.package) is not None
+    return bool(card.path) and Path(card.path).exists()
 
 
 def _check_hash(card: Card, path: Path, digest: str) -> None:

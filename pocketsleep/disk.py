@@ -95,8 +95,9 @@ def known_sha256(path: Path, cache: Path) -> str:
     alters bytes and sets the clock back is not found here.
     """
     stat = path.stat()
-    seen = [str(path.resolve()), stat.st_size, stat.st_mtime_ns]
-    note = cache / "hashes" / (hashlib.sha256(seen[0].encode("utf-8", "surrogateescape")).hexdigest()[:20] + ".json")
+    place = str(path.resolve())
+    seen = [place, stat.st_size, stat.st_mtime_ns]
+    note = cache / "hashes" / (hashlib.sha256(place.encode("utf-8", "surrogateescape")).hexdigest()[:20] + ".json")
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         known = json.loads(note.read_text("utf-8"))
         if known["seen"] == seen:

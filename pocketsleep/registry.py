@@ -1,9 +1,9 @@
 """Adapters on disk: written once, named by content, checked before anything loads them.
 
-    <root>/<id>/adapters.safetensors    the master copy, in mlx-lm's format
-                adapter_config.json     what mlx-lm needs to put it on
-                pocketsleep.json        what it was made for, what it holds, and the hashes of the two
-    <root>/<id>.gguf                    derived: the same LoRA for llama.cpp, made when first asked for
+<root>/<id>/adapters.safetensors    the master copy, in mlx-lm's format
+            adapter_config.json     what mlx-lm needs to put it on
+            pocketsleep.json        what it was made for, what it holds, and the hashes of the two
+<root>/<id>.gguf                    derived: the same LoRA for llama.cpp, made when first asked for
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -89,9 +89,7 @@ class Registry:
         "What an adapter is, from its record alone; `check` looks at the weights."
         return _read_record(self.path(id))[0]
 
-    def check(
-        self, id: str, base_sha256: str, shapes: Mapping[str, tuple[int, ...]] | None = None
-    ) -> Adapter:
+    def check(self, id: str, base_sha256: str, shapes: Mapping[str, tuple[int, ...]] | None = None) -> Adapter:
         """Raises AdapterError, with the reason, unless the adapter is whole, unaltered and made for this base.
 
         shapes: `model.layers.N.<key>` or that plus `.weight` -> (out, in), to compare with the base's.
@@ -107,7 +105,7 @@ class Registry:
             _check_shapes(adapter, tensors, shapes)
         return adapter
 
-    def list(self) -> list[Adapter]:
+    def list(self) -> Sequence[Adapter]:
         "Every adapter whose record can be read, by id."
         found = []
         for folder in self._folders():
@@ -115,7 +113,7 @@ class Registry:
                 found.append(_read_record(folder)[0])
         return found
 
-    def damaged(self) -> list[tuple[str, str]]:
+    def damaged(self) -> Sequence[tuple[str, str]]:
         "(id, reason) of every adapter that is torn or altered. Reads all of them."
         found = []
         for folder in self._folders():
@@ -274,9 +272,7 @@ def _check_tensors(adapter: Adapter, tensors: Mapping[str, np.ndarray], who: str
         raise AdapterError(f"{who} is not a usable LoRA: {'; '.join(wrong)}", hint="`pocketsleep sleep --tonight`")
 
 
-def _check_shapes(
-    adapter: Adapter, tensors: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int, ...]]
-) -> None:
+def _check_shapes(adapter: Adapter, tensors: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int, ...]]) -> None:
     wrong = []
     for full, _, _ in lora_export.modules(adapter):
         there = shapes.get(full) or shapes.get(f"{full}.weight")

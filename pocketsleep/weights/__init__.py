@@ -42,7 +42,7 @@ class Base:
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         "Shape of every tensor, from the headers of the weight files; matrices are [out, in]."
-        found = {}
+        found: dict[str, tuple[int, ...]] = {}
         for file in sorted(self.folder.glob("model*.safetensors")):
             with safe_open(file, "numpy") as tensors:
                 found |= {name: tuple(tensors.get_slice(name).get_shape()) for name in tensors.keys()}  # noqa: SIM118

@@ -51,7 +51,9 @@ def open_gguf(path: Path) -> gguf.GGUFReader:
     try:
         return gguf.GGUFReader(path)
     except (OSError, ValueError, KeyError, IndexError, OverflowError) as error:
-        raise ModelError(f"`{path}` is not a readable GGUF file ({error})", hint="download or install it again") from error
+        raise ModelError(
+            f"`{path}` is not a readable GGUF file ({error})", hint="download or install it again"
+        ) from error
 
 
 def metadata(reader: gguf.GGUFReader) -> dict[str, Any]:
@@ -71,7 +73,9 @@ def read_config(facts: Mapping[str, Any], reader: gguf.GGUFReader) -> dict[str, 
         raise ModelError(f"rope scaling `{scaling}` cannot be imported from GGUF", hint="use an MLX folder instead")
     tensors = {tensor.name: tensor for tensor in reader.tensors}
     if "token_embd.weight" not in tensors:
-        raise ModelError("the file has no `token_embd.weight`", hint="it may be a vocabulary or an adapter, not a model")
+        raise ModelError(
+            "the file has no `token_embd.weight`", hint="it may be a vocabulary or an adapter, not a model"
+        )
     config = _common(facts, kind, "output.weight" not in tensors)
     config["vocab_size"] = int(tensors["token_embd.weight"].shape[1])
     return config | (_gemma(facts, config) if kind == "gemma3" else _llama(facts, config))

@@ -12,8 +12,8 @@ from pocketsleep.runtime import blas  # noqa: F401  before mlx: gives it a fast 
 if shutil.which("g++") is None:  # mx.compile calls the compiler at run time on CPUs
     os.environ.setdefault("MLX_DISABLE_COMPILE", "1")
 
-import mlx.core as mx  # noqa: E402
-import mlx.nn as nn  # noqa: E402
+import mlx.core as mx
+import mlx.nn as nn
 
 
 def precision(model_type: str = "llama") -> tuple[mx.Dtype, str]:

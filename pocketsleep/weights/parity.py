@@ -33,7 +33,10 @@ def compare(
     adapter, lora: the same LoRA as an mlx-lm folder and as a GGUF-LoRA (`Registry.path`, `Registry.gguf`).
     """
     rows = windows(base, text)
-    return agreement(llama_logits(gguf, rows, lora, threads), mlx_logits(base, rows, adapter))
+    tally = Tally()
+    for theirs, ours in zip(llama_logits(gguf, rows, lora, threads), mlx_logits(base, rows, adapter), strict=True):
+        tally.add(theirs, ours)
+    return tally.parity
 
 
 def windows(base: Base, text: str) -> list[list[int]]:
@@ -46,17 +49,23 @@ def windows(base: Base, text: str) -> list[list[int]]:
     return [[*first, *ids[at : at + step]] for at in range(0, len(ids), step)]
 
 
-def agreement(first: Iterator[np.ndarray], second: Iterator[np.ndarray]) -> Parity:
-    "Both give blocks of logits [n, vocabulary] for the same positions."
-    divergence, same, count = 0.0, 0, 0
-    for p, q in zip(first, second, strict=True):
-        log_p, log_q = _log_softmax(p), _log_softmax(q)
-        divergence += float((np.exp(log_p) * (log_p - log_q)).sum())
-        same += int((p.argmax(-1) == q.argmax(-1)).sum())
-        count += len(p)
-    if not np.isfinite(divergence):
-        raise ModelError("one of the engines gave logits that are not finite", hint="`pocketsleep doctor`")
-    return Parity(divergence / count, same / count, count)
+class Tally:
+    "Agreement of two engines, added up block by block."
+
+    def __init__(self) -> None:
+        self._kl, self._same, self._tokens = 0.0, 0, 0
+
+    def add(self, first: np.ndarray, second: np.ndarray) -> None:
+        "Logits [n, vocabulary] of both engines for the same positions."
+        self._kl += float(_divergence(first, second).sum())
+        self._same += int((first.argmax(-1) == second.argmax(-1)).sum())
+        self._tokens += len(first)
+
+    @property
+    def parity(self) -> Parity:
+        if not np.isfinite(self._kl):
+            raise ModelError("one of the engines gave logits that are not finite", hint="`pocketsleep doctor`")
+        return Parity(self._kl / self._tokens, self._same / self._tokens, self._tokens)
 
 
 def mlx_logits(base: Base, rows: Sequence[list[int]], adapter: Path | None = None) -> Iterator[np.ndarray]:
@@ -99,6 +108,15 @@ def llama_logits(
         engine.close()
 
 
-def _log_softmax(logits: np.ndarray) -> np.ndarray:
-    logits = logits - logits.max(-1, keepdims=True)
-    return logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+def _divergence(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """KL(p || q) of each row, for p, q = softmax of the rows [n, vocabulary]; nats, [n] float64.
+
+    With x, y the logits less their maxima: sum p (x - y) - log sum e^x + log sum e^y.
+    """
+    x = first - first.max(-1, keepdims=True)
+    y = second - second.max(-1, keepdims=True)
+    p, q_sum = np.exp(x), np.exp(y).sum(-1, dtype=np.float64)
+    p_sum = p.sum(-1, dtype=np.float64)
+    x -= y
+    x *= p
+    return x.sum(-1, dtype=np.float64) / p_sum - np.log(p_sum) + np.log(q_sum)

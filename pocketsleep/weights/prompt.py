@@ -90,7 +90,9 @@ class Prompter:
         lost = set(range(len(messages))) - {int(hole.group(2)) for hole in self._hole.finditer(text)}
         if lost:
             roles = ", ".join(messages[index].role for index in sorted(lost))
-            raise ModelError(f"the chat template leaves out messages ({roles})", hint="use a base whose template has them")
+            raise ModelError(
+                f"the chat template leaves out messages ({roles})", hint="use a base whose template has them"
+            )
         return text
 
     def _words(self) -> dict[str, Any]:

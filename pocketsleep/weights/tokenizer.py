@@ -31,7 +31,9 @@ class Tokenizer:
         try:
             self.engine = Engine.from_file(str(folder / "tokenizer.json"))
         except Exception as error:  # the library raises plain Exception
-            raise ModelError(f"`{folder / 'tokenizer.json'}` cannot be read ({error})", hint="import it again") from error
+            raise ModelError(
+                f"`{folder / 'tokenizer.json'}` cannot be read ({error})", hint="import it again"
+            ) from error
         self.engine.no_truncation()
         self.engine.no_padding()
         added = self.engine.get_added_tokens_decoder()
@@ -69,9 +71,9 @@ class Tokenizer:
 
     def decode(self, ids: Iterable[int]) -> str:
         "The text of token ids. Special tokens are silent; broken UTF-8 becomes U+FFFD."
-        return self.bytes(ids).decode("utf-8", "replace")
+        return self.utf8(ids).decode("utf-8", "replace")
 
-    def bytes(self, ids: Iterable[int]) -> bytes:
+    def utf8(self, ids: Iterable[int]) -> bytes:
         "The UTF-8 of token ids, which may begin or end within a character."
         return b"".join(self._pieces.get(number, b"") for number in ids)
 
@@ -115,7 +117,7 @@ class Stream:
 
     def push(self, number: int) -> str:
         "The characters that are complete once this id has arrived; often '' for emoji or rare scripts."
-        return self._decoder.decode(self._tokenizer.bytes([number]))
+        return self._decoder.decode(self._tokenizer.utf8([number]))
 
     def finish(self) -> str:
         "What is left: U+FFFD if the ids stopped within a character."
