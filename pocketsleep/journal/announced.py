@@ -80,10 +80,7 @@ _TAILS = ("ing", "ly", "ed", "less", "able", "ible")
 def looks_secret(text: str) -> bool:
     "A digit, a symbol or a capital inside: not a plain word."
     core = text.strip(".,;:!?)('\"")
-    return (
-        bool(re.search(r"\d|[^\w\s'’.\-]|_|[a-zà-ü][A-ZÀ-Ü]|[A-Z]{2,}[a-z]|\w[!$%&*#@^~+]", core))
-        and len(core) >= 3
-    )
+    return bool(re.search(r"\d|[^\w\s'’.\-]|_|[a-zà-ü][A-ZÀ-Ü]|[A-Z]{2,}[a-z]|\w[!$%&*#@^~+]", core)) and len(core) >= 3
 
 
 def is_password(text: str) -> bool:
@@ -122,9 +119,7 @@ _SEED = (
 )
 
 
-_CARD = (
-    r"\b(?:card|visa|mastercard|amex|karte|carte|tarjeta)\b[^\n\d]{0,30}(?P<v>\d(?:[ -]?\d){12,18})(?![\w-])"
-)
+_CARD = r"\b(?:card|visa|mastercard|amex|karte|carte|tarjeta)\b[^\n\d]{0,30}(?P<v>\d(?:[ -]?\d){12,18})(?![\w-])"
 
 
 def is_mixed(text: str) -> bool:
@@ -154,9 +149,7 @@ ANNOUNCED: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
     ),
     (
         "password",
-        _p(
-            rf"[\"“‘`'](?P<v>[^\"”’`'\n]{{3,60}})[\"”’`']\s{{1,3}}(?:is|was|as|for)\s{{1,3}}{_MINE}(?:{_PASS})\b"
-        ),
+        _p(rf"[\"“‘`'](?P<v>[^\"”’`'\n]{{3,60}})[\"”’`']\s{{1,3}}(?:is|was|as|for)\s{{1,3}}{_MINE}(?:{_PASS})\b"),
         is_anything,
     ),
     ("key", _p(_ASSIGNED), is_password),

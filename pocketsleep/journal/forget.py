@@ -151,9 +151,7 @@ class Forgetting(Turns, Memories, Wearing):
         self._unindex_turn(row)
         mark = self.bury(*fields) if is_telling(row["role"], row["text"]) else self._mark(*fields)
         self.put("turns", row | {"text": None, "salt": None, "mark": mark})
-        for note in self.rows(
-            "select * from feedback where episode = ? and turn = ?", row["episode"], row["idx"]
-        ):
+        for note in self.rows("select * from feedback where episode = ? and turn = ?", row["episode"], row["idx"]):
             if note["correction"]:
                 self.bury(*tombstone_fields("user", note["correction"]))
             self.remove("feedback", note)
@@ -175,9 +173,7 @@ class Forgetting(Turns, Memories, Wearing):
         traces = Traces(ids={row["id"] for row in memories})
         for text in texts:
             traces.phrases |= {
-                part.strip().casefold()
-                for part in re.split(r"(?<=[.!?])\s+|\n+", text)
-                if len(part.split()) >= 3
+                part.strip().casefold() for part in re.split(r"(?<=[.!?])\s+|\n+", text) if len(part.split()) >= 3
             }
         answers = [row["answer"] for row in memories]
         traces.phrases |= {answer.casefold() for answer in answers if len(answer.split()) > 1}
@@ -207,15 +203,9 @@ class Forgetting(Turns, Memories, Wearing):
         for row in dreams:
             self.remove("dreams", row)
         for row in self.rows("select * from dropped"):
-            if (
-                (row["episode"], row["turn"]) in cites
-                or traces.in_text(row["text"])
-                or traces.in_text(row["reason"])
-            ):
+            if (row["episode"], row["turn"]) in cites or traces.in_text(row["text"]) or traces.in_text(row["reason"]):
                 self.remove("dropped", row)
-        for row in self.rows(
-            "select s.*, n.verdict is null as open from stages s join nights n on n.number = s.night"
-        ):
+        for row in self.rows("select s.*, n.verdict is null as open from stages s join nights n on n.number = s.night"):
             self._clear_stage(traces, row)
         for row in self.rows("select * from nights"):
             self._clear_night(traces, row)

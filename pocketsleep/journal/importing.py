@@ -73,9 +73,7 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
         with Path(path).open("rb") as file:
             yield file
     except OSError as error:
-        raise BadInput(
-            f"`{path}` cannot be read ({error.strerror})", hint="pocketsleep import FILE.jsonl"
-        ) from error
+        raise BadInput(f"`{path}` cannot be read ({error.strerror})", hint="pocketsleep import FILE.jsonl") from error
 
 
 def _lines(path: Path, file: BinaryIO) -> Iterator[tuple[int, str | BadLine]]:
@@ -133,9 +131,7 @@ def _conversation(path: Path, number: int, line: str) -> Iterator[Episode | BadL
 
 
 def _array(path: Path) -> BadInput:
-    return BadInput(
-        f"`{path}` is a JSON array, not JSON Lines", hint=f"`jq -c '.[]' {path} > conversations.jsonl`"
-    )
+    return BadInput(f"`{path}` is a JSON array, not JSON Lines", hint=f"`jq -c '.[]' {path} > conversations.jsonl`")
 
 
 def _bare(path: Path, number: int, plain: list[Any]) -> dict[str, Any]:
@@ -176,9 +172,7 @@ def _turn(before: list[Turn], index: int, message: Any, private: bool, started_a
     if role is None:
         raise _Wrong(f"message {index} has an unknown role {message['role'][:40]!r}")
     text = _content(index, message)
-    return Turn(
-        role, text, taint(before, role, text), private, _text_or_empty(message.get("said_at")) or started_at
-    )
+    return Turn(role, text, taint(before, role, text), private, _text_or_empty(message.get("said_at")) or started_at)
 
 
 def _content(index: int, message: Mapping[str, Any]) -> str:

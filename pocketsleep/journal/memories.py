@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pocketsleep.errors import BadInput, NotFound
-from pocketsleep.journal.scrub import scrub, storable
+from pocketsleep.journal.scrub import scrub_turns, storable
 from pocketsleep.journal.search import Search, every, some, words
 from pocketsleep.journal.store import Row
 from pocketsleep.nouns import Cite, Memory
@@ -29,7 +29,8 @@ class Memories(Search):
     def learn(self, memory: Memory) -> Memory | None:
         """Keep a memory, or add its cites to the same one; said again, a superseded one is active again.
         `supersedes` marks the old one. None when it was forgotten once: deleted stays deleted."""
-        memory = replace(memory, text=scrub(memory.text)[0].strip(), answer=scrub(memory.answer)[0])
+        text, answer = scrub_turns((memory.text, memory.answer))
+        memory = replace(memory, text=text.strip(), answer=answer)
         if not memory.text:
             raise BadInput("a memory without words cannot be kept", hint='`pocketsleep remember "..."`')
         with self.atomic():
@@ -142,9 +143,7 @@ class Memories(Search):
         if not rows:
             raise NotFound(f"there is no memory `{name}`", hint=_HINT)
         if len(rows) > 1:
-            raise BadInput(
-                f"`{name}` begins the ids of {len(rows)} memories", hint=f"type more of it: {_HINT}"
-            )
+            raise BadInput(f"`{name}` begins the ids of {len(rows)} memories", hint=f"type more of it: {_HINT}")
         return rows[0]
 
     def _memories(self, rows: list[Row]) -> list[Memory]:

@@ -18,9 +18,7 @@ CURRENT = "current"
 
 def plain(value: Any) -> str:
     "JSON as it is kept; numbers of numpy become plain ones, sets and tuples lists."
-    return json.dumps(
-        value, ensure_ascii=False, default=lambda odd: odd.item() if hasattr(odd, "item") else list(odd)
-    )
+    return json.dumps(value, ensure_ascii=False, default=lambda odd: odd.item() if hasattr(odd, "item") else list(odd))
 
 
 class Nights(Store):
@@ -69,9 +67,7 @@ class Nights(Store):
 
     def stage(self, night_id: str, name: str) -> Any | None:
         "What a stage left, None when it has not been finished."
-        row = self.row(
-            "select payload from stages where night = ? and name = ?", self._number(night_id), name
-        )
+        row = self.row("select payload from stages where night = ? and name = ?", self._number(night_id), name)
         return json.loads(row["payload"]) if row else None
 
     def finish(self, night_id: str, name: str, payload: Any) -> Any:

@@ -86,9 +86,7 @@ _BLOCK = (
     r"(?s:.*?-----END (?:[A-Z0-9]+ ){0,4}PRIVATE KEY(?: BLOCK)?-----|.*\Z)"
 )
 _URL = r"(?i)(?<![\w+.-])[a-z][a-z0-9+.\-]{1,30}://[^\s/@:]{0,100}:(?P<v>[^\s@/]{1,200}(?:/[^\s@]{0,100})?)@[\w.\-\[]"
-_SIGNED = (
-    r"(?i)\b(?:AccountKey|SharedAccessKey|sig|X-Amz-Signature|X-Amz-Credential)=(?P<v>[\w%+/=.-]{16,400})"
-)
+_SIGNED = r"(?i)\b(?:AccountKey|SharedAccessKey|sig|X-Amz-Signature|X-Amz-Credential)=(?P<v>[\w%+/=.-]{16,400})"
 _NINO = r"\b[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z][ -]?\d{2}[ -]?\d{2}[ -]?\d{2}[ -]?[A-D]\b"
 _SSN = r"(?<![\w-])(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w-])"
 _IBAN_LENGTHS = {  # SWIFT's IBAN registry: characters by country
@@ -101,9 +99,7 @@ _IBAN_LENGTHS = {  # SWIFT's IBAN registry: characters by country
 _IBAN = "|".join(
     rf"(?:{countries})\d\d(?:[ -]?[A-Z0-9]){{{length - 4}}}" for length, countries in _IBAN_LENGTHS.items()
 )
-_NAMED_IBAN = (
-    r"\b(?i:iban)\b[^\n]{0,40}?(?P<v>\b[A-Z]{2}\d\d(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?)\b"
-)
+_NAMED_IBAN = r"\b(?i:iban)\b[^\n]{0,40}?(?P<v>\b[A-Z]{2}\d\d(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?)\b"
 
 SHAPES: tuple[Shape, ...] = (
     ("private key", _p(_BLOCK), bool),

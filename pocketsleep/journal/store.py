@@ -57,9 +57,7 @@ class Store:
                 self.path.chmod(0o600)
 
     def _connect(self, patience: float) -> Database:
-        conn = sqlite3.connect(
-            str(self.path), timeout=patience, isolation_level=None, check_same_thread=False
-        )
+        conn = sqlite3.connect(str(self.path), timeout=patience, isolation_level=None, check_same_thread=False)
         # A damaged byte must reach `verify` as text that differs, not as a decoding error.
         conn.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
         for pragma in (
@@ -123,9 +121,7 @@ class Store:
 
     def _own(self) -> None:
         if not self.lonely:
-            raise JournalError(
-                f"the journal `{self.path}` was opened before a fork", hint="open it anew in the child"
-            )
+            raise JournalError(f"the journal `{self.path}` was opened before a fork", hint="open it anew in the child")
 
     def rows(self, sql: str, *params: Any) -> list[Row]:
         "What a query answers, as dictionaries."
@@ -159,6 +155,10 @@ class Store:
                 raise
             finally:
                 self._depth = 0
+        self._committed()
+
+    def _committed(self) -> None:
+        "What is to be done after a transaction has ended well."
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -200,9 +200,7 @@ class Store:
         "Insert a row, or replace the one with its key. Inside `atomic`."
         keys = TABLES[table]
         row = {
-            name: storable(value) if isinstance(value, str) else value
-            for name, value in row.items()
-            if name != "seal"
+            name: storable(value) if isinstance(value, str) else value for name, value in row.items() if name != "seal"
         }
         row["seal"] = chain.seal(table, row)
         self._move(table, self._seal_of(table, row), row["seal"])
@@ -217,17 +215,13 @@ class Store:
     def remove(self, table: str, row: Row) -> None:
         "Delete a row by its key. Inside `atomic`."
         self._move(table, self._seal_of(table, row), None)
-        self.db.execute(
-            f"delete from {table} where {self._where(table)}", [row[key] for key in TABLES[table]]
-        )
+        self.db.execute(f"delete from {table} where {self._where(table)}", [row[key] for key in TABLES[table]])
 
     def _where(self, table: str) -> str:
         return " and ".join(f"{key} = ?" for key in TABLES[table])
 
     def _seal_of(self, table: str, row: Row) -> str | None:
-        old = self.row(
-            f"select seal from {table} where {self._where(table)}", *(row[key] for key in TABLES[table])
-        )
+        old = self.row(f"select seal from {table} where {self._where(table)}", *(row[key] for key in TABLES[table]))
         return old["seal"] if old else None
 
     def _move(self, table: str, old: str | None, new: str | None) -> None:

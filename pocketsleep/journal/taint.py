@@ -38,9 +38,7 @@ def taint(before: Iterable[Turn], role: Role, text: str) -> Taint:
     "Why the next turn of a conversation is not its author's own word; '' when it is."
     if role == "tool":
         return "tool"
-    if role == "assistant" and any(
-        turn.role == "tool" or turn.taint in ("tool", "after_tool") for turn in before
-    ):
+    if role == "assistant" and any(turn.role == "tool" or turn.taint in ("tool", "after_tool") for turn in before):
         return "after_tool"
     return "pasted" if role == "user" and wholly_pasted(text) else ""
 

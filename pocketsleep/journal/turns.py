@@ -42,6 +42,8 @@ def is_telling(role: str, text: str) -> bool:
 class Turns(Search):
     "Conversations."
 
+    _head_due = False  # turns were added, and the head beside the database does not know them yet
+
     def record(self, episode: Episode) -> Recorded:
         """Keep a conversation. The same one again adds nothing; a longer one adds its new turns; other
         content under a known id is kept as `id~<hash>`. Secrets are replaced before anything is written."""
@@ -54,10 +56,14 @@ class Turns(Search):
             for feedback in episode.feedback:
                 if 0 <= feedback.turn < len(episode.turns):
                     self._merge_feedback(name, feedback)
-        added = max(0, len(episode.turns) - known)
-        if added:
-            self._advance_head()
+            added = max(0, len(episode.turns) - known)
+            self._head_due = self._head_due or added > 0
         return Recorded(name, added)
+
+    def record_all(self, episodes: Iterable[Episode]) -> list[Recorded]:
+        "Keep many conversations in one transaction: all or none, and one wait for the disk."
+        with self.atomic():
+            return [self.record(episode) for episode in episodes]
 
     def _place_for(self, episode: Episode) -> tuple[str, int]:
         "The id to keep a conversation under, and how many of its turns are there already."
@@ -129,6 +135,11 @@ class Turns(Search):
         last = self.row("select place, link from turns order by place desc limit 1")
         return chain.Head(last["place"], last["link"]) if last else chain.Head(0, chain.START)
 
+    def _committed(self) -> None:
+        if self._head_due:
+            self._head_due = False
+            self._advance_head()
+
     def _advance_head(self) -> None:
         """Note the chain's head in the file beside the database. The writer's lock keeps processes in order;
         a head that the table does not reach any more is left alone, for `verify` to find."""
@@ -188,9 +199,7 @@ class Turns(Search):
     def episode(self, episode_id: str) -> Episode:
         with self.snapshot():
             row = self.row("select * from episodes where id = ?", episode_id)
-            alive = row and self.row(
-                "select 1 from turns where episode = ? and mark is null limit 1", episode_id
-            )
+            alive = row and self.row("select 1 from turns where episode = ? and mark is null limit 1", episode_id)
             if row is None or not alive:
                 raise NotFound(
                     f"there is no conversation `{episode_id}`" + (": it was forgotten" if row else ""),
@@ -212,9 +221,7 @@ class Turns(Search):
 
     def _turn(self, row: Row, private: int) -> Turn:
         "A forgotten turn keeps its place, without its text."
-        return Turn(
-            row["role"], row["text"] or "", row["taint"], bool(row["private"] or private), row["said_at"]
-        )
+        return Turn(row["role"], row["text"] or "", row["taint"], bool(row["private"] or private), row["said_at"])
 
     def turn(self, cite: Cite) -> Turn:
         row = self.row(
@@ -232,9 +239,7 @@ class Turns(Search):
 
     def unslept(self) -> list[Cite]:
         "Turns that no night has settled yet, in the order they were recorded."
-        return _cites(
-            self.rows("select episode, idx from turns where slept = 0 and mark is null order by place")
-        )
+        return _cites(self.rows("select episode, idx from turns where slept = 0 and mark is null order by place"))
 
     def search_turns(self, words: str, limit: int = 20) -> list[tuple[Cite, Turn]]:
         "Turns that have all the words, or else any of them; best first. Private ones are left out."
@@ -268,9 +273,7 @@ def _cleaned(episode: Episode) -> Episode:
     )
     feedback = tuple(replace(one, correction=scrub(one.correction)[0]) for one in episode.feedback)
     if not turns:
-        raise BadInput(
-            f"conversation `{episode.id}` has no turns", hint="each conversation needs one message or more"
-        )
+        raise BadInput(f"conversation `{episode.id}` has no turns", hint="each conversation needs one message or more")
     name = scrub(episode.id)[0].strip() or content_id("episode", *_said(turns))
     return replace(episode, id=name, turns=turns, feedback=feedback, started_at=storable(episode.started_at))
 

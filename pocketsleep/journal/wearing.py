@@ -16,9 +16,7 @@ FORGOTTEN = "a memory it holds was forgotten while the night ran"
 class Wearing(Nights):
     "The verdict, and what follows from it."
 
-    def settle(
-        self, night_id: str, verdict: Verdict, adapter: Adapter | None, slept: Sequence[Cite]
-    ) -> Verdict:
+    def settle(self, night_id: str, verdict: Verdict, adapter: Adapter | None, slept: Sequence[Cite]) -> Verdict:
         """Record the verdict, the adapter and the turns that slept and, if it passed, wear the adapter: all
         or nothing. A night that is settled already keeps its verdict; one whose adapter holds what was
         forgotten meanwhile is refused."""
@@ -27,13 +25,9 @@ class Wearing(Nights):
             if row["verdict"] is not None:
                 return told_verdict(row["verdict"])
             if verdict.passed and adapter is None:
-                raise BadInput(
-                    f"night `{night_id}` has no adapter to wear", hint="`pocketsleep sleep` tries again"
-                )
+                raise BadInput(f"night `{night_id}` has no adapter to wear", hint="`pocketsleep sleep` tries again")
             if verdict.passed and adapter is not None and self.forgotten_in(adapter.memories):
-                verdict = Verdict(
-                    "refused", ("nothing forgotten",), (FORGOTTEN, *verdict.reasons), verdict.scores
-                )
+                verdict = Verdict("refused", ("nothing forgotten",), (FORGOTTEN, *verdict.reasons), verdict.scores)
             if adapter is not None:
                 self._put_adapter(adapter)
             self.put(
@@ -99,9 +93,7 @@ class Wearing(Nights):
     def undo(self) -> str:
         "Wear what was worn before, skipping what holds forgotten memories. Works on a full disk."
         if not (worn := self.current()):
-            raise NotFound(
-                "no adapter is worn, so there is nothing to undo", hint="`pocketsleep nights` lists them"
-            )
+            raise NotFound("no adapter is worn, so there is nothing to undo", hint="`pocketsleep nights` lists them")
         return self.use(self._predecessor(worn))
 
     def _predecessor(self, worn: str) -> str:
@@ -143,8 +135,7 @@ class Wearing(Nights):
         "What was measured of a night, or of the adapter that a night made; empty when nothing was."
         row = (
             self.row(
-                "select verdict from nights where adapter = ? and verdict is not null "
-                "order by number desc limit 1",
+                "select verdict from nights where adapter = ? and verdict is not null order by number desc limit 1",
                 name,
             )
             if name
