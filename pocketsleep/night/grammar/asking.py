@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pocketsleep.night.grammar.chunks import is_clock
 from pocketsleep.night.grammar.clause import Chunk, Clause
+from pocketsleep.night.grammar.inflect import is_participle
 from pocketsleep.night.grammar.words import (
     DETERMINERS,
     KIN,
@@ -22,6 +23,7 @@ from pocketsleep.night.grammar.words import (
     VAGUE,
     WEEKDAYS,
     is_number,
+    wordset,
 )
 
 
@@ -35,15 +37,20 @@ class Gap:
     stranded: bool = False
 
 
-_MONEY = frozenset("weigh charge cost earn pay owe".split())
-_TEXTS = frozenset("answers replies recipes letters messages emails e-mails texts text comments code chats signs reports documents lists files "
-                   "conversation writing".split())  # where something is wanted, not how
-_LEFT = frozenset("of like per than because up down off out away without within against".split())
-_JOBS = re.compile(r"(?:er|or|ist|ian|ant|man|woman|wright|herd|smith|keeper|nurse|vet|judge|chef|cook|guide|clerk|driver|student|pilot|"
-                   r"apprentice|widow|priest|midwife|coach|agent|freelancer|parent)$")
-_ATTRIBUTES = frozenset(
-    "colour color size type group name target goal dream food drink dish book film song sport subject season number code language "
-    "instrument hobby flavour breed speciality specialty trade style format unit currency".split()
+_MONEY = wordset("weigh charge cost earn pay owe")
+_TEXTS = wordset(
+    """answers replies recipes letters messages emails e-mails texts text comments code chats signs reports
+    documents lists files conversation writing"""
+)  # where something is wanted, not how
+_LEFT = wordset("of like per than because up down off out away without within against")
+JOBS = re.compile(
+    r"(?:er|or|ist|ian|ant|man|woman|wright|herd|smith|keeper|nurse|vet|judge|chef|cook|guide|clerk|driver|student|pilot|"
+    r"apprentice|widow|priest|midwife|coach|agent|freelancer|parent)$"
+)
+_ATTRIBUTES = wordset(
+    """colour color size type group name target goal dream food drink dish book film song sport subject
+    season number code language instrument hobby flavour breed speciality specialty trade style format
+    unit currency"""
 )
 
 
@@ -53,7 +60,11 @@ def gaps(clause: Clause) -> Iterator[Gap]:
     for i, chunk in enumerate(clause.chunks):
         if noun and i:
             return
-        if chunk.kind in ("particle", "aside", "condition") or not chunk.noun or i and clause.chunks[0].text.startswith("no "):
+        if (
+            chunk.kind in ("particle", "aside", "condition")
+            or not chunk.noun
+            or (i and clause.chunks[0].text.startswith("no "))
+        ):
             continue
         for word, answer, stranded in _words(clause, i, chunk):
             follows = clause.chunks[i + 1].prep if i + 1 < len(clause.chunks) else ""
@@ -97,7 +108,7 @@ def _when(chunk: Chunk) -> Iterator[str]:
         yield f"{chunk.prep.capitalize()} when"
         return
     yield "When"
-    several = " and " in noun or "s" == noun[-1:] and noun.split()[0].rstrip("s") in WEEKDAYS
+    several = " and " in noun or (noun[-1:] == "s" and noun.split()[0].rstrip("s") in WEEKDAYS)
     if chunk.prep == "at" and (is_clock(noun) or is_number(noun.split()[0])):
         yield "What time"
         yield "At what time"
@@ -118,7 +129,7 @@ def is_person(noun: str, clause: Clause | None = None) -> bool:
     "Whether a noun phrase is somebody: a title, kin or a role, or a name as the complement of one."
     words = noun.replace(",", "").split()
     common = [w.lower().removesuffix("'s") for w in words if not w[0].isupper()]
-    if words[0] in TITLES or common and common[-1] in KIN | ROLES:
+    if words[0] in TITLES or (common and common[-1] in KIN | ROLES):
         return True
     named = bool(words) and words[0][0].isupper()
     return named and clause is not None and clause.head in KIN | ROLES
@@ -133,7 +144,12 @@ def _complement(clause: Clause, i: int, chunk: Chunk) -> Iterator[tuple[str, str
             yield "What", text, False
     elif is_person(text, clause):
         yield "Who", text, False
-    elif first[0].isupper() or first[0] in '"“' or is_number(first) and not text.endswith("pregnant") or clause.head in _ATTRIBUTES:
+    elif (
+        first[0].isupper()
+        or first[0] in '"“'
+        or (is_number(first) and not text.endswith("pregnant"))
+        or clause.head in _ATTRIBUTES
+    ):
         if clause.head not in KIN | ROLES | PETS:
             yield "What", text, False
     elif first.lower() in DETERMINERS and clause.head not in KIN | ROLES | PETS and not _named(clause):
@@ -146,23 +162,38 @@ def _named(clause: Clause) -> bool:
 
 def _prepositional(clause: Clause, i: int, chunk: Chunk) -> Iterator[tuple[str, str, bool]]:
     noun, prep = chunk.noun, chunk.prep
+    if any(is_participle(w.lower()) and w.islower() for w in noun.split()[1:]) and chunk.kind != "manner":
+        return
     if prep in _LEFT or noun.split()[0].lower() in PREPOSITIONS or noun.split()[0].endswith("ing"):
         return
     verb = clause.middle.split()[-1] if clause.auxiliary and clause.middle else clause.lemma
     if prep == "in" and noun.split()[0] in LANGUAGES:
         yield "In which language", noun, False
         yield "What language", noun, True
-    elif prep in ("to", "from", "into") and (verb.removesuffix("ing") in MOTION or verb in MOTION or verb in ("came", "moved", "went") or not i and verb in ("is", "are")):
+    elif prep in ("to", "from", "into") and (
+        verb.removesuffix("ing") in MOTION
+        or verb in MOTION
+        or verb in ("came", "moved", "went")
+        or (not i and verb in ("is", "are"))
+    ):
         if not is_person(noun):
             yield "Where", chunk.text, True
     elif chunk.kind == "manner" and clause.lemma in ("want", "prefer", "like", "read", "need"):
-        if prep != "on" and noun.split()[-1].rstrip(",") not in _TEXTS:
+        if (
+            prep != "on"
+            and noun.split()[0] not in ("all", "every", "any", "the", "each")
+            and noun.split()[-1].rstrip(",") not in _TEXTS
+        ):
             yield "How", chunk.text, False
     elif prep == "by" and not is_person(noun):
         yield "How", chunk.text, False
-    elif prep in ("with", "for", "to", "from", "by") and (is_person(noun) or noun[0].isupper() and prep == "with"):
+    elif prep in ("with", "for", "to", "from", "by") and (is_person(noun) or (noun[0].isupper() and prep == "with")):
         yield "Who", noun, True
-    elif prep not in ("before", "after", "until", "till", "during") and not (clause.auxiliary and not clause.middle and i):
+    elif prep == "for" and clause.lemma in ("want", "prefer", "need") and i + 1 < len(clause.chunks):
+        return
+    elif prep not in ("before", "after", "until", "till", "during") and not (
+        clause.auxiliary and not clause.middle and i
+    ):
         yield "What", noun, True
 
 
@@ -174,10 +205,15 @@ def _object(clause: Clause, chunk: Chunk) -> Iterator[tuple[str, str, bool]]:
     if is_number(words[0]) and not words[0][0].isupper():
         if clause.lemma in _MONEY:
             yield "How much", text, False
-        elif len(words) > 1 and low[1][0].isalpha() and low[1].rstrip(",").endswith(("s", "children", "people")):
+        elif (
+            1 < len(words) < 6
+            and "and" not in low
+            and low[1][0].isalpha()
+            and low[1].rstrip(",").endswith(("s", "children", "people"))
+        ):
             yield f"How many {' '.join(words[1:])}".rstrip(","), words[0], False
         return
-    person = is_person(text, clause) or clause.lemma in ("tutor", "marry") and words[0][0].isupper()
+    person = is_person(text, clause) or (clause.lemma in ("tutor", "marry") and words[0][0].isupper())
     if clause.middle in ("called", "named"):
         yield "What", text, False
         return
@@ -190,7 +226,13 @@ def _object(clause: Clause, chunk: Chunk) -> Iterator[tuple[str, str, bool]]:
 def kind_of(text: str) -> str:
     "The head of 'a sedum roof' or 'a grey cat called Räim': roof, cat. '' when nothing stands before it."
     words = re.split(r" (?:called|named|of|that|who|with|kept|made) ", text)[0].split()
-    if len(words) < 3 or len(words) > 5 or words[0].lower() not in ("a", "an") or not words[-1].islower() or "," in text:
+    if (
+        len(words) < 3
+        or len(words) > 5
+        or words[0].lower() not in ("a", "an")
+        or not words[-1].islower()
+        or "," in text
+    ):
         return ""
     return words[-1]
 
@@ -200,7 +242,11 @@ def _contentful(clause: Clause, gap: int, word: str) -> bool:
     if word.startswith("How many") or word.startswith("What kind"):
         return True
     rest = " ".join(c.text for i, c in enumerate(clause.chunks) if i != gap and c.kind not in ("aside", "reason"))
-    left = [w for w in re.findall(r"[\w'-]+", f"{rest} {clause.lead}") if w.lower() not in PREPOSITIONS | DETERMINERS | PERIODS and len(w) > 2]
+    left = [
+        w
+        for w in re.findall(r"[\w'-]+", f"{rest} {clause.lead}")
+        if w.lower() not in PREPOSITIONS | DETERMINERS | PERIODS and len(w) > 2
+    ]
     verb = clause.middle.split()[-1] if clause.middle else "be" if clause.auxiliary else clause.lemma
     own = not clause.user and clause.subject
-    return bool(left) or verb not in VAGUE or bool(own) and verb != "have"
+    return bool(left) or verb not in VAGUE or (bool(own) and verb != "have")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from pocketsleep.night.grammar.clause import Chunk, ChunkKind
-from pocketsleep.night.grammar.inflect import is_participle, known_third
+from pocketsleep.night.grammar.inflect import base_of_third, is_participle, known_third
 from pocketsleep.night.grammar.words import (
     BE,
     DAY_PARTS,
@@ -19,9 +19,12 @@ from pocketsleep.night.grammar.words import (
     VERBS,
     WEEKDAYS,
     is_number,
+    wordset,
 )
 
-_CLOCK = re.compile(r"^(?:\d{1,2}:\d\d|\d{1,2} ?(?:am|pm|a\.m\.|p\.m\.|o'clock)|noon|midnight|half past \w+|quarter (?:past|to) \w+)")
+_CLOCK = re.compile(
+    r"^(?:\d{1,2}:\d\d|\d{1,2} ?(?:am|pm|a\.m\.|p\.m\.|o'clock)|noon|midnight|half past \w+|quarter (?:past|to) \w+)"
+)
 _YEAR = re.compile(r"\b(?:1[6-9]|20)\d\d\b")
 _DAYS = re.compile(rf"\b(?:{'|'.join(WEEKDAYS)})s?\b")
 _MONTH = re.compile(rf"\b(?:{'|'.join(MONTHS)})\b")
@@ -33,16 +36,23 @@ _SUBORDINATE = re.compile(
 )
 _EVERY = re.compile(
     rf"(?:every|each|twice|once|three times) (?:(?:other|second|third|single|a|per|an|two|three|four|six|\w+th) )?"
-    rf"(?:{'|'.join(sorted(PERIODS | DAY_PARTS | SEASONS))}|(?:{'|'.join(WEEKDAYS + MONTHS)})s?)\b", re.I
+    rf"(?:{'|'.join(sorted(PERIODS | DAY_PARTS | SEASONS))}|(?:{'|'.join(WEEKDAYS + MONTHS)})s?)\b",
+    re.I,
 )
-_GOING = frozenset("goes comes travels walks drives cycles commutes returns moves went came moved".split())
-_CLOCKED = frozenset("at after before by until till from".split())
+_GIVING = wordset("send give tell teach show pay owe lend bring offer write read feed charge ask serve")
+_GOING = wordset("goes comes travels walks drives cycles commutes returns moves went came moved")
+_CLOCKED = wordset("at after before by until till from")
 _FIXED = frozenset(("at a time", "at at most", "for good", "at the most", "at the end", "in a row", "by heart"))
-_KEEPS = frozenset("of than per".split())  # stay with the words before them
-_TEMPORAL = frozenset("on at in from since until till during before after between by for every each within around about".split())
-_PLACES = frozenset("in at on near behind outside inside under above below beside opposite between along beyond within across around".split())
+_KEEPS = wordset("of than per")  # stay with the words before them
+_TEMPORAL = wordset(
+    """on at in from since until till during before after between by for every each within around about"""
+)
+_PLACES = wordset(
+    """in at on near behind outside inside under above below beside opposite between along beyond within
+    across around"""
+)
 _DAY_NAMES = frozenset(WEEKDAYS) | {f"{d}s" for d in WEEKDAYS}
-_PARTICLES = frozenset("up down out off away over back".split())
+_PARTICLES = wordset("up down out off away over back")
 
 
 def depth(text: str) -> int:
@@ -61,13 +71,21 @@ def chunked(tail: str, finite: str, middle: str) -> tuple[Chunk, ...]:
     chunks = [_classified(words, i == 0, finite, middle) for i, words in enumerate(_cut(main.split()))]
     if aside:
         chunks.append(Chunk(aside, _aside_kind(aside, main)))
-    return tuple(_merged(_to_user(chunks)))
+    return tuple(_merged(_to_user(chunks, finite)))
 
 
-def _to_user(chunks: list[Chunk]) -> list[Chunk]:
+def _to_user(chunks: list[Chunk], finite: str) -> list[Chunk]:
     "'gave the user a tablet': whom and what apart."
-    if chunks and chunks[0].kind == "object" and re.match(r"the user (?!and\b)", chunks[0].text):
-        return [Chunk("the user", "particle"), Chunk(chunks[0].text[len("the user ") :], "object"), *chunks[1:]]
+    whom = (
+        re.match(
+            r"(the user(?!')|[A-ZÀ-Þ][\w'-]+|the [\w'-]+(?: [a-z]+)?) (?=\d|(?:the|an?|his|her|their) )",
+            chunks[0].text,
+        )
+        if chunks
+        else None
+    )
+    if whom and chunks[0].kind == "object" and (whom[1] == "the user" or base_of_third(finite) in _GIVING):
+        return [Chunk(whom[1], "particle"), Chunk(chunks[0].text[whom.end() :], "object"), *chunks[1:]]
     return [Chunk(c.text, "particle") if c.text == "the user" else c for c in chunks]
 
 
@@ -77,14 +95,27 @@ def steps(tail: str) -> bool:
         return True
     if any(known_third(m[1]) for m in re.finditer(r", (\w+s) (?:the|a|an|it|them|their|his|her|on|two|one)\b", tail)):
         return True
-    twice = re.search(r"\b(in|with|on|at|by|for) [^,]*? and [^,]*? \1 ", tail)
+    twice = re.search(r"\b(in|with|on|at|by|for|from|to) [^,]*? and [^,]*? \1 ", tail)
     return bool(twice) or bool(re.search(r" and the \w+ ones? ", tail))
 
 
 def _aside_kind(aside: str, main: str) -> ChunkKind:
     if aside.startswith(("because", "due to", "out of")):
         return "reason"
-    if aside.startswith(("if ", "unless ", "when ", "whenever ", "while ", "until ", "before ", "after ", "as soon", "in case")):
+    if aside.startswith(
+        (
+            "if ",
+            "unless ",
+            "when ",
+            "whenever ",
+            "while ",
+            "until ",
+            "before ",
+            "after ",
+            "as soon",
+            "in case",
+        )
+    ):
         return "condition"
     return "aside" if main.endswith(",") else "other"
 
@@ -92,7 +123,11 @@ def _aside_kind(aside: str, main: str) -> ChunkKind:
 def _subordinate(tail: str) -> tuple[str, str]:
     "(main part, a clause or aside that ends the sentence and is asked about as a whole)"
     for match in _SUBORDINATE.finditer(tail):
-        if match.start() and not tail[: match.start()].endswith((" and", " or", " but", " in")) and depth(tail[: match.start()]) == 0:
+        if (
+            match.start()
+            and not tail[: match.start()].endswith((" and", " or", " but", " in"))
+            and depth(tail[: match.start()]) == 0
+        ):
             comma = "," if match.group().startswith(",") else ""
             return tail[: match.start()] + comma, tail[match.end() :]
     return tail, ""
@@ -104,18 +139,53 @@ def _cut(words: list[str]) -> list[list[str]]:
     for i, word in enumerate(words):
         before = words[i - 1].lower() if i else ""
         low = word.lower()
-        opens = low in PREPOSITIONS and " ".join(words[i : i + 3]).lower().rstrip(",") not in _FIXED or low in ("every", "each", "twice", "once") and _period(words, i) or _bare_time(words, i)
-        if low == "to" and i + 1 < len(words) and parts[-1] and not is_number(words[i + 1]) and parts[-1][0].lower() == "from":
+        opens = (
+            (low in PREPOSITIONS and " ".join(words[i : i + 3]).lower().rstrip(",") not in _FIXED)
+            or (low in ("every", "each", "twice", "once") and _period(words, i))
+            or _bare_time(words, i)
+        )
+        if (
+            low == "to"
+            and i + 1 < len(words)
+            and parts[-1]
+            and not is_number(words[i + 1])
+            and parts[-1][0].lower() == "from"
+        ):
             opens = False
         held = bool(i) and len(parts[-1]) > 1 and is_participle(before) and parts[-1][0].lower() not in PREPOSITIONS
-        held = held or before in ("half", "quarter") and low in ("past", "to")
-        held = held or before in PREPOSITIONS and before not in _PARTICLES or before in ("and", "or", "not") or low in _KEEPS
-        held = held or parts[-1][:1] == ["from"] and low in ("to", "until", "till") or parts[-1][:1] == ["between"] and low == "and"
-        held = held or i + 1 == len(words) or low == "like" or (low in ("before", "about", "over") and before in ("day", "hour"))
+        held = (
+            held
+            or (before in ("half", "quarter") and low in ("past", "to"))
+            or (is_participle(before) and low in _PARTICLES)
+        )
+        held = held or (bool(i) and word[:1].isupper() and low in PREPOSITIONS)
+        held = held or (low in ("for", "under", "over") and _title(words, i))
+        held = (
+            held
+            or (before in PREPOSITIONS and before not in _PARTICLES)
+            or before in ("and", "or", "not")
+            or low in _KEEPS
+        )
+        held = (
+            held
+            or (parts[-1][:1] == ["from"] and low in ("to", "until", "till"))
+            or (parts[-1][:1] == ["between"] and low == "and")
+        )
+        held = (
+            held
+            or i + 1 == len(words)
+            or low == "like"
+            or (low in ("before", "about", "over") and before in ("day", "hour"))
+        )
         if opens and not held and depth(" ".join(words[:i])) == 0 and parts[-1]:
             parts.append([])
         parts[-1].append(word)
     return [p for p in parts if p]
+
+
+def _title(words: list[str], i: int) -> bool:
+    "Whether a preposition stands inside a name: 'Nobody Rows for Gulls'."
+    return 0 < i < len(words) - 1 and words[i - 1][:1].isupper() and words[i + 1][:1].isupper()
 
 
 def _period(words: list[str], i: int) -> bool:
@@ -128,7 +198,11 @@ def _bare_time(words: list[str], i: int) -> bool:
     text = " ".join(words[i : i + 3]).lower()
     if words[i].strip(",") in _DAY_NAMES and i and words[i - 1].lower() in ("open", "closed", "free", "here", "there"):
         return True
-    return text.startswith(("all year", "all day", "all the time", "a week", "a day", "next week")) and i > 0 and not is_number(words[i - 1])
+    return (
+        text.startswith(("all year", "all day", "all the time", "a week", "a day", "next week"))
+        and i > 0
+        and not is_number(words[i - 1])
+    )
 
 
 def _classified(words: list[str], first: bool, finite: str, middle: str) -> Chunk:
@@ -138,7 +212,9 @@ def _classified(words: list[str], first: bool, finite: str, middle: str) -> Chun
     if low == "to" and len(words) > 1 and words[1].lower().strip(",") in VERBS and finite not in _GOING:
         return Chunk(text, "particle")
     kind = _kind(text, prep, " ".join(words[1:]) if prep else text)
-    if finite in ("wants", "prefers", "likes", "deals") and kind == "place" or prep == "in" and words[1] in LANGUAGES:
+    if (finite in ("wants", "prefers", "likes", "deals") and kind == "place") or (
+        prep == "in" and words[1] in LANGUAGES
+    ):
         kind = "other" if finite == "deals" else "manner"
     if prep and low != words[0]:
         text = low + text[len(low) :]
@@ -155,13 +231,19 @@ def _kind(text: str, prep: str, noun: str) -> ChunkKind:
         return "often"
     if text.lower() in LONE:
         return "particle"
+    if text.lower() in ("a day", "a week", "a month", "a year"):
+        return "particle"
     if prep == "since":
         return "time"
     if prep in _TEMPORAL and is_time(noun, prep):
         length = prep == "for" and (is_number(first) or first == "a")
         return "length" if length else "time"
     if not prep:
-        return "time" if text.lower().startswith(("all year", "all day")) or text.split()[0].strip(",") in _DAY_NAMES else "object"
+        return (
+            "time"
+            if text.lower().startswith(("all year", "all day")) or text.split()[0].strip(",") in _DAY_NAMES
+            else "object"
+        )
     if prep in _PLACES and _place(noun, prep):
         return "place"
     if prep in ("from", "to", "into") and noun[:1].isupper():
@@ -172,15 +254,25 @@ def _kind(text: str, prep: str, noun: str) -> ChunkKind:
 def is_time(noun: str, prep: str = "") -> bool:
     "Whether a noun phrase is a time: a day, a clock time, a month, a year, a period."
     words = [w.strip(",").lower() for w in noun.split()]
-    if _DAYS.search(noun) or _MONTH.search(noun) or _CLOCK.match(noun) or words[-1] in DAY_PARTS | SEASONS and (
-        len(words) < 3 or words[0] in DETERMINERS
+    if (
+        _DAYS.search(noun)
+        or _MONTH.search(noun)
+        or _CLOCK.match(noun)
+        or (words[-1] in DAY_PARTS | SEASONS and (len(words) < 3 or words[0] in DETERMINERS))
     ):
         return True
     if prep in ("in", "since", "from", "until", "till", "by", "before", "after", "between") and _YEAR.search(noun):
         return True
     if prep in ("at", "before", "after", "until", "till", "by", "around") and is_number(words[0]) and len(words) <= 4:
         return len(words) == 1 or words[1] in ("in", "at", "every", "and") or words[1] in DAY_PARTS
-    return prep != "on" and bool(set(words[:3]) & PERIODS) and (is_number(words[0]) or words[0] in ("the", "a", "every", "each", "several", "about"))
+    if prep == "on":
+        return any(
+            w in ("day", "days", "weekend", "weekends", "eve") and k and not is_number(words[k - 1])
+            for k, w in enumerate(words)
+        )
+    return bool(set(words[:3]) & PERIODS) and (
+        is_number(words[0]) or words[0] in ("the", "a", "every", "each", "several", "about")
+    )
 
 
 def is_clock(noun: str) -> bool:
@@ -192,7 +284,7 @@ def _place(noun: str, prep: str) -> bool:
     if first[:1].isupper() or first.lower() in DETERMINERS:
         return prep != "on" or first.lower() in DETERMINERS or first[:1].isupper()
     street = is_number(first) and bool(re.search(r" [A-ZÀ-Þ]|rue |strasse|street", noun))
-    return prep not in ("in", "on", "at") or street and prep == "at" or "'s" in first
+    return prep not in ("in", "on", "at") or (street and prep == "at") or "'s" in first
 
 
 def _merged(chunks: list[Chunk]) -> list[Chunk]:
@@ -202,7 +294,7 @@ def _merged(chunks: list[Chunk]) -> list[Chunk]:
         alone = chunk.text.lower() in _PARTICLES
         clock = bool(merged) and merged[-1].kind == "time" == chunk.kind and merged[-1].prep in _CLOCKED
         clock = clock and (chunk.prep == "in" or chunk.text == "at night")
-        if merged and (alone and merged[-1].kind != "particle" or clock):
+        if merged and ((alone and merged[-1].kind != "particle") or clock):
             merged[-1] = Chunk(f"{merged[-1].text} {chunk.text}", merged[-1].kind, merged[-1].prep)
         else:
             merged.append(chunk)

@@ -14,8 +14,20 @@ from typing import Literal
 from pocketsleep.night.grammar.inflect import agree, base_of_past, base_of_third, conjugate
 from pocketsleep.night.grammar.person import Voice, turn, unmark
 
-ChunkKind = Literal["object", "complement", "time", "often", "length", "place", "manner", "reason", "other",
-                    "particle", "aside", "condition"]
+ChunkKind = Literal[
+    "object",
+    "complement",
+    "time",
+    "often",
+    "length",
+    "place",
+    "manner",
+    "reason",
+    "other",
+    "particle",
+    "aside",
+    "condition",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +86,7 @@ class Clause:
         "The finite verb agreeing with its subject."
         if self.auxiliary:
             return agree(self.finite, self.person(voice))
-        if self.past or not self.user and not self.plural:
+        if self.past or (not self.user and not self.plural):
             return self.finite
         return conjugate(self.lemma, self.person(voice))
 
@@ -100,7 +112,13 @@ class Clause:
     def speak(self, text: str, voice: Voice) -> str:
         "A text of the predicate in the person of `voice`, with what the clause knows of its pronouns."
         text = unmark(text) if self.user and not self.past else text
-        return turn(text, voice, theirs=not self.plural, they=self.user and not self.crowd)
+        return turn(
+            text,
+            voice,
+            theirs=not self.plural,
+            they=self.user and not self.crowd,
+            them=not self.plural and not self.crowd,
+        )
 
     def statement(self, voice: Voice = "you", lead: bool = True, full: bool = True) -> str:
         "The clause as a sentence: 'Your dog, a whippet, is called Tarragon.'"
@@ -126,12 +144,21 @@ class Clause:
         rest = self.rest(voice, asides=False)
         if swap[0]:
             rest = rest.replace(*swap, 1)
-        return question(join(verb, self.about(voice), ever, body, rest, self._trailing(voice)))
+        return question(join(verb, self.about(voice), ever, body, rest, self.trailing(voice)))
 
     def wh(self, word: str, gap: int, voice: Voice = "I", *, stranded: bool = False) -> str:
         "Direct question for one chunk: 'What is my dog called?'"
         verb, body = self._front(voice, keep=True)
-        return question(join(word, verb, self.about(voice), body, self.rest(voice, gap, stranded, asides=False), self._trailing(voice)))
+        return question(
+            join(
+                word,
+                verb,
+                self.about(voice),
+                body,
+                self.rest(voice, gap, stranded, asides=False),
+                self.trailing(voice),
+            )
+        )
 
     def embedded(self, word: str, gap: int, voice: Voice = "I", *, stranded: bool = False) -> str:
         "Indirect question: 'what my dog is called'."
@@ -141,7 +168,14 @@ class Clause:
             group = f"never {verb}"
         group = "cannot" if group == "can not" else group
         group = join(group, self.adverb) if self.auxiliary else join(self.adverb, group)
-        return join(word, self.about(voice), group, self.middle, self.rest(voice, gap, stranded, asides=False), self._trailing(voice))
+        return join(
+            word,
+            self.about(voice),
+            group,
+            self.middle,
+            self.rest(voice, gap, stranded, asides=False),
+            self.trailing(voice),
+        )
 
     def subject_wh(self, word: str, voice: Voice = "I") -> str:
         "Question for the subject: 'Who drives me to hydrotherapy?'"
@@ -150,8 +184,9 @@ class Clause:
             verb = conjugate(self.lemma, "third")
         neg = self.negation or ""
         group = f"{verb} {neg}" if neg and neg != "n't" else verb
-        return question(join(word, group, self.adverb, self.middle, self.rest(voice, asides=False),
-                             self._trailing(voice)))
+        return question(
+            join(word, group, self.adverb, self.middle, self.rest(voice, asides=False), self.trailing(voice))
+        )
 
     def _front(self, voice: Voice, keep: bool = False) -> tuple[str, str]:
         "(what stands before the subject, what is left after it)"
@@ -164,7 +199,7 @@ class Clause:
             return "did", join(kept, adverb, base_of_past(self.finite), self.middle)
         return conjugate("do", self.person(voice)), join(kept, adverb, self.lemma, self.middle)
 
-    def _trailing(self, voice: Voice) -> str:
+    def trailing(self, voice: Voice) -> str:
         return self.speak(self.lead[:1].lower() + self.lead[1:], voice) if self.lead else ""
 
     def gap(self, index: int, voice: Voice = "you", bare: bool = False) -> str:

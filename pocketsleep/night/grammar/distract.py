@@ -8,18 +8,21 @@ from collections.abc import Callable, Iterator
 from pocketsleep.night.grammar.clause import Clause
 from pocketsleep.night.grammar.items import number
 from pocketsleep.night.grammar.lists import kinds
-from pocketsleep.night.grammar.words import KIN, NUMBERS, PETS, ROLES, TITLES
+from pocketsleep.night.grammar.words import KIN, NUMBERS, PETS, ROLES, TITLES, wordset
 
 "Kinds of which a person has one at a time in the same sentence: another value contradicts the first."
-EXCLUSIVE = frozenset(
-    "person surname pet thing place weekday month season side unit currency size number clock year daypart meal".split()
+EXCLUSIVE = wordset(
+    """person surname pet thing place weekday month season side unit currency size number clock year
+    daypart meal"""
 )
 "Verbs and predicates that hold of several values at once, whatever their kind."
-_SEVERAL = re.compile(r"^(?:allergic|eat|drink|like|love|enjoy|hate|dislike|play|speak|read|have|own|keep|collect|know|sing|tolerate|"
-                      r"visit|sell|grow|see|use|teach|learn|learning|take|bear|want|prefer|need|support|make)$")
+_SEVERAL = re.compile(
+    r"^(?:allergic|eat|drink|like|love|enjoy|hate|dislike|play|speak|read|have|own|keep|collect|know|sing|tolerate|"
+    r"visit|sell|grow|see|use|teach|learn|learning|take|bear|want|prefer|need|support|make)$"
+)
 
 
-_NAMES = frozenset("person surname pet thing place size".split())
+_NAMES = wordset("person surname pet thing place size")
 
 
 def false_values(clause: Clause, known: Callable[[str], bool], key: str) -> Iterator[tuple[int, str, str, bool]]:
@@ -39,7 +42,11 @@ def _excludes(clause: Clause, kind: str) -> bool:
     verb = clause.middle.split()[-1] if clause.middle else clause.lemma
     adjective = clause.chunks[0].text.split()[0] if clause.chunks else ""
     several = _SEVERAL.match(verb) or _SEVERAL.match(adjective)
-    return kind in EXCLUSIVE and not (several and kind in ("person", "pet", "place", "thing")) and " and " not in clause.subject
+    return (
+        kind in EXCLUSIVE
+        and not (several and kind in ("person", "pet", "place", "thing"))
+        and " and " not in clause.subject
+    )
 
 
 def _values(clause: Clause, i: int) -> Iterator[tuple[str, str]]:
@@ -61,7 +68,10 @@ def _values(clause: Clause, i: int) -> Iterator[tuple[str, str]]:
                 yield bare, kind
                 break
         else:
-            if (kind := _figure(word)) and not re.search(rf"\b(?:of|in) {re.escape(word)}$|^[A-Z].* {re.escape(word)}\b", noun) or kind == "clock":
+            if (
+                (kind := _figure(word))
+                and not re.search(rf"\b(?:of|in) {re.escape(word)}$|^[A-Z].* {re.escape(word)}\b", noun)
+            ) or kind == "clock":
                 yield word, kind
 
 
@@ -70,7 +80,9 @@ def _name_kind(clause: Clause, i: int, noun: str) -> str:
     words = noun.split()
     chunk = clause.chunks[i]
     capitals = [w for w in words if w[:1].isupper() or w in ("of", "de", "la", "le", "van", "von")]
-    if len(capitals) != len(words) or any(w in ws for w in words for k, ws in kinds().items() if k not in ("person", "place", "pet", "thing")):
+    if len(capitals) != len(words) or any(
+        w in ws for w in words for k, ws in kinds().items() if k not in ("person", "place", "pet", "thing")
+    ):
         return ""
     if words[0] in TITLES:
         return "titled"

@@ -5,36 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from pocketsleep.night.grammar.asking import _JOBS
+from pocketsleep.night.grammar.asking import JOBS
 from pocketsleep.night.grammar.clause import Clause, sentence
-from pocketsleep.night.grammar.generic import LONGEST
-from pocketsleep.night.grammar.inflect import is_participle
-from pocketsleep.night.grammar.items import Item, indirect, inside
+from pocketsleep.night.grammar.items import Item, inside
+from pocketsleep.night.grammar.wording import said, use
 from pocketsleep.night.grammar.words import KIN, PETS, ROLES, VEHICLES, is_number
 
 Frame = Callable[[Clause], Iterator[Item]]
-_DIRECT = re.compile(r"^(?:What|Who|Where|When|Which|How|Why|In which|At what|On what)\b")
-
-
-def said(clause: Clause, answer: str, name: str, *questions: str, embedded: str = "") -> Iterator[Item]:
-    "Items of one frame: direct questions get the span, requests the sentence."
-    whole = clause.statement(full=False)
-    span = sentence(clause.speak(answer.rstrip(","), "you"))
-    span = span if len(span.split()) <= LONGEST + 3 else whole
-    for n, q in enumerate(questions):
-        direct = bool(_DIRECT.match(q))
-        yield Item(q, span if direct else whole, "direct" if direct and n < 2 else "paraphrase", f"{name}/{n}")
-    if embedded:
-        yield from indirect(embedded, span, name, 6, clause.subject)
-
-
-def polar(clause: Clause, name: str, *questions: str, word: str = "Yes") -> Iterator[Item]:
-    for n, q in enumerate(questions):
-        yield Item(q, f"{word}, {inside(clause.statement(full=False))}.", "yes_no", f"{name}/yes{n}")
-
-
-def use(clause: Clause, name: str, question: str, answer: str) -> Item:
-    return Item(question, answer, "use", f"use/{name}")
 
 
 def called(clause: Clause) -> Iterator[Item]:
@@ -43,13 +20,32 @@ def called(clause: Clause) -> Iterator[Item]:
         return
     name, x = clause.chunks[0].noun, clause.about("I")
     if clause.user:
-        yield from said(clause, name, "myname", "What's my name?", "Who am I?", "What do people call me?", "How should you call me?",
-                        "Do you know my name?", "Say my name.", embedded="what my name is")
+        yield from said(
+            clause,
+            name,
+            "myname",
+            "What's my name?",
+            "Who am I?",
+            "What do people call me?",
+            "How should you call me?",
+            "Do you know my name?",
+            "Say my name.",
+            embedded="what my name is",
+        )
         return
-    yield from said(clause, name, "called", f"What is the name of {x}?", f"What name does {x} have?" if not clause.plural else f"What names do {x} have?",
-                    f"Which name did I give you for {x}?", f"Do you remember the name of {x}?", f"{x[0].upper()}{x[1:]}: what name?",
-                    f"I forgot the name of {x}.", f"What do I call {x}?" if clause.head in PETS else f"What name belongs to {x}?",
-                    embedded=f"the name of {x}")
+    yield from said(
+        clause,
+        name,
+        "called",
+        f"What is the name of {x}?",
+        f"What name does {x} have?" if not clause.plural else f"What names do {x} have?",
+        f"Which name did I give you for {x}?",
+        f"Do you remember the name of {x}?",
+        f"{x[0].upper()}{x[1:]}: what name?",
+        f"I forgot the name of {x}.",
+        f"What do I call {x}?" if clause.head in PETS else f"What name belongs to {x}?",
+        embedded=f"the name of {x}",
+    )
 
 
 def role(clause: Clause) -> Iterator[Item]:
@@ -57,8 +53,18 @@ def role(clause: Clause) -> Iterator[Item]:
     if not _is(clause) or clause.head not in KIN | ROLES or not clause.chunks[0].text[:1].isupper() or clause.plural:
         return
     name, x = clause.chunks[0].text, clause.about("I")
-    yield from said(clause, name, "role", f"What is {x}'s name?", f"What is {x} called?", f"What is the name of {x}?",
-                    f"Do you remember {x}'s name?", f"Give me the name of {x}.", f"Which person is {x}?", embedded=f"{x}'s name")
+    yield from said(
+        clause,
+        name,
+        "role",
+        f"What is {x}'s name?",
+        f"What is {x} called?",
+        f"What is the name of {x}?",
+        f"Do you remember {x}'s name?",
+        f"Give me the name of {x}.",
+        f"Which person is {x}?",
+        embedded=f"{x}'s name",
+    )
     yield use(clause, "letter", f"I'm writing to {x}. What name do I put on it?", sentence(name))
 
 
@@ -80,17 +86,52 @@ def home(clause: Clause) -> Iterator[Item]:
         return
     place = next((c for c in clause.chunks if c.kind == "place"), None)
     if place and clause.lemma == "live":
-        yield from said(clause, place.text, "live", "Where is my home?", "Where am I living?", "What place do I call home?", "Where do I have my home?",
-                        "Do you know where my home is?", embedded="where my home is")
+        yield from said(
+            clause,
+            place.text,
+            "live",
+            "Where is my home?",
+            "Where am I living?",
+            "What place do I call home?",
+            "Where do I have my home?",
+            "Do you know where my home is?",
+            embedded="where my home is",
+        )
     elif place and clause.middle == "born":
-        yield from said(clause, place.text, "born", "What is my birthplace?", "Where did I come into the world?", "Which place was I born in?",
-                        "Do you know my birthplace?", embedded="my birthplace")
+        yield from said(
+            clause,
+            place.text,
+            "born",
+            "What is my birthplace?",
+            "Where did I come into the world?",
+            "Which place was I born in?",
+            "Do you know my birthplace?",
+            embedded="my birthplace",
+        )
     elif place and clause.finite == "grew":
-        yield from said(clause, place.text, "grew", "Where did I spend my childhood?", "Where was I brought up?", "Which place did I grow up in?",
-                        "Do you know where I was a child?", embedded="where I spent my childhood")
-    elif (origin := next((c for c in clause.chunks if c.prep == "from"), None)) and (clause.lemma == "come" or _is(clause)):
-        yield from said(clause, origin.noun, "origin", "What place am I from?", "Where do I come from originally?", "What is my place of origin?",
-                        "Do you know where I'm from?", embedded="where I come from")
+        yield from said(
+            clause,
+            place.text,
+            "grew",
+            "Where did I spend my childhood?",
+            "Where was I brought up?",
+            "Which place did I grow up in?",
+            "Do you know where I was a child?",
+            embedded="where I spent my childhood",
+        )
+    elif (origin := next((c for c in clause.chunks if c.prep == "from"), None)) and (
+        clause.lemma == "come" or _is(clause)
+    ):
+        yield from said(
+            clause,
+            origin.noun,
+            "origin",
+            "What place am I from?",
+            "Where do I come from originally?",
+            "What is my place of origin?",
+            "Do you know where I'm from?",
+            embedded="where I come from",
+        )
 
 
 def work(clause: Clause) -> Iterator[Item]:
@@ -100,39 +141,103 @@ def work(clause: Clause) -> Iterator[Item]:
     chunk = clause.chunks[0]
     job = chunk.noun if chunk.prep == "as" and clause.lemma == "work" else chunk.text if _is(clause) else ""
     words = re.split(r" (?:who|that|of|for) ", job.rstrip(","))[0].split()
-    if not words or words[0] not in ("a", "an") or not _JOBS.search(words[-1]) or words[-1] in KIN | PETS | {"foreigner", "widower", "beginner", "number"}:
+    if (
+        not words
+        or words[0] not in ("a", "an")
+        or not JOBS.search(words[-1])
+        or words[-1] in KIN | PETS | {"foreigner", "widower", "beginner", "number"}
+    ):
         return
     if not (clause.user or clause.head in KIN | ROLES or clause.subject[:1].isupper()):
         return
     x, am, do = clause.about("I"), "am" if clause.user else "is", "do" if clause.user else "does"
     mine = "my" if clause.user else f"{x}'s"
-    yield from said(clause, job, "job", f"What {do} {x} do for a living?", f"What is {mine} job?", f"What {am} {x} by profession?",
-                    f"What kind of work {do} {x} do?", f"Do you remember {mine} job?", f"What line of work {am} {x} in?", embedded=f"what {mine} job is")
+    yield from said(
+        clause,
+        job,
+        "job",
+        f"What {do} {x} do for a living?",
+        f"What is {mine} job?",
+        f"What {am} {x} by profession?",
+        f"What kind of work {do} {x} do?",
+        f"Do you remember {mine} job?",
+        f"What line of work {am} {x} in?",
+        embedded=f"what {mine} job is",
+    )
     if clause.user:
         yield use(clause, "form", "A form asks for my occupation. What do I write?", sentence(job.split(" ", 1)[1]))
 
 
 def diet(clause: Clause) -> Iterator[Item]:
     "X is allergic to F; X cannot eat F."
-    match = re.search(r"^(allergic|intolerant) to (.+)$", " ".join(c.text for c in clause.chunks if c.kind not in ("aside", "reason")))
-    eats = clause.negation and clause.middle.split()[-1:] in (["eat"], ["take"], ["tolerate"], ["have"], ["drink"]) and clause.finite in ("can", "may", "does")
-    food = match.group(2) if match else clause.chunks[0].noun.rstrip(",") if eats and clause.chunks and clause.chunks[0].kind == "object" else ""
-    if not food or match and clause.negation:
+    match = re.search(
+        r"^(allergic|intolerant) to (.+)$",
+        " ".join(c.text for c in clause.chunks if c.kind not in ("aside", "reason")),
+    )
+    eats = (
+        clause.negation
+        and clause.middle.split()[-1:] in (["eat"], ["take"], ["tolerate"], ["have"], ["drink"])
+        and clause.finite in ("can", "may", "does")
+    )
+    food = (
+        match.group(2)
+        if match
+        else clause.chunks[0].noun.rstrip(",")
+        if eats and clause.chunks and clause.chunks[0].kind == "object"
+        else ""
+    )
+    if not food or (match and clause.negation):
         return
-    x, am, do, have = clause.about("I"), "am" if clause.user else "is", "do" if clause.user else "does", "have" if clause.user else "has"
+    x, am, do, have = (
+        clause.about("I"),
+        "am" if clause.user else "is",
+        "do" if clause.user else "does",
+        "have" if clause.user else "has",
+    )
     can = f"can {x}" if x != "I" else "can I"
     if match:
-        yield from said(clause, food, "allergy", f"What {am} {x} allergic to?" if match[1] == "allergic" else f"What {am} {x} intolerant to?",
-                        f"What {do} {x} have to avoid?", f"What allergy {do} {x} have?" if match[1] == "allergic" else f"What {can} not tolerate?",
-                        f"What {do} {x} react badly to?", f"What must {x} not be given?", embedded=f"what {x} {have} to avoid")
+        yield from said(
+            clause,
+            food,
+            "allergy",
+            f"What {am} {x} allergic to?" if match[1] == "allergic" else f"What {am} {x} intolerant to?",
+            f"What {do} {x} have to avoid?",
+            f"What allergy {do} {x} have?" if match[1] == "allergic" else f"What {can} not tolerate?",
+            f"What {do} {x} react badly to?",
+            f"What must {x} not be given?",
+            embedded=f"what {x} {have} to avoid",
+        )
     else:
-        yield from said(clause, food, "avoid", f"What {can} not have?", f"What {do} {x} have to avoid?", f"What must {x} keep away from?",
-                        f"Is there anything that {x} must avoid?", embedded=f"what {x} {have} to avoid")
+        yield from said(
+            clause,
+            food,
+            "avoid",
+            f"What {can} not have?",
+            f"What {do} {x} have to avoid?",
+            f"What must {x} keep away from?",
+            f"Is there anything that {x} must avoid?",
+            embedded=f"what {x} {have} to avoid",
+        )
     if clause.middle.split()[-1:] != ["drink"] and food not in ("penicillin", "aspirin") and "smell" not in food:
-        yield use(clause, "eat", f"Can {x} eat something with {food} in it?", f"No, {inside(clause.statement(full=False))}.")
-        yield use(clause, "menu", f"A dish contains {food}. Is it safe for {'me' if x == 'I' else x}?", f"No, {inside(clause.statement(full=False))}.")
+        yield use(
+            clause,
+            "eat",
+            f"Can {x} eat something with {food} in it?",
+            f"No, {inside(clause.statement(full=False))}.",
+        )
+        yield use(
+            clause,
+            "menu",
+            f"A dish contains {food}. Is it safe for {'me' if x == 'I' else x}?",
+            f"No, {inside(clause.statement(full=False))}.",
+        )
     elif food in ("penicillin", "aspirin"):
-        yield use(clause, "drug", f"Could a doctor give {'me' if x == 'I' else x} {food}?", f"No, {inside(clause.statement(full=False))}.")
+        yield use(
+            clause,
+            "drug",
+            f"Could a doctor give {'me' if x == 'I' else x} {food}?",
+            f"No, {inside(clause.statement(full=False))}.",
+        )
 
 
 def age(clause: Clause) -> Iterator[Item]:
@@ -140,62 +245,31 @@ def age(clause: Clause) -> Iterator[Item]:
     if not _is(clause) or not is_number(clause.chunks[0].text.split()[0]) or clause.chunks[0].prep:
         return
     text = clause.chunks[0].text
-    if not re.fullmatch(r"\d{1,2}|[a-z-]+|.* (?:years|months|weeks) old|.*years of age", text) or not (clause.user or clause.head in KIN | ROLES | PETS):
+    if not re.fullmatch(r"\d{1,2}|[a-z-]+|.* (?:years|months|weeks) old|.*years of age", text) or not (
+        clause.user or clause.head in KIN | ROLES | PETS
+    ):
         return
     x, am = clause.about("I"), "am" if clause.user else "is"
-    yield from said(clause, text, "age", f"How old {am} {x}?", f"What age {am} {x}?", f"What is {'my' if clause.user else x + chr(39) + 's'} age?",
-                    f"How many years old {am} {x}?", embedded=f"how old {x} {am}")
-
-
-def wish(clause: Clause) -> Iterator[Item]:
-    "The user wants THING in a WAY."
-    if not clause.user or clause.lemma not in ("want", "prefer", "like") or clause.negation or not clause.chunks or clause.chunks[0].kind != "object":
-        return
-    text = " ".join(c.text for c in clause.chunks if c.kind not in ("aside", "reason"))
-    topic, way = _parted(text)
-    if not topic:
-        return
-    t = clause.speak(topic, "I")
-    if " and " in way and len(way.split()) > 4:  # two things side by side: only the whole says it well
-        way = clause.statement(full=False).rstrip(".")
-    lead = f" {clause._trailing('I')}" if clause.lead else ""
-    yield from said(clause, way, "wish", f"How do I want {t}{lead}?", f"How should {t} be{lead}?", f"What is my preference for {t}{lead}?",
-                    f"How do I like {t}{lead}?", f"What have I asked for with {t}{lead}?", f"What do I prefer when it comes to {t}{lead}?",
-                    f"What should you keep in mind about {t}{lead}?", embedded=f"how I want {t}{lead}")
-
-
-def _parted(text: str) -> tuple[str, str]:
-    "'recipe quantities in ounces' -> ('recipe quantities', 'in ounces'); ('', '') when there is no way."
-    words = text.split()
-    if words[0].lower() in ("to", "no", "every") or is_number(words[0]) or '"' in words[0]:
-        return "", ""
-    for i, word in enumerate(words):
-        low = word.lower().rstrip(",")
-        participle = i and is_participle(low) and low not in ("red", "left", "set", "cut", "put", "read", "spread")
-        if i and (low in ("in", "with", "without", "as", "by", "at", "on", "to", "first", "only", "from") or participle):
-            return (" ".join(words[:i]), " ".join(words[i:])) if i <= 5 and not words[i - 1].endswith(",") else ("", "")
-    return "", ""
-
-
-def wish_for(clause: Clause) -> Iterator[Item]:
-    "The user wants THING, without saying how: asked for as a preference."
-    if not clause.user or clause.lemma not in ("want", "prefer") or clause.negation or len(clause.chunks) != 1 or clause.chunks[0].kind != "object":
-        return
-    text = clause.chunks[0].text
-    if _parted(text)[0] or '"' in text or text.startswith("to "):
-        return
-    head = text.split(" and ")[0].split(" of ")[0].split()[-1].strip('",')
-    if head.isalpha() and head.endswith("s") and not text.startswith("no "):
-        yield from said(clause, text, "wishfor", f"What kind of {head} do I want?", f"What {head} do I prefer?",
-                        f"Do I have a preference about {head}?", f"What should you know about me and {head}?", embedded=f"what kind of {head} I want")
-    elif text.startswith("no "):
-        yield from polar(clause, "wishno", f"Do I want {text[3:]}?", f"Should there be {text[3:]}?", f"Are you supposed to give me {text[3:]}?", word="No")
-        yield from said(clause, text, "wishno", f"What is my rule about {text[3:]}?", f"What did I ask of you about {text[3:]}?")
+    yield from said(
+        clause,
+        text,
+        "age",
+        f"How old {am} {x}?",
+        f"What age {am} {x}?",
+        f"What is {'my' if clause.user else x + chr(39) + 's'} age?",
+        f"How many years old {am} {x}?",
+        embedded=f"how old {x} {am}",
+    )
 
 
 def having(clause: Clause) -> Iterator[Item]:
     "X has a THING called N."
-    if clause.auxiliary or clause.lemma not in ("have", "own", "keep", "run", "has") or clause.negation or not clause.chunks:
+    if (
+        clause.auxiliary
+        or clause.lemma not in ("have", "own", "keep", "run", "has")
+        or clause.negation
+        or not clause.chunks
+    ):
         return
     match = re.match(r"(an? [^,]*?) (?:called|named) ([A-ZÀ-Þ].*?),?$", clause.chunks[0].text)
     if not match:
@@ -203,55 +277,79 @@ def having(clause: Clause) -> Iterator[Item]:
     thing, name = match.group(1).split(" ", 1)[1], match.group(2)
     whose = "my" if clause.user else f"{clause.about('I')}'s"
     head = thing.split()[-1]
-    yield from said(clause, name, "having", f"What is {whose} {head} called?", f"What is the name of {whose} {thing}?", f"What is {whose} {thing} called?",
-                    f"Do you remember {whose} {head}'s name?", f"Which name does {whose} {head} have?", embedded=f"what {whose} {head} is called")
+    yield from said(
+        clause,
+        name,
+        "having",
+        f"What is {whose} {head} called?",
+        f"What is the name of {whose} {thing}?",
+        f"What is {whose} {thing} called?",
+        f"Do you remember {whose} {head}'s name?",
+        f"Which name does {whose} {head} have?",
+        embedded=f"what {whose} {head} is called",
+    )
     your = "Your" if clause.user else sentence(clause.about("you"))[:-1] + "'s"
-    yield Item(f"{'Who' if head in PETS | KIN | ROLES else 'What'} is {name}?", f"{your} {thing}.", "reverse", "having/who")
-    yield Item(f"Is {whose} {head} called {name}?", f"Yes, {inside(clause.statement(full=False))}.", "yes_no", "having/yes")
+    yield Item(
+        f"{'Who' if head in PETS | KIN | ROLES else 'What'} is {name}?",
+        f"{your} {thing}.",
+        "reverse",
+        "having/who",
+    )
+    yield Item(
+        f"Is {whose} {head} called {name}?",
+        f"Yes, {inside(clause.statement(full=False))}.",
+        "yes_no",
+        "having/yes",
+    )
 
 
 def vehicle(clause: Clause) -> Iterator[Item]:
-    if not clause.user or clause.lemma not in ("drive", "ride") or clause.negation or not clause.chunks or clause.chunks[0].kind != "object":
+    if (
+        not clause.user
+        or clause.lemma not in ("drive", "ride")
+        or clause.negation
+        or not clause.chunks
+        or clause.chunks[0].kind != "object"
+    ):
         return
     text = clause.chunks[0].text
     if text.split()[0] not in ("a", "an"):
         return
     noun = next((w for w in text.lower().split() if w in VEHICLES), "")
-    yield from said(clause, text, "vehicle", f"What do I {clause.lemma}?", f"What vehicle do I {clause.lemma}?", "What do I get around in?" if clause.lemma == "drive" else "What do I get around on?",
-                    f"Which {noun or 'vehicle'} is mine?", f"Do you know what I {clause.lemma}?", embedded=f"what I {clause.lemma}")
+    yield from said(
+        clause,
+        text,
+        "vehicle",
+        f"What do I {clause.lemma}?",
+        f"What vehicle do I {clause.lemma}?",
+        "What do I get around in?" if clause.lemma == "drive" else "What do I get around on?",
+        f"Which {noun or 'vehicle'} is mine?",
+        f"Do you know what I {clause.lemma}?",
+        embedded=f"what I {clause.lemma}",
+    )
 
 
 def weight(clause: Clause) -> Iterator[Item]:
     if clause.lemma == "weigh" and clause.chunks and is_number(clause.chunks[0].text.split()[0]):
         x = "my" if clause.user else f"{clause.about('I')}'s"
-        yield from said(clause, clause.chunks[0].text, "weight", f"What is {x} weight?", f"What does a scale show for {'me' if clause.user else clause.about('I')}?",
-                        f"Do you know {x} weight?", embedded=f"{x} weight")
-
-
-def habit(clause: Clause) -> Iterator[Item]:
-    "What somebody does when, before or after something, and what they do at a time."
-    whole = clause.statement(full=False)
-    if clause.lead and clause.user and not clause.negation:
-        when = clause._trailing("I")
-        span = inside(clause.statement(lead=False)).removeprefix("you ")
-        short = sentence(span) if len(span.split()) <= 12 else whole
-        for n, q in enumerate((f"What do I do {when}?", f"What is my routine {when}?", f"What should I do {when}?", f"What is the next thing for me {when}?")):
-            yield Item(q, short if n % 2 == 0 else whole, "direct" if n < 2 else "paraphrase", f"habit/{n}")
-        yield Item(f"Remind me what I do {when}.", whole, "paraphrase", "habit/remind")
-        yield Item(f"Can you tell me what I do {when}?", whole, "paraphrase", "habit/tell")
-        return
-    time = next((c for c in clause.chunks if c.kind in ("time", "often") and c.prep in ("on", "at", "in", "")), None)
-    if clause.user and time and not clause.auxiliary and not clause.negation and not clause.past and len(clause.chunks) > 1:
-        when = clause.speak(time.text, "I").rstrip(",")
-        yield Item(f"What do I do {when}?", whole, "paraphrase", "habit/time")
-        yield Item(f"Do I have anything {when}?", f"Yes, {inside(whole)}.", "paraphrase", "habit/anything")
+        yield from said(
+            clause,
+            clause.chunks[0].text,
+            "weight",
+            f"What is {x} weight?",
+            f"What does a scale show for {'me' if clause.user else clause.about('I')}?",
+            f"Do you know {x} weight?",
+            embedded=f"{x} weight",
+        )
 
 
 def _is(clause: Clause) -> bool:
-    return clause.auxiliary and clause.finite in ("is", "are", "was", "were") and not clause.middle and bool(clause.chunks)
+    return (
+        clause.auxiliary and clause.finite in ("is", "are", "was", "were") and not clause.middle and bool(clause.chunks)
+    )
 
 
-FRAMES: tuple[Frame, ...] = (called, role, named_kin, home, work, diet, age, wish, wish_for, having, vehicle, weight, habit)
+FRAMES: tuple[Frame, ...] = (called, role, named_kin, home, work, diet, age, having, vehicle, weight)
 
 
 def framed(clause: Clause) -> Iterator[Item]:

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from pocketsleep.night.grammar.asking import Gap, gaps
 from pocketsleep.night.grammar.clause import Clause, join, question, sentence
-from pocketsleep.night.grammar.inflect import base_of_third, gerund
+from pocketsleep.night.grammar.inflect import base_of_third, gerund, third
 from pocketsleep.night.grammar.items import ABOUT, TRUE, Item, indirect, inside, pick, repeated
-from pocketsleep.night.grammar.words import ADVERBS, BE, HOLDS, KIN, PETS, ROLES
+from pocketsleep.night.grammar.words import ADVERBS, BE, HOLDS, KIN, MONTHS, PETS, ROLES, WEEKDAYS, wordset
 
-_NOT_TOPICS = ADVERBS | frozenset("no not to as any all it each every them this that one first so too".split())
+_NOT_TOPICS = ADVERBS | wordset("no not to as any all it each every them this that one first so too")
 LONGEST = 7  # words of a span that is given as an answer; longer ones are said as a sentence
 
 
@@ -34,13 +34,22 @@ def asked_for(clause: Clause) -> Iterator[Item]:
             yield item if n % 3 else replace(item, answer=whole)
         if blank := _blank(clause, gap):
             filled = sentence(clause.speak(clause.chunks[gap.index].noun.rstrip(","), "you"))
-            yield Item(f"Fill in the gap: {blank}", filled if len(filled.split()) <= LONGEST else whole, "paraphrase", f"blank/{key}")
+            yield Item(
+                f"Fill in the gap: {blank}",
+                filled if len(filled.split()) <= LONGEST else whole,
+                "paraphrase",
+                f"blank/{key}",
+            )
 
 
 def _blank(clause: Clause, gap: Gap) -> str:
     "The statement with the answer left out: 'I grew up in ___.'"
     chunk = clause.chunks[gap.index]
-    if gap.word.split()[0] not in ("What", "Who", "Where", "When") or len(gap.word.split()) > 1 or chunk.kind == "reason":
+    if (
+        gap.word.split()[0] not in ("What", "Who", "Where", "When")
+        or len(gap.word.split()) > 1
+        or chunk.kind == "reason"
+    ):
         return ""
     said = clause.statement("I", full=False)
     value = clause.speak(chunk.noun.rstrip(","), "I")
@@ -49,14 +58,19 @@ def _blank(clause: Clause, gap: Gap) -> str:
 
 def subject_asked(clause: Clause) -> Iterator[Item]:
     "'Who drives me to hydrotherapy?' for subjects that are somebody or have a name."
-    if clause.user or " and " in clause.subject or clause.auxiliary and not clause.middle:
+    if clause.user or " and " in clause.subject or (clause.auxiliary and not clause.middle):
         return
     if clause.middle in ("called", "named") or not (who := _who(clause)):
         return
     answer = sentence(clause.about("you"))
     asked = clause.subject_wh(who)
     yield Item(asked, answer, "direct", "subject")
-    yield Item(f"Remind me {asked[0].lower()}{asked[1:-1]}.", clause.statement(full=False), "paraphrase", "subject/remind")
+    yield Item(
+        f"Remind me {asked[0].lower()}{asked[1:-1]}.",
+        clause.statement(full=False),
+        "paraphrase",
+        "subject/remind",
+    )
     yield Item(f"Can you tell me {asked[0].lower()}{asked[1:]}", answer, "paraphrase", "subject/tell")
 
 
@@ -65,6 +79,19 @@ def _who(clause: Clause) -> str:
     words = clause.subject.split()
     if clause.subject.startswith("the user's"):
         return "Who" if clause.head in KIN | ROLES else ""
+    if clause.plural or clause.finite in (
+        "gives",
+        "puts",
+        "makes",
+        "causes",
+        "hurts",
+        "costs",
+        "helps",
+        "contains",
+        "tastes",
+        "takes",
+    ):
+        return ""
     return "Who" if len(words) <= 4 and all(w[0].isupper() for w in words) else ""
 
 
@@ -77,23 +104,53 @@ def true_or_not(clause: Clause) -> Iterator[Item]:
         yield Item(wrapper.format(s=inside(mine)), f"Yes, {inside(said)}.", "yes_no", f"polar/{wrapper}")
     if (turned := opposite(clause)) is not None:
         for wrapper in pick(TRUE[:3], 2, clause.subject, "not"):
-            yield Item(wrapper.format(s=inside(turned.statement("I", full=False))), f"No, {inside(said)}.", "yes_no", f"not/{wrapper}")
+            yield Item(
+                wrapper.format(s=inside(turned.statement("I", full=False))),
+                f"No, {inside(said)}.",
+                "yes_no",
+                f"not/{wrapper}",
+            )
 
 
 def whether(clause: Clause) -> Iterator[Item]:
     "Indirect yes/no questions, answered with the statement."
-    mine = inside(clause.statement("I", full=False))
-    if clause.negation or clause.adverb or len(mine.split()) > 16:
+    mine = inside(affirmed(clause).statement("I", full=False))
+    if len(mine.split()) > 20:
         return
     said = clause.statement(full=False)
     yield from indirect(f"whether {mine}", said, "whether", 4, clause.subject)
     yield Item(clause.polar()[:-1] + " or not?", said, "paraphrase", "whether/not")
-    yield Item(f"Do you know whether {mine}?", f"Yes, {inside(said)}.", "yes_no", "whether/know")
+    yield Item(
+        f"Do you know whether {mine}?",
+        f"{'No' if clause.negation else 'Yes'}, {inside(said)}.",
+        "yes_no",
+        "whether/know",
+    )
+
+
+def affirmed(clause: Clause) -> Clause:
+    "The clause without its denial: 'never closes' -> 'ever closes', 'do not eat' -> 'eat'."
+    if clause.negation == "never":
+        return replace(clause, negation="", adverb=join("ever", clause.adverb))
+    if clause.negation and clause.finite in ("do", "does") and clause.middle:
+        verb, _, others = clause.middle.partition(" ")
+        return replace(
+            clause,
+            negation="",
+            auxiliary=False,
+            finite=third(verb) if not clause.plural else verb,
+            middle=others,
+        )
+    return replace(clause, negation="")
 
 
 def opposite(clause: Clause) -> Clause | None:
     "The clause denied, or a denied one affirmed; None where that would be clumsy."
-    if clause.negation == "never" or clause.adverb or any(c.text.startswith(("no ", "not ", "never ")) for c in clause.chunks):
+    if (
+        clause.negation == "never"
+        or clause.adverb
+        or any(c.text.startswith(("no ", "not ", "never ")) for c in clause.chunks)
+    ):
         return None
     if clause.negation:
         return replace(clause, negation="")
@@ -112,19 +169,25 @@ def topics(clause: Clause) -> list[str]:
         return [clause.about("I")]
     found = []
     for chunk in clause.chunks:
-        if chunk.kind in ("object", "place", "other", "manner", "complement") and len(chunk.noun.split()) <= 6 and "," not in chunk.noun:
+        if (
+            chunk.kind in ("object", "place", "other", "manner", "complement")
+            and len(chunk.noun.split()) <= 6
+            and "," not in chunk.noun
+        ):
             noun = clause.speak(chunk.noun, "I")
             if clause.lemma in HOLDS and chunk.kind == "object" and noun.split()[0] in ("a", "an"):
                 found.append("my " + noun.split(" called ")[0].split(" named ")[0].split(" ", 1)[-1])
             elif noun.split()[0].lower() not in _NOT_TOPICS and noun[:1] not in '"“':
+                if noun == "you":
+                    continue
                 found.append(f"me and {noun}" if chunk.kind != "complement" else f"me and being {noun}")
     return found[:2] or _doings(clause)
 
 
 def _doings(clause: Clause) -> list[str]:
     "'me and wearing shoe size 8', where no noun serves as a topic."
-    rest = clause.rest("I", asides=False)
-    if clause.negation or not rest and not clause.middle or len(rest.split()) > 8:
+    rest = clause.rest("I", asides=False).split(", ")[0]
+    if clause.negation or (not rest and not clause.middle) or len(rest.split()) > 10:
         return []
     verb = "being" if clause.finite in BE else "" if clause.auxiliary else gerund(clause.lemma)
     return [join("me and", verb, clause.middle, rest)] if verb else []
@@ -161,14 +224,21 @@ def reversed_(clause: Clause) -> Iterator[Item]:
     whole = clause.statement(full=False)
     for chunk in clause.chunks:
         value = chunk.noun.rstrip(",")
-        if not _distinctive(value):
+        if not _distinctive(value) or value.rstrip("s") in WEEKDAYS + MONTHS:
             continue
-        if clause.middle in ("called", "named") or clause.auxiliary and not clause.middle and chunk.kind == "complement":
+        if clause.middle in ("called", "named") or (
+            clause.auxiliary and not clause.middle and chunk.kind == "complement"
+        ):
             who = "Who" if clause.user or clause.head in KIN | ROLES | PETS else "What"
             back = sentence("You" if clause.user else clause.about("you", full=True))
             yield Item(question(f"{who} {'are' if clause.plural else 'is'} {value}"), back, "reverse", "reverse/is")
             if not clause.user:
-                yield Item(f"I mentioned {value}. {who} {'are they' if clause.plural else 'is that'}?", back, "reverse", "reverse/mentioned")
+                yield Item(
+                    f"I mentioned {value}. {who} {'are they' if clause.plural else 'is that'}?",
+                    back,
+                    "reverse",
+                    "reverse/mentioned",
+                )
             yield Item(f"Does {value} mean anything to you?", f"Yes, {inside(whole)}.", "reverse", "reverse/mean")
         spoken = clause.speak(value, "I")
         yield Item(f"What does {spoken} have to do with me?", whole, "reverse", "reverse/todo")

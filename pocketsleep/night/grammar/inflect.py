@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from functools import cache
 
-from pocketsleep.night.grammar.words import IRREGULAR, VERBS
+from pocketsleep.night.grammar.words import IRREGULAR, VERBS, wordset
 
-_DOUBLING = frozenset(
-    """stop chop drop plan pin trim tip top swap skip ship shop slip strip grip wrap rub mop pat pot jog hug chat
-    knit nap log mod rip tap tan thin trap trek tug whip wed zip step stir scan scrub spar plug plot occur prefer
-    refer commit permit admit regret begin run sit put cut set get let hit win swim dig spin quit shut split
-    forget travel cancel label model marvel fuel level distil sob snap beg bat bet rob rot rig fit bar unplug can""".split()
+_DOUBLING = wordset(
+    """stop chop drop plan pin trim tip top swap skip ship shop slip strip grip wrap rub mop pat pot jog
+    hug chat knit nap log mod rip tap tan thin trap trek tug whip wed zip step stir scan scrub spar plug
+    plot occur prefer refer commit permit admit regret begin run sit put cut set get let hit win swim
+    dig spin quit shut split forget travel cancel label model marvel fuel level distil sob snap beg bat
+    bet rob rot rig fit bar unplug can"""
 )
 
 
@@ -111,7 +112,11 @@ def base_of_past(form: str) -> str:
     stem = form[:-2]
     if len(stem) > 3 and stem[-1] == stem[-2] and stem[-1] not in "lsfz":
         return stem[:-1]
-    return form[:-1] if stem.endswith(("at", "iz", "is", "v", "c", "u", "g", "ur", "ir", "bl", "dl", "tl", "pl", "kl")) else stem
+    return (
+        form[:-1]
+        if stem.endswith(("at", "iz", "is", "v", "c", "u", "g", "ur", "ir", "bl", "dl", "tl", "pl", "kl"))
+        else stem
+    )
 
 
 def is_past(form: str) -> bool:
@@ -124,10 +129,23 @@ def is_participle(form: str) -> bool:
 
 
 PERSONS = {"I": 0, "you": 1, "third": 2, "plural": 3}
-_AGREE = {"be": ("am", "are", "is", "are"), "was": ("was", "were", "was", "were"),
-          "have": ("have", "have", "has", "have"), "do": ("do", "do", "does", "do")}
-_BASE = {"is": "be", "are": "be", "am": "be", "was": "was", "were": "was", "has": "have", "have": "have",
-         "does": "do", "do": "do"}
+_AGREE = {
+    "be": ("am", "are", "is", "are"),
+    "was": ("was", "were", "was", "were"),
+    "have": ("have", "have", "has", "have"),
+    "do": ("do", "do", "does", "do"),
+}
+_BASE = {
+    "is": "be",
+    "are": "be",
+    "am": "be",
+    "was": "was",
+    "were": "was",
+    "has": "have",
+    "have": "have",
+    "does": "do",
+    "do": "do",
+}
 
 
 def agree(form: str, person: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from pocketsleep.night.grammar.clause import bare
+from pocketsleep.night.grammar.words import wordset
 from pocketsleep.nouns import Form
 
 
@@ -39,8 +40,21 @@ INDIRECT = (
     "I wonder if you remember {e}.",
     "Let me know {e}.",
 )
-DIRECT = ("Quick question: {q}", "Just to check: {q}", "By the way, {q}", "Sorry, {q}", "Hey, {q}", "Help me out: {q}")
-TRUE = ("Is it true that {s}?", "Am I right that {s}?", "Did I tell you that {s}?", "Have I got it right that {s}?", "Is it right that {s}?")
+DIRECT = (
+    "Quick question: {q}",
+    "Just to check: {q}",
+    "By the way, {q}",
+    "Sorry, {q}",
+    "Hey, {q}",
+    "Help me out: {q}",
+)
+TRUE = (
+    "Is it true that {s}?",
+    "Am I right that {s}?",
+    "Did I tell you that {s}?",
+    "Have I got it right that {s}?",
+    "Is it right that {s}?",
+)
 ABOUT = (
     "Tell me what you know about {x}.",
     "What do you know about {x}?",
@@ -52,7 +66,12 @@ ABOUT = (
     "Write down what I told you about {x}.",
 )
 
-_CONTRACT = (("What is ", "What's "), ("Who is ", "Who's "), ("Where is ", "Where's "), ("When is ", "When's "))
+_CONTRACT = (
+    ("What is ", "What's "),
+    ("Who is ", "Who's "),
+    ("Where is ", "Where's "),
+    ("When is ", "When's "),
+)
 
 
 def number(*text: str) -> int:
@@ -115,7 +134,8 @@ def inside(sentence: str) -> str:
     return text[0].lower() + text[1:] if small else text
 
 
-_SMALL = frozenset(
-    "you your my the a an on in at from before after when whenever if every for by since between during as it this that there no "
-    "once while until unless one two three four five six seven eight nine ten both all because out with without to".split()
+_SMALL = wordset(
+    """you your my the a an on in at from before after when whenever if every for by since between during
+    as it this that there no once while until unless one two three four five six seven eight nine ten
+    both all because out with without to"""
 )

@@ -5,68 +5,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pocketsleep.night.grammar.asking import gaps
 from pocketsleep.night.grammar.clause import Clause, question, sentence
 from pocketsleep.night.grammar.distract import false_values
 from pocketsleep.night.grammar.generic import answer_of, topics
 from pocketsleep.night.grammar.items import Item, inside, number, pick
-from pocketsleep.night.grammar.lists import Slot, slots, unstated
+from pocketsleep.night.grammar.live import Live, content
 from pocketsleep.night.grammar.parse import parse
-from pocketsleep.night.grammar.words import DETERMINERS, KIN, PETS, PREPOSITIONS, ROLES, VEHICLES
+from pocketsleep.night.grammar.unsaid import declined, never_said, unsaid_of_user
+from pocketsleep.night.grammar.words import KIN, PREPOSITIONS, ROLES
 
-OWNERS = ("my neighbour", "my colleague Tom", "my friend Anna", "my cousin", "my old teacher", "the postman", "my tennis partner",
-          "Barbara", "Stefan", "my brother-in-law", "the mayor", "my godmother")
-_PLACES = frozenset("house flat home shop office farm stall clinic studio workshop shed barn garden allotment bakery school business practice "
-                    "mill pub cafe restaurant gallery museum company cottage greenhouse".split())
-_STOP = DETERMINERS | PREPOSITIONS | frozenset("user users the is are was were has have had and or not be been do does did will who which "
-                                               "called named years".split())
-
-
-@dataclass(frozen=True, slots=True)
-class Live:
-    "All live notes, to ask whether something was said."
-
-    notes: tuple[str, ...]
-    words: frozenset[str]
-
-    @classmethod
-    def of(cls, notes: Sequence[str]) -> Live:
-        return cls(tuple(notes), frozenset(w for note in notes for w in content(note)))
-
-    def knows(self, phrase: str) -> bool:
-        "Whether any word of the phrase stands in any note."
-        return any(w in self.words or w.rstrip("s") in self.words for w in content(phrase))
-
-    def says(self, about: Sequence[str], words: frozenset[str]) -> bool:
-        "Whether a note that mentions one of the names `about` also has one of `words`."
-        for note in self.notes:
-            found = content(note)
-            if found & words and any(a in found for a in about):
-                return True
-        return False
-
-    def names(self, noun: str) -> set[str]:
-        "Names that notes give to the user's <noun>: several of them make 'my <noun>' ambiguous."
-        found: set[str] = set()
-        for note in self.notes:
-            found |= {m for m in re.findall(rf"\b{re.escape(noun)}s? (?:is |are )?(?:called |named )?([A-ZÀ-Þ][\w-]+)", note)}
-        return found
-
-
-def content(text: str) -> frozenset[str]:
-    "Content words in lower case, without possessive."
-    found = (w.lower().removesuffix("'s").removesuffix("’s") for w in re.findall(r"[\w'’-]+", text))
-    return frozenset(w for w in found if w not in _STOP)
-
-
-def declined(tell: str, key: str) -> str:
-    "One of four ways to say that something was never told."
-    n = number("declined", key) % 5
-    if n < 2 and tell and len(tell.split()) <= 12:
-        return f"You haven't told me {tell}."
-    return ("You haven't told me that yet.", "I don't know, you haven't told me that yet.", "That is something you haven't told me.")[n % 3]
+OWNERS = (
+    "my neighbour",
+    "my colleague Tom",
+    "my friend Anna",
+    "my cousin",
+    "my old teacher",
+    "the postman",
+    "my tennis partner",
+    "Barbara",
+    "Stefan",
+    "my brother-in-law",
+    "the mayor",
+    "my godmother",
+)
 
 
 def contrasted(clause: Clause, old: Sequence[Clause]) -> Iterator[Item]:
@@ -79,8 +43,18 @@ def contrasted(clause: Clause, old: Sequence[Clause]) -> Iterator[Item]:
         still = replace(before, adverb="still") if not before.negation else before
         yield Item(still.polar(), answer, "contrast", "contrast/still")
         yield Item(before.polar(), answer, "contrast", "contrast/old")
-        yield Item(f"Is it still true that {inside(before.statement('I', full=False))}?", answer, "contrast", "contrast/true")
-        yield Item(f"I think {inside(before.statement('I', full=False))}. Is that up to date?", answer, "contrast", "contrast/date")
+        yield Item(
+            f"Is it still true that {inside(before.statement('I', full=False))}?",
+            answer,
+            "contrast",
+            "contrast/true",
+        )
+        yield Item(
+            f"I think {inside(before.statement('I', full=False))}. Is that up to date?",
+            answer,
+            "contrast",
+            "contrast/date",
+        )
         if choice := _choice(clause, before):
             yield Item(*choice, "contrast", "contrast/choice")
     if old and (topic := next(iter(topics(clause)), "")):
@@ -97,23 +71,31 @@ def _choice(clause: Clause, before: Clause) -> tuple[str, str] | None:
     i = differ[0]
     new, old = clause.chunks[i], before.chunks[i]
     pair = sorted([new.text, old.text], key=lambda t: number("choice", t))
-    asked = replace(clause, chunks=(*clause.chunks[:i], replace(new, text=" or ".join(pair), prep=""), *clause.chunks[i + 1 :]))
+    asked = replace(
+        clause,
+        chunks=(*clause.chunks[:i], replace(new, text=" or ".join(pair), prep=""), *clause.chunks[i + 1 :]),
+    )
     answer = sentence(clause.speak(new.text, "you"))
     return asked.polar(), answer if len(answer.split()) <= 7 else clause.statement(full=False)
 
 
 def of_others(clause: Clause, live: Live) -> Iterator[Item]:
     "The same asked of somebody else: the person's own fact must not answer it."
-    owners = [o for o in pick(OWNERS, len(OWNERS), clause.subject, clause.finite) if not live.knows(o.replace("my ", ""))]
+    owners = [
+        o for o in pick(OWNERS, len(OWNERS), clause.subject, clause.finite) if not live.knows(o.replace("my ", ""))
+    ]
     mine = re.match(r"the user's (.+)", clause.subject)
     common = [w for w in mine.group(1).split() if not w[0].isupper()] if mine else []
     size = sum(len(c.text.split()) for c in clause.chunks)
-    if not clause.user and not common or clause.plural or size > 8 or clause.lead or PREPOSITIONS & set(common):
+    if (not clause.user and not common) or clause.plural or size > 8 or clause.lead or PREPOSITIONS & set(common):
         return
     for owner in owners[:2]:
         subject = owner if clause.user else f"{owner}'s {' '.join(common)}"
         theirs = clause.of(subject.replace("my ", "the user's ", 1))
-        if any("the user" in c.text or re.search(r"\btheir\b", c.text) for c in theirs.chunks) or "the user" in clause.lead:
+        if (
+            any("the user" in c.text or re.search(r"\btheir\b", c.text) for c in theirs.chunks)
+            or "the user" in clause.lead
+        ):
             continue
         for gap in list(gaps(theirs))[:2]:
             asked = theirs.wh(gap.word, gap.index, stranded=gap.stranded)
@@ -123,43 +105,6 @@ def of_others(clause: Clause, live: Live) -> Iterator[Item]:
         if clause.negation or clause.adverb:
             continue
         yield Item(theirs.polar(), declined(tell, tell), "contrast", "other/polar")
-
-
-def kind_of_entity(head: str) -> str:
-    for kind, words in (("person", KIN | ROLES), ("pet", PETS), ("vehicle", VEHICLES), ("place", _PLACES)):
-        if head in words:
-            return kind
-    return "thing"
-
-
-def never_said(clause: Clause, live: Live, count: int = 4) -> Iterator[Item]:
-    "Slots of the clause's own people, animals and things that no live note fills."
-    if not clause.subject.startswith("the user's") or clause.plural or "'s " in clause.subject.removeprefix("the user's "):
-        return
-    phrase, kind = clause.about("I"), kind_of_entity(clause.head)
-    if kind == "thing" and (clause.head.endswith("s") or len(clause.subject.split()) > 4):
-        return
-    about = [w.lower() for w in clause.subject.split()[2:]]
-    fitting = [s for s in slots() if s.kind == kind and not live.says(about, s.words)]
-    for slot in sorted(fitting, key=lambda s: number(s.ask, clause.subject))[:count]:
-        yield unsaid(slot, phrase, clause.about("you"))
-
-
-def unsaid_of_user(live: Live, key: str, count: int) -> Iterator[Item]:
-    "General slots of the person that no live note fills, and that are not kept for the exam."
-    free = [s for s in unstated() if not s.words & live.words and not examined(s)]
-    for slot in sorted(free, key=lambda s: number(s.ask, key))[:count]:
-        yield unsaid(slot)
-
-
-def examined(slot: Slot) -> bool:
-    "One general slot in five is never trained on."
-    return number("examined", slot.ask) % 5 == 0
-
-
-def unsaid(slot: Slot, phrase: str = "", yours: str = "") -> Item:
-    ask = slot.ask.replace("{x}", phrase)
-    return Item(ask, declined(slot.tell.replace("{x}", yours), ask), "unstated", f"unstated/{slot.ask}")
 
 
 def composed(clause: Clause, people: dict[str, tuple[str, str]], known: str) -> Iterator[Item]:
@@ -172,8 +117,13 @@ def composed(clause: Clause, people: dict[str, tuple[str, str]], known: str) -> 
     for gap in list(gaps(kin))[:3]:
         asked = kin.wh(gap.word, gap.index, stranded=gap.stranded)
         yield Item(asked, answer_of(kin, gap), "composition", f"composed/{gap.word}", others=(found[1],))
-    yield Item(kin.polar(), f"{'No' if clause.negation else 'Yes'}, {inside(kin.statement(full=False))}.", "composition", "composed/polar",
-               others=(found[1],))
+    yield Item(
+        kin.polar(),
+        f"{'No' if clause.negation else 'Yes'}, {inside(kin.statement(full=False))}.",
+        "composition",
+        "composed/polar",
+        others=(found[1],),
+    )
 
 
 def relations(notes: Sequence[tuple[str, str]]) -> dict[str, tuple[str, str]]:
@@ -181,8 +131,16 @@ def relations(notes: Sequence[tuple[str, str]]) -> dict[str, tuple[str, str]]:
     found: dict[str, tuple[str, str]] = {}
     for key, text in notes:
         for clause in parse(text):
-            naming = clause.middle in ("called", "named") or clause.auxiliary and not clause.middle and clause.head in KIN | ROLES
-            if naming and clause.subject.startswith("the user's") and clause.chunks and clause.chunks[0].text[:1].isupper() and not clause.plural:
+            naming = clause.middle in ("called", "named") or (
+                clause.auxiliary and not clause.middle and clause.head in KIN | ROLES
+            )
+            if (
+                naming
+                and clause.subject.startswith("the user's")
+                and clause.chunks
+                and clause.chunks[0].text[:1].isupper()
+                and not clause.plural
+            ):
                 name = clause.chunks[0].text.rstrip(",")
                 if len(name.split()) <= 3 and " and " not in name:
                     found.setdefault(name, (clause.subject, key))
@@ -196,17 +154,40 @@ def in_context(clause: Clause, note: str, live: Live, key: str) -> Iterator[Item
     others = [n for n in sorted(live.notes, key=lambda n: number(n, key)) if n != note and not _alike(n, note)]
     for n, gap in enumerate(found[:2]):
         notes = _among(note, others[: 1 + number(key, str(n)) % 4], key)
-        yield Item(clause.wh(gap.word, gap.index, stranded=gap.stranded), answer_of(clause, gap), "context", "context/given", notes)
+        yield Item(
+            clause.wh(gap.word, gap.index, stranded=gap.stranded),
+            answer_of(clause, gap),
+            "context",
+            "context/given",
+            notes,
+        )
     for i, old, new, _ in false_values(clause, live.knows, key):
         altered = note.replace(old, new, 1)
-        turned = replace(clause, chunks=tuple(replace(c, text=c.text.replace(old, new, 1)) if j == i else c for j, c in enumerate(clause.chunks)))
+        turned = replace(
+            clause,
+            chunks=tuple(
+                replace(c, text=c.text.replace(old, new, 1)) if j == i else c for j, c in enumerate(clause.chunks)
+            ),
+        )
         for gap in (g for g in gaps(turned) if g.index == i and new in g.answer):
             if altered != note:
                 notes = _among(altered, others[: number(key, new) % 4], key)
-                yield Item(turned.wh(gap.word, i, stranded=gap.stranded), answer_of(turned, gap), "context", "context/altered", notes)
+                yield Item(
+                    turned.wh(gap.word, i, stranded=gap.stranded),
+                    answer_of(turned, gap),
+                    "context",
+                    "context/altered",
+                    notes,
+                )
             break
     if not found and not clause.negation and "no " not in note:
-        yield Item(clause.polar(), f"Yes, {inside(clause.statement(full=False))}.", "context", "context/polar", _among(note, others[:2], key))
+        yield Item(
+            clause.polar(),
+            f"Yes, {inside(clause.statement(full=False))}.",
+            "context",
+            "context/polar",
+            _among(note, others[:2], key),
+        )
     for item in list(never_said(clause, live, 1)) or list(unsaid_of_user(live, key, 1)):
         if others:
             notes = _among(others[0], others[1:3], key)
@@ -230,10 +211,22 @@ def untrue(clause: Clause, live: Live, key: str) -> Iterator[Item]:
         return
     for i, old, new, excluded in false_values(clause, live.knows, key):
         chunk = clause.chunks[i]
-        false = replace(clause, chunks=(*clause.chunks[:i], replace(chunk, text=chunk.text.replace(old, new, 1)), *clause.chunks[i + 1 :]))
+        false = replace(
+            clause,
+            chunks=(
+                *clause.chunks[:i],
+                replace(chunk, text=chunk.text.replace(old, new, 1)),
+                *clause.chunks[i + 1 :],
+            ),
+        )
         answer = f"No, {whole}." if excluded else f"No, you told me {whole}."
         yield Item(_articled(false.polar()), answer, "yes_no", f"false/{i}/{old}")
-        yield Item(_articled(question(f"Did I tell you that {inside(false.statement('I', full=False))}")), answer, "yes_no", f"false/told/{old}")
+        yield Item(
+            _articled(question(f"Did I tell you that {inside(false.statement('I', full=False))}")),
+            answer,
+            "yes_no",
+            f"false/told/{old}",
+        )
 
 
 def _articled(text: str) -> str:

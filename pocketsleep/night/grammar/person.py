@@ -19,14 +19,16 @@ _ALSO = re.compile(rf"((?:,|\band|\bbut|\bor|,? then|, and then|, and|, but)(?: 
 _QUOTED = re.compile(r"(\"[^\"]*\"|“[^”]*”)")
 
 
-def turn(text: str, voice: Voice, theirs: bool = True, they: bool = True) -> str:
-    """The text with the user as `voice`. `theirs`: "their" is the user's; `they`: "they" and "them" are
-    the user. Unless the sentence has other people or things in the plural, both hold."""
+def turn(text: str, voice: Voice, theirs: bool = True, they: bool = True, them: bool | None = None) -> str:
+    """The text with the user as `voice`. `theirs`: "their" is the user's; `they`: "they" is the user, and
+    `them` "them" (as `they`, if None). Unless the sentence has other people or things in the plural, both hold."""
     parts = _QUOTED.split(text)
-    return "".join(p if i % 2 else _turn(p, voice, theirs, they) for i, p in enumerate(parts))
+    return "".join(
+        p if i % 2 else _turn(p, voice, theirs, they, they if them is None else them) for i, p in enumerate(parts)
+    )
 
 
-def _turn(text: str, voice: Voice, theirs: bool, they: bool) -> str:
+def _turn(text: str, voice: Voice, theirs: bool, they: bool, them: bool) -> str:
     mine, me, self = ("my", "me", "myself") if voice == "I" else ("your", "you", "yourself")
     text = re.sub(r"\bthe user[’']s\b", mine, text, flags=re.I)
     text = re.sub(r"\bthe user and ([A-Z]\w+)", rf"\1 and {voice}" if voice == "I" else r"you and \1", text, flags=re.I)
@@ -37,6 +39,7 @@ def _turn(text: str, voice: Voice, theirs: bool, they: bool) -> str:
         text = re.sub(r"\btheirs\b", "mine" if voice == "I" else "yours", re.sub(r"\btheir\b", mine, text))
     if they:
         text = re.sub(r"\bthey\b ((?:is|are|was|were|have|has)\b)?", lambda m: _they(m, voice), text)
+    if them:
         text = re.sub(r"\bthem\b", me, re.sub(r"\bthemsel(?:ves|f)\b", self, text))
     return text
 
@@ -72,7 +75,10 @@ def _assistant(text: str, voice: Voice) -> str:
     text = re.sub(r"\bthe assistant[’']s\b", yours, text, flags=re.I)
     text = re.sub(
         r"\bthe assistant (should|must|may|can|will|always|never|only|lists|gives|uses)\b",
-        lambda m: f"{you} {base_of_third(m[1]) if known_third(m[1]) else m[1]}", text, flags=re.I)
+        lambda m: f"{you} {base_of_third(m[1]) if known_third(m[1]) else m[1]}",
+        text,
+        flags=re.I,
+    )
     text = re.sub(r"\b(if|when) the assistant (\w+)", lambda m: f"{m[1]} {you} {_be(m[2], voice)}", text, flags=re.I)
     return re.sub(r"\bthe assistant\b", obj, text, flags=re.I)
 
@@ -101,6 +107,17 @@ def is_verb(word: str, following: str) -> bool:
     "Whether an -s form after 'and' or a comma is a verb, by what follows it."
     if not known_third(word):
         return False
-    opens = following.lower().strip(",.") in DETERMINERS | {"them", "it", "him", "only", "with", "to", "on", "as", "up", "down"}
+    opens = following.lower().strip(",.") in DETERMINERS | {
+        "them",
+        "it",
+        "him",
+        "only",
+        "with",
+        "to",
+        "on",
+        "as",
+        "up",
+        "down",
+    }
     opens = opens or is_number(following) or following[:1].isupper() or following[:1] in '"“'
     return opens if word in NOUNY or not following else following.lower() not in ("of", "and", "or")

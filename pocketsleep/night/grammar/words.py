@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 
-def _set(text: str) -> frozenset[str]:
+def wordlist(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+def wordset(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
@@ -34,7 +38,7 @@ IRREGULAR = {
     ).split(";")
 }
 
-VERBS = _set(
+VERBS = wordset(
     """accept accompany ache act add address adopt advise agree aim allow analyse announce answer appear apply
     appreciate arrange arrive ask attach attend avoid bake bathe batch begin belong blend block boil bolt book borrow
     bottle brew bring brush bury call cancel care carry carve catalogue celebrate chair change charge chase chat
@@ -74,24 +78,39 @@ VERBS = _set(
     tan teach tether thin tie tick top tow toss trace trap unload unlock vacuum vary wade wax wire withhold yawn"""
 ) | frozenset(IRREGULAR)
 
-BE = _set("is are was were am 's")
-HAVE = _set("has have had")
-DO = _set("does do did")
-MODALS = _set("will would can could may might must shall should ought")
+BE = wordset("is are was were am 's")
+HAVE = wordset("has have had")
+DO = wordset("does do did")
+MODALS = wordset("will would can could may might must shall should ought")
 AUXILIARIES = BE | HAVE | DO | MODALS
 NEGATIVE = {
-    "isn't": "is", "aren't": "are", "wasn't": "was", "weren't": "were", "hasn't": "has", "haven't": "have",
-    "hadn't": "had", "doesn't": "does", "don't": "do", "didn't": "did", "won't": "will", "wouldn't": "would",
-    "can't": "can", "cannot": "can", "couldn't": "could", "mustn't": "must", "shouldn't": "should",
-    "mightn't": "might", "needn't": "need",
+    "isn't": "is",
+    "aren't": "are",
+    "wasn't": "was",
+    "weren't": "were",
+    "hasn't": "has",
+    "haven't": "have",
+    "hadn't": "had",
+    "doesn't": "does",
+    "don't": "do",
+    "didn't": "did",
+    "won't": "will",
+    "wouldn't": "would",
+    "can't": "can",
+    "cannot": "can",
+    "couldn't": "could",
+    "mustn't": "must",
+    "shouldn't": "should",
+    "mightn't": "might",
+    "needn't": "need",
 }
-ADVERBS = _set(
+ADVERBS = wordset(
     """always never only usually often also still now rarely seldom generally sometimes already just mostly mainly
     normally strictly really currently regularly hardly once recently ever soon both all finally deliberately
     absolutely officially secretly originally formerly previously simply personally"""
 )
 # -s forms that are as often a plural noun as a verb
-NOUNY = _set(
+NOUNY = wordset(
     """lists runs works plays stamps rates keys books covers plants drinks walks sounds files orders notes names
     reports prices shifts hives tests trains watches calls rules signs hours boards marks points tunes races classes
     meetings answers lessons scales places times cards photos letters records labels drops uses dreams talks shows
@@ -99,7 +118,7 @@ NOUNY = _set(
     steps results guests needs shares returns visits stacks cooks fires oils seats checks"""
 )
 
-KIN = _set(
+KIN = wordset(
     """wife husband partner spouse fiancé fiancée fiance fiancee girlfriend boyfriend ex mother father mum mam mom dad
     parents parent son sons daughter daughters child children kid kids baby twin twins boy boys girl girls brother brothers sister
     sisters grandmother grandfather grandma grandpa granny gran nan granddad grandad grandson granddaughter
@@ -107,7 +126,7 @@ KIN = _set(
     stepdaughter stepsister stepbrother half-brother half-sister mother-in-law father-in-law sister-in-law
     brother-in-law son-in-law daughter-in-law in-laws godmother godfather godson goddaughter widow compadre comadre"""
 )
-ROLES = _set(
+ROLES = wordset(
     """boss landlord landlady tenant lodger flatmate housemate roommate neighbour neighbor friend friends mate colleague
     colleagues coworker co-worker manager supervisor assistant apprentice intern deputy doctor gp dentist hygienist
     vet nurse midwife surgeon consultant cardiologist physio physiotherapist therapist optician oncologist
@@ -120,36 +139,79 @@ ROLES = _set(
     counsellor psychologist collaborator host hostess photographer organiser mayor guide chiropodist bandleader
     cobbler tailor stylist jeweller butcher grocer greengrocer beekeeper translator interpreter chairside partner"""
 )
-PETS = _set(
+PETS = wordset(
     """dog puppy bitch cat kitten tom tomcat horse pony mare gelding stallion foal donkey mule rabbit hamster gerbil
     ferret chinchilla tortoise turtle snake lizard gecko parrot budgie budgerigar cockatiel canary hen cockerel
     rooster goose duck goat sheep ram ewe cow bull pig llama alpaca falcon hawk owl kestrel pigeon whippet greyhound
     lurcher labrador spaniel terrier collie sheepdog dachshund poodle beagle mastiff retriever setter pointer
     corgi pug rottweiler husky chihuahua mongrel parakeet rat mouse goldfish axolotl hedgehog camel yak eagle-owl"""
 )
-VEHICLES = _set("car van truck lorry bike bicycle motorbike scooter bakkie tractor motorcycle moped pickup jeep trike")
-TITLES = _set("Mr Mr. Mrs Mrs. Ms Ms. Miss Dr Dr. Prof Prof. Professor Father Sister Brother Don Doña Sir Rev Uncle Aunt Captain")
+VEHICLES = wordset(
+    "car van truck lorry bike bicycle motorbike scooter bakkie tractor motorcycle moped pickup jeep trike"
+)
+TITLES = wordset(
+    "Mr Mr. Mrs Mrs. Ms Ms. Miss Dr Dr. Prof Prof. Professor Father Sister Brother Don Doña Sir Rev Uncle Aunt Captain"
+)
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
-          "November", "December")
-SEASONS = _set("spring summer autumn winter fall")
-NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
-           "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty")
-TENS = _set("thirty forty fifty sixty seventy eighty ninety hundred thousand")
-DAY_PARTS = _set(
+MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
+SEASONS = wordset("spring summer autumn winter fall")
+NUMBERS = (
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+    "twenty",
+)
+TENS = wordset("thirty forty fifty sixty seventy eighty ninety hundred thousand")
+DAY_PARTS = wordset(
     """morning mornings afternoon afternoons evening evenings night nights noon midday midnight dawn dusk sunrise
     sunset lunchtime breakfast lunch dinner supper bedtime weekend weekends weekdays weekday today tomorrow"""
 )
-PERIODS = _set("minute minutes hour hours day days week weeks month months year years term terms season decade")
-PREPOSITIONS = _set(
+PERIODS = wordset(
+    "minute minutes hour hours day days week weeks month months year years term terms season seasons winters summers decade decades"
+)
+PREPOSITIONS = wordset(
     """in on at by with without from to into onto for as about of under over behind near beside between before after
     since until till during against through across around along past towards toward outside inside above below
     beneath beyond opposite per than via within off up down out like unlike upon next because"""
 )
-DETERMINERS = _set("a an the my your his her its their our no any some this that these those each every all both another")
+DETERMINERS = wordset(
+    "a an the my your his her its their our no any some this that these those each every all both another"
+)
 "Verbs that say nothing of their own: a question needs more than them."
-VAGUE = _set("want have be do use keep get need like take make prefer give say own go put let own hate love enjoy wear")
-HOLDS = _set("have own keep get")
+VAGUE = wordset(
+    "want have be do use keep get need like take make prefer give say own go put let own hate love enjoy wear"
+)
+HOLDS = wordset("have own keep get")
 
 
 def is_number(word: str) -> bool:
@@ -157,10 +219,10 @@ def is_number(word: str) -> bool:
     bare = word.strip(".,;:%").lower()
     first, *others = bare.split("-")
     figure = bare[:1].isdigit() and not any(o.isalpha() for o in others)
-    return bool(bare) and (figure or first in NUMBERS + tuple(TENS) and all(o in NUMBERS for o in others))
+    return bool(bare) and (figure or (first in NUMBERS + tuple(TENS) and all(o in NUMBERS for o in others)))
 
 
-LANGUAGES = _set(
+LANGUAGES = wordset(
     """English German French Spanish Italian Portuguese Dutch Danish Swedish Norwegian Finnish Icelandic Polish Czech
     Slovak Slovene Slovenian Croatian Serbian Hungarian Romanian Bulgarian Greek Turkish Arabic Hebrew Farsi Persian
     Pashto Kurdish Urdu Hindi Bengali Punjabi Tamil Japanese Chinese Mandarin Cantonese Korean Vietnamese Thai Malay
@@ -168,5 +230,10 @@ LANGUAGES = _set(
     Igbo Hausa Zulu Xhosa Afrikaans Latin Esperanto Maltese Albanian Georgian Armenian Tagalog Indonesian Frisian"""
 )
 "Words that stand alone behind a verb: they are never asked for."
-LONE = _set("only first aloud once twice alone together early late daily weekly again too well badly silently free up down out off away over back home")
-MOTION = _set("go come move drive travel commute fly walk send return cycle emigrate relocate order buy get take bring carry post ship deliver hail")
+LONE = wordset(
+    "only first aloud once twice alone together early late daily weekly again too well badly silently free up down out off away over back home"
+)
+MOTION = wordset(
+    "go come move drive travel commute fly walk send return cycle emigrate relocate order buy get take bring carry post ship deliver hail"
+)
+PLURALS = wordset("children people parents twins in-laws grandparents kids feet teeth mice hens bees staff police")
