@@ -71,6 +71,8 @@ class Tell:
             talk.print(f"{name:<8}{f' ({detail})' if detail else ''}")
 
     def progress(self, done: int, total: int, detail: str = "") -> None:
+        if not self.quiet and not talk.is_terminal and done * 10 // total > (done - 1) * 10 // total:
+            talk.print(f"  {done}/{total} {detail}")  # a log gets ten lines, a terminal a bar
         if self.task is None:
             self.task = self.progress_bar.add_task(self.name, total=total, detail=detail)
         self.progress_bar.update(self.task, completed=done, detail=detail)

@@ -31,7 +31,7 @@ def sleep(
         if dry_run:
             _dry_run(pocket, json_)
             return
-        with out.Tell(quiet=json_) as tell:
+        with out.Tell() as tell:
             night, verdict = pocket.sleep(Wishes(seed, budget), tell)
         report = night_report(pocket, night)
     out.one(report) if json_ else _say(verdict, report)

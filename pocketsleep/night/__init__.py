@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 from pocketsleep.errors import NightInterrupted
 from pocketsleep.journal import Journal
+from pocketsleep.night import asked as asking
 from pocketsleep.night import dream as dreaming
 from pocketsleep.night import examine as examining
 from pocketsleep.night import extract as extracting
@@ -133,7 +134,7 @@ def study_items(bed: Bed, night: Night, memories: Mapping[str, Any]) -> dict[str
     dreams = list(dreaming.dream(live, superseded=superseded, seed=night.seed, per_memory=recipe.per_memory))
     dreams += dreaming.declining(live, count=recipe.declines, seed=night.seed)
     if recipe.self_asked:
-        dreams += dreaming.asked(bed.serving(), live, seed=night.seed)
+        dreams += asking.asked(bed.serving(), live, seed=night.seed)
     bed.journal.keep_dreams(night.id, dreams)
     return {"dreams": len(dreams), "held_out": sum(d.held_out for d in dreams)}
 
@@ -164,7 +165,10 @@ def judged(bed: Bed, night: Night, memories: Mapping[str, Any], dreams: Mapping[
     "Question base, worn adapter and candidate through the runtime that serves."
     current = bed.journal.current()
     before = bed.journal.holds(current) if current else []
-    exam = examining.compose(_dreams(bed, night), _live(bed, memories), before, lists.general())
+    live = _live(bed, memories)
+    known = {m.id: m for m in live}
+    answerable = [d for d in _dreams(bed, night) if seeding.asks(d, known)]
+    exam = examining.compose(answerable, live, before, lists.general())
     worn = bed.dress(current) if current else None
     verdict = examining.examine(bed.serving(), exam, bed.dress(candidate["adapter"]), worn)
     return {"outcome": verdict.outcome, "failed": list(verdict.failed), "reasons": list(verdict.reasons),

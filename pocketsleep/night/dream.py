@@ -59,7 +59,7 @@ def dream(
 
 
 def declining(live: Sequence[Memory], *, count: int, seed: int = 0) -> list[Dream]:
-    "General questions about the person that no live note answers, with the answer that declines; one in five is held out."
+    "General questions about the person that no live note answers, declined. One in five is always held out."
     known = Live.of([m.text for m in live])
     free = [s for s in unstated() if not s.words & known.words]
     chosen = sorted(free, key=lambda s: number(s.ask, str(seed)))[:count]
@@ -84,7 +84,7 @@ def _proposed(memory: Memory, known: Live, people: Mapping[str, tuple[str, str]]
         yield from others.contrasted(clause, [b for b in before if b.subject == clause.subject] or before[:1])
         yield from others.of_others(clause, known)
         yield from unsaid.never_said(clause, known)
-        yield from unsaid.unsaid_of_user(known, memory.id, 1)
+        yield from unsaid.unsaid_of_user(known, memory.id, 6)
         yield from others.composed(clause, dict(people), memory.id)
         if clause is clauses[0]:
             yield from others.in_context(clause, memory.text, known, memory.id)

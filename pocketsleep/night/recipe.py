@@ -31,6 +31,7 @@ class Recipe:
     anchors: int  # general prompts whose answers must not move
     anchor_weight: float
     anchor_turns: int  # each anchor is taken in one pass out of so many
+    decline_share: float  # most of the study items that may decline
     declines: int  # general questions about the person that nobody answered
     distil: float  # weight of soft targets from the base with the note in its context
     self_asked: bool  # may the base propose questions of its own
@@ -74,7 +75,7 @@ def derive(memories: int, parameters: int, layers: int, seed: int = 0, epochs: i
     recipe = Recipe(
         rank=rank, scale=2.0, keys=("mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"),
         first_layer=layers // 3, layers=layers, learning_rate=1e-3, epochs=epochs or 5, batch=4 if memories <= 40 else 8, seed=seed,
-        per_memory=per_memory, anchors=120, anchor_weight=1.0, anchor_turns=2, declines=max(32, memories),
+        per_memory=per_memory, anchors=120, anchor_weight=1.0, anchor_turns=2, decline_share=0.14, declines=max(32, memories),
         distil=0.0 if small else 0.5, self_asked=parameters >= MIDDLE, enough=0.97, reasons=reasons,
     )
     if not changes:

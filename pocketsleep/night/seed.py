@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pocketsleep.disk import write_once
+from pocketsleep.night.grade import declines, says
 from pocketsleep.night.recipe import Recipe
 from pocketsleep.nouns import Dream, Lesson, Memory, content_id
 from pocketsleep.runtime import Runtime
@@ -23,10 +24,30 @@ ANCHOR_TOKENS = 32
 def lessons(dreams: Sequence[Dream], memories: Mapping[str, Memory], anchors: Sequence[tuple[str, str]],
             recipe: Recipe) -> tuple[list[Lesson], list[Lesson]]:
     "(to train on, held out)."
-    study = [_lesson(d, memories, recipe) for d in dreams if not d.held_out]
-    held = [_lesson(d, memories, recipe) for d in dreams if d.held_out and d.memories]
+    asking = [d for d in dreams if not d.held_out and asks(d, memories)]
+    study = [_lesson(d, memories, recipe) for d in balanced(asking, recipe.decline_share)]
+    held = [_lesson(d, memories, recipe) for d in dreams if d.held_out and d.memories and asks(d, memories)]
     hold = [Lesson(ask(q), a, hard=0.0, soft=recipe.anchor_weight, teacher=ask(q), every=recipe.anchor_turns) for q, a in anchors]
     return study + hold, held
+
+
+def asks(dream: Dream, memories: Mapping[str, Memory]) -> bool:
+    "Whether an item asks for something. A question that holds its own answer teaches to repeat it, not to know it."
+    if dream.form not in ("direct", "paraphrase"):
+        return True
+    cores = [memories[m].answer for m in dream.memories if m in memories and memories[m].answer]
+    return not any(says(dream.question, core) for core in cores)
+
+
+def balanced(dreams: Sequence[Dream], share: float) -> list[Dream]:
+    """At most `share` of the items decline, taken evenly. With more of them a small model learns that
+    declining is nearly always right, and declines what it was told."""
+    declining = [d for d in dreams if declines(d.answer)]
+    most = int(share * (len(dreams) - len(declining)) / (1 - share))
+    if len(declining) <= most:
+        return list(dreams)
+    kept = {declining[i * len(declining) // most].id for i in range(most)} if most else set()
+    return [d for d in dreams if not declines(d.answer) or d.id in kept]
 
 
 def _lesson(dream: Dream, memories: Mapping[str, Memory], recipe: Recipe) -> Lesson:

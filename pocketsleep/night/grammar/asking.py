@@ -29,7 +29,7 @@ from pocketsleep.night.grammar.words import (
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    "One way to ask for a chunk: the question word, whether its preposition stays behind, and the answer (third person)."
+    "One way to ask for a chunk: question word, answer (third person), whether its preposition stays behind."
 
     index: int
     word: str
@@ -42,6 +42,7 @@ _TEXTS = wordset(
     """answers replies recipes letters messages emails e-mails texts text comments code chats signs reports
     documents lists files conversation writing"""
 )  # where something is wanted, not how
+_AFTER = wordset("look ask run name take")  # verbs that 'after' belongs to
 _LEFT = wordset("of like per than because up down off out away without within against")
 JOBS = re.compile(
     r"(?:er|or|ist|ian|ant|man|woman|wright|herd|smith|keeper|nurse|vet|judge|chef|cook|guide|clerk|driver|student|pilot|"
@@ -191,10 +192,19 @@ def _prepositional(clause: Clause, i: int, chunk: Chunk) -> Iterator[tuple[str, 
         yield "Who", noun, True
     elif prep == "for" and clause.lemma in ("want", "prefer", "need") and i + 1 < len(clause.chunks):
         return
-    elif prep not in ("before", "after", "until", "till", "during") and not (
-        clause.auxiliary and not clause.middle and i
-    ):
+    elif prep not in ("before", "after", "until", "till", "during") or verb in _AFTER:
+        if many := _counted(noun.split()):
+            yield many, noun.split()[0], True
         yield "What", noun, True
+
+
+def _counted(words: list[str]) -> str:
+    "'How many upright pianos' for 'nine upright pianos', '' where nothing is counted."
+    low = [w.lower().rstrip(",") for w in words]
+    if not 1 < len(words) < 6 or "and" in low or not is_number(words[0]) or not low[1][0].isalpha():
+        return ""
+    plural = any(w.endswith("s") or w in ("children", "people", "sheep") for w in low[1:])
+    return f"How many {' '.join(words[1:])}".rstrip(",") if plural and low[1] not in PERIODS else ""
 
 
 def _object(clause: Clause, chunk: Chunk) -> Iterator[tuple[str, str, bool]]:
@@ -205,13 +215,8 @@ def _object(clause: Clause, chunk: Chunk) -> Iterator[tuple[str, str, bool]]:
     if is_number(words[0]) and not words[0][0].isupper():
         if clause.lemma in _MONEY:
             yield "How much", text, False
-        elif (
-            1 < len(words) < 6
-            and "and" not in low
-            and low[1][0].isalpha()
-            and low[1].rstrip(",").endswith(("s", "children", "people"))
-        ):
-            yield f"How many {' '.join(words[1:])}".rstrip(","), words[0], False
+        elif many := _counted(words):
+            yield many, words[0], False
         return
     person = is_person(text, clause) or (clause.lemma in ("tutor", "marry") and words[0][0].isupper())
     if clause.middle in ("called", "named"):
@@ -239,7 +244,7 @@ def kind_of(text: str) -> str:
 
 def _contentful(clause: Clause, gap: int, word: str) -> bool:
     "Whether enough is left to know what is asked: 'What do I have?' asks nothing."
-    if word.startswith("How many") or word.startswith("What kind"):
+    if word == "Where" or word.startswith("How many") or word.startswith("What kind"):
         return True
     rest = " ".join(c.text for i, c in enumerate(clause.chunks) if i != gap and c.kind not in ("aside", "reason"))
     left = [

@@ -92,13 +92,22 @@ def _held_out(pool: Sequence[Item], memory: Memory) -> list[Item]:
         able = [i for i in pool if i.form in ("direct", "paraphrase")]
     count = 3 if len(able) >= 7 else max(0, min(2, len(able) - 3))
     held: list[Item] = []
-    for item in sorted(able, key=lambda i: number("held", i.frame, memory.id)):
-        if len(held) < count and not any(near(plain(item.question), plain(h.question)) for h in held):
-            held.append(item)
+    order = sorted(able, key=lambda i: number("held", i.frame, memory.id))
+    for fresh in (True, False):  # wordings of different kinds first
+        for item in order:
+            seen = {_family(h) for h in held}
+            alike = any(near(plain(item.question), plain(h.question)) for h in held)
+            if len(held) < count and not alike and not (fresh and _family(item) in seen):
+                held.append(item)
     doubtful = [i for i in pool if i.form == "yes_no"]
     if len(doubtful) >= 3:
         held.append(min(doubtful, key=lambda i: number("held", i.frame, memory.id)))
     return held
+
+
+def _family(item: Item) -> str:
+    "The kind of wording: a hand-made frame, a direct question, an indirect one, a gap to fill."
+    return item.frame.partition("/")[0]
 
 
 def _balanced(items: Sequence[Item], wanted: int) -> Iterator[Item]:

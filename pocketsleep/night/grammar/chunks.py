@@ -29,9 +29,10 @@ _YEAR = re.compile(r"\b(?:1[6-9]|20)\d\d\b")
 _DAYS = re.compile(rf"\b(?:{'|'.join(WEEKDAYS)})s?\b")
 _MONTH = re.compile(rf"\b(?:{'|'.join(MONTHS)})\b")
 _SUBORDINATE = re.compile(
-    r",? (?=(?:because|so that|so as|unless|if|when|whenever|while|until|as soon as|since (?:he|she|it|they|the)|where|which|who|whose|"
-    r"although|though|after \w+ing|before \w+ing|whether|in case|except|not|never|out of|due to|such as)\b)"
-    r"|, (?=(?:counted|including|plus|starting|especially|mostly|usually|only|also|feathers|about|as well as|for example)\b)"
+    r",? (?=(?:because|so that|so as|unless|if|when|whenever|while|until|as soon as|since (?:he|she|it|they|the)|where|"
+    r"which|who|whose|although|though|after \w+ing|before \w+ing|whether|"
+    r"in case|except|not|never|out of|due to|such as)\b)"
+    r"|, (?=(?:counted|including|plus|starting|especially|mostly|usually|only|also|about|as well as|for example)\b)"
     r"|, (?=(?:an?|the) (?!.* and ))"
 )
 _EVERY = re.compile(
@@ -137,50 +138,42 @@ def _cut(words: list[str]) -> list[list[str]]:
     "Word lists that start at prepositions; 'of' and prepositions in quotations or after 'and' do not cut."
     parts: list[list[str]] = [[]]
     for i, word in enumerate(words):
-        before = words[i - 1].lower() if i else ""
-        low = word.lower()
-        opens = (
-            (low in PREPOSITIONS and " ".join(words[i : i + 3]).lower().rstrip(",") not in _FIXED)
-            or (low in ("every", "each", "twice", "once") and _period(words, i))
-            or _bare_time(words, i)
-        )
-        if (
-            low == "to"
-            and i + 1 < len(words)
-            and parts[-1]
-            and not is_number(words[i + 1])
-            and parts[-1][0].lower() == "from"
-        ):
-            opens = False
-        held = bool(i) and len(parts[-1]) > 1 and is_participle(before) and parts[-1][0].lower() not in PREPOSITIONS
-        held = (
-            held
-            or (before in ("half", "quarter") and low in ("past", "to"))
-            or (is_participle(before) and low in _PARTICLES)
-        )
-        held = held or (bool(i) and word[:1].isupper() and low in PREPOSITIONS)
-        held = held or (low in ("for", "under", "over") and _title(words, i))
-        held = (
-            held
-            or (before in PREPOSITIONS and before not in _PARTICLES)
-            or before in ("and", "or", "not")
-            or low in _KEEPS
-        )
-        held = (
-            held
-            or (parts[-1][:1] == ["from"] and low in ("to", "until", "till"))
-            or (parts[-1][:1] == ["between"] and low == "and")
-        )
-        held = (
-            held
-            or i + 1 == len(words)
-            or low == "like"
-            or (low in ("before", "about", "over") and before in ("day", "hour"))
-        )
-        if opens and not held and depth(" ".join(words[:i])) == 0 and parts[-1]:
+        if parts[-1] and _opens(words, i) and not _held(words, i, parts[-1]) and not depth(" ".join(words[:i])):
             parts.append([])
         parts[-1].append(word)
     return [p for p in parts if p]
+
+
+def _opens(words: list[str], i: int) -> bool:
+    "Whether a chunk could start at this word."
+    low = words[i].lower()
+    if low in PREPOSITIONS:
+        return " ".join(words[i : i + 3]).lower().rstrip(",") not in _FIXED
+    return (low in ("every", "each", "twice", "once") and _period(words, i)) or _bare_time(words, i)
+
+
+def _held(words: list[str], i: int, part: list[str]) -> bool:
+    "Whether this word stays with the words before it (`part`) although it could start a chunk."
+    low, before, first = words[i].lower(), words[i - 1].lower(), part[0].lower()
+    if i + 1 == len(words) or low in _KEEPS or low == "like" or before in ("and", "or", "not"):
+        return True
+    if before in PREPOSITIONS and before not in _PARTICLES:
+        return True
+    if (before in ("half", "quarter") and low in ("past", "to")) or (words[i][:1].isupper() and low in PREPOSITIONS):
+        return True
+    if first == "from" and (low in ("until", "till") or (low == "to" and _ends_range(words, i))):
+        return True
+    # 'a Filippi kept at the club', 'pointed out': what follows a participle belongs to it
+    if is_participle(before) and ((len(part) > 1 and first not in PREPOSITIONS) or low in _PARTICLES):
+        return True
+    return (low in ("for", "under", "over") and _title(words, i)) or (
+        low in ("before", "over") and before in ("day", "hour")
+    )
+
+
+def _ends_range(words: list[str], i: int) -> bool:
+    "'from 3 to 9 August', 'from cheapest to dearest': any 'to' after 'from' ends its range."
+    return i + 1 < len(words)
 
 
 def _title(words: list[str], i: int) -> bool:

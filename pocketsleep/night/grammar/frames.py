@@ -8,10 +8,23 @@ from collections.abc import Callable, Iterator
 from pocketsleep.night.grammar.asking import JOBS
 from pocketsleep.night.grammar.clause import Clause, sentence
 from pocketsleep.night.grammar.items import Item, inside
+from pocketsleep.night.grammar.lists import kinds
 from pocketsleep.night.grammar.wording import said, use
-from pocketsleep.night.grammar.words import KIN, PETS, ROLES, VEHICLES, is_number
+from pocketsleep.night.grammar.words import HOLDS, KIN, PETS, ROLES, VEHICLES, is_number
 
 Frame = Callable[[Clause], Iterator[Item]]
+
+"Indirect question, then direct ones."
+_HOMES = {
+    "live": ("where my home is", "Where is my home?", "Where am I living?", "What place do I call home?",
+             "Where do I have my home?", "Do you know where my home is?"),
+    "born": ("my birthplace", "What is my birthplace?", "Where did I come into the world?",
+             "Which place was I born in?", "Do you know my birthplace?"),
+    "grew": ("where I spent my childhood", "Where did I spend my childhood?", "Where was I brought up?",
+             "Which place did I grow up in?", "Do you know where I was a child?"),
+    "from": ("where I come from", "What place am I from?", "Where do I come from originally?",
+             "What is my place of origin?", "Do you know where I'm from?"),
+}  # fmt: skip
 
 
 def called(clause: Clause) -> Iterator[Item]:
@@ -82,56 +95,18 @@ def named_kin(clause: Clause) -> Iterator[Item]:
 
 
 def home(clause: Clause) -> Iterator[Item]:
+    "Where the user lives, was born, grew up and comes from."
     if not clause.chunks or clause.negation or not clause.user:
         return
     place = next((c for c in clause.chunks if c.kind == "place"), None)
-    if place and clause.lemma == "live":
-        yield from said(
-            clause,
-            place.text,
-            "live",
-            "Where is my home?",
-            "Where am I living?",
-            "What place do I call home?",
-            "Where do I have my home?",
-            "Do you know where my home is?",
-            embedded="where my home is",
-        )
-    elif place and clause.middle == "born":
-        yield from said(
-            clause,
-            place.text,
-            "born",
-            "What is my birthplace?",
-            "Where did I come into the world?",
-            "Which place was I born in?",
-            "Do you know my birthplace?",
-            embedded="my birthplace",
-        )
-    elif place and clause.finite == "grew":
-        yield from said(
-            clause,
-            place.text,
-            "grew",
-            "Where did I spend my childhood?",
-            "Where was I brought up?",
-            "Which place did I grow up in?",
-            "Do you know where I was a child?",
-            embedded="where I spent my childhood",
-        )
-    elif (origin := next((c for c in clause.chunks if c.prep == "from"), None)) and (
-        clause.lemma == "come" or _is(clause)
-    ):
-        yield from said(
-            clause,
-            origin.noun,
-            "origin",
-            "What place am I from?",
-            "Where do I come from originally?",
-            "What is my place of origin?",
-            "Do you know where I'm from?",
-            embedded="where I come from",
-        )
+    origin = next((c for c in clause.chunks if c.prep == "from"), None)
+    kind = next(
+        (k for k in ("live", "born", "grew") if place and k in (clause.lemma, clause.middle, clause.finite)), ""
+    )
+    if place and kind:
+        yield from said(clause, place.text, kind, *_HOMES[kind][1:], embedded=_HOMES[kind][0])
+    elif origin and (clause.lemma == "come" or _is(clause)):
+        yield from said(clause, origin.noun, "origin", *_HOMES["from"][1:], embedded=_HOMES["from"][0])
 
 
 def work(clause: Clause) -> Iterator[Item]:
@@ -170,74 +145,51 @@ def work(clause: Clause) -> Iterator[Item]:
 
 def diet(clause: Clause) -> Iterator[Item]:
     "X is allergic to F; X cannot eat F."
-    match = re.search(
-        r"^(allergic|intolerant) to (.+)$",
-        " ".join(c.text for c in clause.chunks if c.kind not in ("aside", "reason")),
-    )
-    eats = (
-        clause.negation
-        and clause.middle.split()[-1:] in (["eat"], ["take"], ["tolerate"], ["have"], ["drink"])
-        and clause.finite in ("can", "may", "does")
-    )
-    food = (
-        match.group(2)
-        if match
-        else clause.chunks[0].noun.rstrip(",")
-        if eats and clause.chunks and clause.chunks[0].kind == "object"
-        else ""
-    )
-    if not food or (match and clause.negation):
-        return
-    x, am, do, have = (
-        clause.about("I"),
-        "am" if clause.user else "is",
-        "do" if clause.user else "does",
-        "have" if clause.user else "has",
-    )
-    can = f"can {x}" if x != "I" else "can I"
-    if match:
-        yield from said(
-            clause,
-            food,
-            "allergy",
-            f"What {am} {x} allergic to?" if match[1] == "allergic" else f"What {am} {x} intolerant to?",
+    plain = " ".join(c.text for c in clause.chunks if c.kind not in ("aside", "reason"))
+    allergic = re.search(r"^(?:allergic|intolerant) to (.+)$", plain) if not clause.negation else None
+    x, am, do, have = ("I", "am", "do", "have") if clause.user else (clause.about("I"), "is", "does", "has")
+    if allergic:
+        food, name, word = allergic[1], "allergy", plain.split()[0]
+        asks: tuple[str, ...] = (
+            f"What {am} {x} {word} to?",
             f"What {do} {x} have to avoid?",
-            f"What allergy {do} {x} have?" if match[1] == "allergic" else f"What {can} not tolerate?",
-            f"What {do} {x} react badly to?",
             f"What must {x} not be given?",
-            embedded=f"what {x} {have} to avoid",
+            f"What {do} {x} react badly to?",
         )
-    else:
-        yield from said(
-            clause,
-            food,
-            "avoid",
-            f"What {can} not have?",
+    elif _forbidden(clause):
+        food, name = clause.chunks[0].noun.rstrip(","), "avoid"
+        asks = (
+            f"What can {x} not have?",
             f"What {do} {x} have to avoid?",
             f"What must {x} keep away from?",
             f"Is there anything that {x} must avoid?",
-            embedded=f"what {x} {have} to avoid",
         )
-    if clause.middle.split()[-1:] != ["drink"] and food not in ("penicillin", "aspirin") and "smell" not in food:
-        yield use(
-            clause,
-            "eat",
-            f"Can {x} eat something with {food} in it?",
-            f"No, {inside(clause.statement(full=False))}.",
-        )
-        yield use(
-            clause,
-            "menu",
-            f"A dish contains {food}. Is it safe for {'me' if x == 'I' else x}?",
-            f"No, {inside(clause.statement(full=False))}.",
-        )
-    elif food in ("penicillin", "aspirin"):
-        yield use(
-            clause,
-            "drug",
-            f"Could a doctor give {'me' if x == 'I' else x} {food}?",
-            f"No, {inside(clause.statement(full=False))}.",
-        )
+    else:
+        return
+    yield from said(clause, food, name, *asks, embedded=f"what {x} {have} to avoid")
+    yield from _served(clause, food, "me" if clause.user else x, bool(allergic))
+
+
+def _forbidden(clause: Clause) -> bool:
+    verb = clause.middle.split()[-1:]
+    wont = (
+        clause.negation
+        and clause.finite in ("can", "may", "does", "do")
+        and verb
+        and verb[0] in ("eat", "take", "tolerate", "have", "drink")
+    )
+    return bool(wont) and bool(clause.chunks) and clause.chunks[0].kind == "object"
+
+
+def _served(clause: Clause, food: str, whom: str, allergic: bool) -> Iterator[Item]:
+    "Somebody offers it: the one answer that is certain."
+    no = f"No, {inside(clause.statement(full=False))}."
+    subject = "I" if whom == "me" else whom
+    if food in kinds()["drug"]:
+        yield use(clause, "drug", f"Could a doctor give {whom} {food}?", no)
+    elif food in kinds()["food"] or (not allergic and clause.middle.split()[-1] == "eat"):
+        yield use(clause, "eat", f"Can {subject} eat something with {food} in it?", no)
+        yield use(clause, "menu", f"A dish contains {food}. Can {subject} have it?", no)
 
 
 def age(clause: Clause) -> Iterator[Item]:
@@ -264,43 +216,27 @@ def age(clause: Clause) -> Iterator[Item]:
 
 def having(clause: Clause) -> Iterator[Item]:
     "X has a THING called N."
-    if (
-        clause.auxiliary
-        or clause.lemma not in ("have", "own", "keep", "run", "has")
-        or clause.negation
-        or not clause.chunks
-    ):
-        return
-    match = re.match(r"(an? [^,]*?) (?:called|named) ([A-ZÀ-Þ].*?),?$", clause.chunks[0].text)
-    if not match:
+    match = (
+        re.match(r"(an? [^,]*?) (?:called|named) ([A-ZÀ-Þ].*?),?$", clause.chunks[0].text) if clause.chunks else None
+    )
+    if not match or clause.auxiliary or clause.negation or clause.lemma not in HOLDS | {"run"}:
         return
     thing, name = match.group(1).split(" ", 1)[1], match.group(2)
     whose = "my" if clause.user else f"{clause.about('I')}'s"
     head = thing.split()[-1]
-    yield from said(
-        clause,
-        name,
-        "having",
+    asks = (
         f"What is {whose} {head} called?",
         f"What is the name of {whose} {thing}?",
         f"What is {whose} {thing} called?",
         f"Do you remember {whose} {head}'s name?",
         f"Which name does {whose} {head} have?",
-        embedded=f"what {whose} {head} is called",
     )
+    yield from said(clause, name, "having", *asks, embedded=f"what {whose} {head} is called")
     your = "Your" if clause.user else sentence(clause.about("you"))[:-1] + "'s"
-    yield Item(
-        f"{'Who' if head in PETS | KIN | ROLES else 'What'} is {name}?",
-        f"{your} {thing}.",
-        "reverse",
-        "having/who",
-    )
-    yield Item(
-        f"Is {whose} {head} called {name}?",
-        f"Yes, {inside(clause.statement(full=False))}.",
-        "yes_no",
-        "having/yes",
-    )
+    who = "Who" if head in PETS | KIN | ROLES else "What"
+    yield Item(f"{who} is {name}?", f"{your} {thing}.", "reverse", "having/who")
+    yes = f"Yes, {inside(clause.statement(full=False))}."
+    yield Item(f"Is {whose} {head} called {name}?", yes, "yes_no", "having/yes")
 
 
 def vehicle(clause: Clause) -> Iterator[Item]:

@@ -62,45 +62,25 @@ def _parted(text: str) -> tuple[str, str]:
 
 def wish_for(clause: Clause) -> Iterator[Item]:
     "The user wants THING, without saying how: asked for as a preference."
-    if (
-        not clause.user
-        or clause.lemma not in ("want", "prefer")
-        or clause.negation
-        or len(clause.chunks) != 1
-        or clause.chunks[0].kind != "object"
-    ):
+    text = clause.chunks[0].text if len(clause.chunks) == 1 and clause.chunks[0].kind == "object" else ""
+    wants = clause.user and clause.lemma in ("want", "prefer") and not clause.negation
+    if not wants or not text or _parted(text)[0] or '"' in text or text.startswith("to "):
         return
-    text = clause.chunks[0].text
-    if _parted(text)[0] or '"' in text or text.startswith("to "):
-        return
-    head = text.split(" and ")[0].split(" of ")[0].split()[-1].strip('",')
-    if head.isalpha() and head.endswith("s") and not text.startswith("no "):
-        yield from said(
-            clause,
-            text,
-            "wishfor",
+    head = re.split(r" (?:and|of) ", text)[0].split()[-1].strip(",")
+    if text.startswith("no "):
+        no = text[3:]
+        yield from polar(
+            clause, "wishno", f"Do I want {no}?", f"Should there be {no}?", f"Should you give me {no}?", word="No"
+        )
+        yield from said(clause, text, "wishno", f"What is my rule about {no}?", f"What did I ask of you about {no}?")
+    elif head.isalpha() and head.endswith("s"):
+        asks = (
             f"What kind of {head} do I want?",
             f"What {head} do I prefer?",
             f"Do I have a preference about {head}?",
             f"What should you know about me and {head}?",
-            embedded=f"what kind of {head} I want",
         )
-    elif text.startswith("no "):
-        yield from polar(
-            clause,
-            "wishno",
-            f"Do I want {text[3:]}?",
-            f"Should there be {text[3:]}?",
-            f"Are you supposed to give me {text[3:]}?",
-            word="No",
-        )
-        yield from said(
-            clause,
-            text,
-            "wishno",
-            f"What is my rule about {text[3:]}?",
-            f"What did I ask of you about {text[3:]}?",
-        )
+        yield from said(clause, text, "wishfor", *asks, embedded=f"what kind of {head} I want")
 
 
 def steps(clause: Clause) -> Iterator[Item]:

@@ -106,9 +106,14 @@ def plain(question: str) -> str:
     return " ".join(w for w in re.findall(r"[\w']+", low) if w not in ("a", "an", "the", "please"))
 
 
+_FILLERS = re.compile(
+    r"^(?:quick question|just to check|by way|sorry|hey|help me out) | (?:again|now|exactly|now please)(?= |$)"
+)  # fmt: skip
+
+
 def near(one: str, other: str) -> bool:
-    "Whether two plain questions are nearly the same: seven in eight of their words are shared."
-    a, b = set(one.split()), set(other.split())
+    "Whether two plain questions are nearly the same: but for fillers, seven in eight of their words are shared."
+    a, b = (set(_FILLERS.sub("", q).split()) for q in (one, other))
     return len(a & b) * 8 >= len(a | b) * 7
 
 

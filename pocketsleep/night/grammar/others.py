@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from pocketsleep.night.grammar.asking import gaps
+from pocketsleep.night.grammar.asking import Gap, gaps
 from pocketsleep.night.grammar.clause import Clause, question, sentence
 from pocketsleep.night.grammar.distract import false_values
 from pocketsleep.night.grammar.generic import answer_of, topics
@@ -150,48 +150,39 @@ def relations(notes: Sequence[tuple[str, str]]) -> dict[str, tuple[str, str]]:
 def in_context(clause: Clause, note: str, live: Live, key: str) -> Iterator[Item]:
     """Questions with notes in front: the note among others; the note altered (the answer follows it);
     other notes only, asked for what none of them says."""
-    found = list(gaps(clause))
     others = [n for n in sorted(live.notes, key=lambda n: number(n, key)) if n != note and not _alike(n, note)]
-    for n, gap in enumerate(found[:2]):
-        notes = _among(note, others[: 1 + number(key, str(n)) % 4], key)
-        yield Item(
-            clause.wh(gap.word, gap.index, stranded=gap.stranded),
-            answer_of(clause, gap),
-            "context",
-            "context/given",
-            notes,
-        )
-    for i, old, new, _ in false_values(clause, live.knows, key):
-        altered = note.replace(old, new, 1)
-        turned = replace(
-            clause,
-            chunks=tuple(
-                replace(c, text=c.text.replace(old, new, 1)) if j == i else c for j, c in enumerate(clause.chunks)
-            ),
-        )
-        for gap in (g for g in gaps(turned) if g.index == i and new in g.answer):
-            if altered != note:
-                notes = _among(altered, others[: number(key, new) % 4], key)
-                yield Item(
-                    turned.wh(gap.word, i, stranded=gap.stranded),
-                    answer_of(turned, gap),
-                    "context",
-                    "context/altered",
-                    notes,
-                )
-            break
-    if not found and not clause.negation and "no " not in note:
-        yield Item(
-            clause.polar(),
-            f"Yes, {inside(clause.statement(full=False))}.",
-            "context",
-            "context/polar",
-            _among(note, others[:2], key),
-        )
+    given = list(gaps(clause))[:2]
+    for n, gap in enumerate(given):
+        yield _noted(clause, gap, "given", _among(note, others[: 1 + number(key, str(n)) % 4], key))
+    if not given and not clause.negation and "no " not in note:
+        said = f"Yes, {inside(clause.statement(full=False))}."
+        yield Item(clause.polar(), said, "context", "context/polar", _among(note, others[:2], key))
+    yield from _altered(clause, note, live, others, key)
     for item in list(never_said(clause, live, 1)) or list(unsaid_of_user(live, key, 1)):
         if others:
-            notes = _among(others[0], others[1:3], key)
-            yield replace(item, form="context", frame="context/absent", notes=notes)
+            yield replace(item, form="context", frame="context/absent", notes=_among(others[0], others[1:3], key))
+
+
+def _noted(clause: Clause, gap: Gap, name: str, notes: tuple[str, ...]) -> Item:
+    asked = clause.wh(gap.word, gap.index, stranded=gap.stranded)
+    return Item(asked, answer_of(clause, gap), "context", f"context/{name}", notes)
+
+
+def _altered(clause: Clause, note: str, live: Live, others: Sequence[str], key: str) -> Iterator[Item]:
+    "The first value that can be exchanged is, in the note and in the answer."
+    i, old, new, _ = next(false_values(clause, live.knows, key), (0, "", "", False))
+    altered = note.replace(old, new, 1)
+    if not old or altered == note:
+        return
+    turned = swapped(clause, i, old, new)
+    for gap in (g for g in gaps(turned) if g.index == i and new in g.answer):
+        yield _noted(turned, gap, "altered", _among(altered, others[: number(key, new) % 4], key))
+
+
+def swapped(clause: Clause, i: int, old: str, new: str) -> Clause:
+    "The clause with a part of one chunk exchanged."
+    chunk = replace(clause.chunks[i], text=clause.chunks[i].text.replace(old, new, 1))
+    return replace(clause, chunks=(*clause.chunks[:i], chunk, *clause.chunks[i + 1 :]))
 
 
 def _alike(one: str, other: str) -> bool:
@@ -210,15 +201,7 @@ def untrue(clause: Clause, live: Live, key: str) -> Iterator[Item]:
     if clause.negation or any(c.text.startswith(("no ", "not ")) for c in clause.chunks):
         return
     for i, old, new, excluded in false_values(clause, live.knows, key):
-        chunk = clause.chunks[i]
-        false = replace(
-            clause,
-            chunks=(
-                *clause.chunks[:i],
-                replace(chunk, text=chunk.text.replace(old, new, 1)),
-                *clause.chunks[i + 1 :],
-            ),
-        )
+        false = swapped(clause, i, old, new)
         answer = f"No, {whole}." if excluded else f"No, you told me {whole}."
         yield Item(_articled(false.polar()), answer, "yes_no", f"false/{i}/{old}")
         yield Item(

@@ -27,54 +27,39 @@ _AFTER_PAST = DETERMINERS | PREPOSITIONS
 
 def predicate(words: list[str], subject: str, appositive: str, lead: str) -> tuple[Clause, str] | None:
     "The clause of a predicate that starts at its first adverb or verb, and a further coordinated predicate."
-    adverb, i = _adverbs(words, 0)
+    adverbs, i = _adverbs(words, 0)
     if i >= len(words):
         return None
     finite = words[i].lower().rstrip(",")
-    negation = "never" if "never" in adverb.split() else ""
-    adverb = " ".join(a for a in adverb.split() if a != "never")
+    negation = "never" if "never" in adverbs.split() else ""
     if finite in NEGATIVE:
         negation, finite = ("not" if finite == "cannot" else "n't"), NEGATIVE[finite]
     elif finite not in AUXILIARIES and not _verb_like(finite, subject):
         return None
-    i += 1
-    auxiliary, middle, i, negation, late = _group(words, i, finite, negation)
-    adverb = " ".join(filter(None, (adverb, late)))
+    auxiliary, middle, i, negation, late = _group(words, i + 1, finite, negation)
     tail, further = _split_coordination(" ".join(words[i:]), finite in HAVE)
-    past = (
-        not auxiliary
-        and not known_third(finite)
-        and is_past(finite)
-        and (subject.lower() == "the user" or finite not in VERBS)
-    )
-    if finite in HAVE and not auxiliary:
-        past = finite == "had"
-    plural = subject.lower() != "the user" and (
-        finite in ("are", "were", "have", "do") or (not auxiliary and not past and finite in VERBS)
-    )
-    plural = plural or _is_plural(subject)
-    clause = Clause(
-        subject=subject,
-        finite=finite,
-        middle=middle,
-        chunks=chunked(tail, finite, middle),
-        auxiliary=auxiliary,
-        past=past,
-        negation=negation,
-        adverb=adverb,
-        appositive=appositive,
-        lead=lead,
-        plural=plural,
-    )
-    return clause, further
+    past = _is_past(finite, auxiliary, subject)
+    adverb = " ".join(a for a in f"{adverbs} {late}".split() if a != "never")
+    plural = _is_plural(subject, finite, auxiliary or past)
+    chunks = chunked(tail, finite, middle)
+    return Clause(subject, finite, middle, chunks, auxiliary, past, negation, adverb, appositive, lead, plural), further
 
 
-def _is_plural(subject: str) -> bool:
-    words = subject.split()
-    if " and " in subject and not subject.lower().startswith("the user's"):
+def _is_past(finite: str, auxiliary: bool, subject: str) -> bool:
+    if auxiliary or finite in HAVE:
+        return not auxiliary and finite == "had"
+    return not known_third(finite) and is_past(finite) and (subject.lower() == "the user" or finite not in VERBS)
+
+
+def _is_plural(subject: str, finite: str, helped: bool) -> bool:
+    "By the verb where it shows, by the noun where it does not. `helped`: the finite verb says nothing of number."
+    if subject.lower() == "the user":
+        return False
+    if finite in ("are", "were", "have", "do") or (not helped and finite in VERBS):
         return True
-    common = [w for w in words if not w[0].isupper()]
-    return subject.lower() != "the user" and bool(common) and common[-1] in PLURALS
+    common = [w for w in subject.split() if not w[0].isupper()]
+    joined = " and " in subject and not subject.lower().startswith("the user's")
+    return joined or (bool(common) and common[-1] in PLURALS)
 
 
 def _verb_like(word: str, subject: str) -> bool:

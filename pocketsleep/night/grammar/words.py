@@ -119,12 +119,13 @@ NOUNY = wordset(
 )
 
 KIN = wordset(
-    """wife husband partner spouse fiancé fiancée fiance fiancee girlfriend boyfriend ex mother father mum mam mom dad
-    parents parent son sons daughter daughters child children kid kids baby twin twins boy boys girl girls brother brothers sister
-    sisters grandmother grandfather grandma grandpa granny gran nan granddad grandad grandson granddaughter
-    grandchildren aunt auntie uncle cousin cousins nephew nephews niece nieces stepmother stepfather stepson
-    stepdaughter stepsister stepbrother half-brother half-sister mother-in-law father-in-law sister-in-law
-    brother-in-law son-in-law daughter-in-law in-laws godmother godfather godson goddaughter widow compadre comadre"""
+    """wife husband partner spouse fiancé fiancée fiance fiancee girlfriend boyfriend ex mother father mum
+    mam mom dad parents parent son sons daughter daughters child children kid kids baby twin twins boy
+    boys girl girls brother brothers sister sisters grandmother grandfather grandma grandpa granny gran
+    nan granddad grandad grandson granddaughter grandchildren aunt auntie uncle cousin cousins nephew
+    nephews niece nieces stepmother stepfather stepson stepdaughter stepsister stepbrother half-brother
+    half-sister mother-in-law father-in-law sister-in-law brother-in-law son-in-law daughter-in-law
+    in-laws godmother godfather godson goddaughter widow compadre comadre"""
 )
 ROLES = wordset(
     """boss landlord landlady tenant lodger flatmate housemate roommate neighbour neighbor friend friends mate colleague
@@ -197,7 +198,8 @@ DAY_PARTS = wordset(
     sunset lunchtime breakfast lunch dinner supper bedtime weekend weekends weekdays weekday today tomorrow"""
 )
 PERIODS = wordset(
-    "minute minutes hour hours day days week weeks month months year years term terms season seasons winters summers decade decades"
+    "minute minutes hour hours day days week weeks month months year years term terms season seasons winters "
+    "summers decade decades"
 )
 PREPOSITIONS = wordset(
     """in on at by with without from to into onto for as about of under over behind near beside between before after
@@ -231,9 +233,11 @@ LANGUAGES = wordset(
 )
 "Words that stand alone behind a verb: they are never asked for."
 LONE = wordset(
-    "only first aloud once twice alone together early late daily weekly again too well badly silently free up down out off away over back home"
+    "only first aloud once twice alone together early late daily weekly again too well badly silently free up "
+    "down out off away over back home"
 )
 MOTION = wordset(
-    "go come move drive travel commute fly walk send return cycle emigrate relocate order buy get take bring carry post ship deliver hail"
+    "go come move drive travel commute fly walk send return cycle emigrate "
+    "relocate order buy get take bring carry post ship deliver hail"
 )
 PLURALS = wordset("children people parents twins in-laws grandparents kids feet teeth mice hens bees staff police")
