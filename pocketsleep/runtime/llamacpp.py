@@ -1,0 +1,204 @@
+"""llama.cpp as a Runtime: it serves on every platform, and reads the GGUF that the card names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+
+from pocketsleep.errors import AdapterError, MissingPart
+from pocketsleep.nouns import Card, Message, Sampling
+from pocketsleep.registry import Registry, read_adapter
+from pocketsleep.runtime import Prompt, llama_batch
+from pocketsleep.runtime.llama_batch import LANES, Adapter, Engine, Lanes
+from pocketsleep.runtime.text import Stops
+from pocketsleep.weights import Base
+
+PROBE = (Message("user", "What do you know about me?"),)
+
+
+class LlamaCpp:
+    """A base model on llama.cpp, bare or wearing one adapter.
+
+    One lock is around everything that computes; a stream holds it until it is closed.
+    """
+
+    name = "llamacpp"
+
+    def __init__(self, card: Card, base: Base, threads: int | None = None, context: int = 4096) -> None:
+        if base.gguf is None:
+            raise MissingPart(f"`{card.name}` is no GGUF file, and llama.cpp reads nothing else",
+                              hint="`pocketsleep doctor` says what serves here instead")
+        self.card, self.base, self.worn = card, base, ""
+        self.threads = threads or _threads()
+        self._engine = Engine(base.gguf)
+        self.context = min(context, self._engine.trained_for)
+        with llama_batch.closing_on_error(self._engine):
+            self._main = Lanes(self._engine, 1, self.context, self.threads)
+        self._bulk: Lanes | None = None
+        self._pooled: Lanes | None = None
+        self._adapter: Adapter | None = None
+        self._lock = Lock()
+
+    def chat(self, messages: Prompt, sampling: Sampling = Sampling()) -> Iterator[str]:
+        ids = self.base.prompter.ids(messages)
+        llama_batch.check_length(ids, self.context)
+        with self._lock:
+            yield from Stops(sampling.stop).through(self._pieces(ids, sampling))
+
+    def _pieces(self, ids: Sequence[int], sampling: Sampling) -> Iterator[str]:
+        stream = self.base.tokenizer.stream()
+        for token in self._tokens(ids, sampling):
+            if piece := stream.push(token):
+                yield piece
+        if piece := stream.finish():
+            yield piece
+
+    def _tokens(self, ids: Sequence[int], sampling: Sampling) -> Iterator[int]:
+        chance = np.random.default_rng(sampling.seed)
+        room = min(sampling.max_tokens, self.context - len(ids))
+        logits = next(self._main.read(ids))[0] if room > 0 else None
+        for position in range(len(ids), len(ids) + room):
+            assert logits is not None
+            if (token := draw(logits, sampling, chance)) in self.base.tokenizer.ends:
+                return
+            yield token
+            if position + 1 < len(ids) + room:
+                logits = self._main.step([(0, token, position)])[0]
+
+    def answer(self, prompts: Sequence[Prompt], max_tokens: int = 48, lanes: int = LANES) -> list[str]:
+        """Greedy answers, up to `lanes` decoded side by side.
+
+        On a CPU the bare base answers exactly as `chat` does. With an adapter, llama.cpp multiplies its
+        narrow matrices by another kernel when several answers are decoded at once, and near-ties can fall
+        the other way; `lanes=1` is exact everywhere.
+        """
+        ids = [self.base.prompter.ids(prompt) for prompt in prompts]
+        for row in ids:
+            llama_batch.check_length(row, self.context)
+        if not ids:
+            return []
+        with self._lock:
+            longest = max(map(len, ids)) + max_tokens
+            bulk = self._lanes(*llama_batch.fit(longest, self.context, min(lanes, len(ids))))
+            answers = llama_batch.greedy(bulk, ids, max_tokens, self.base.tokenizer.ends)
+        return [self.base.tokenizer.decode(answer) for answer in answers]
+
+    def _lanes(self, lanes: int, length: int) -> Lanes:
+        "The context for bulk work: the one at hand if it is large enough, else a new one."
+        bulk = self._bulk
+        if bulk is None or bulk.lanes != lanes + 1 or bulk.length < length:
+            if bulk is not None:
+                self._bulk = None
+                bulk.close()
+            self._bulk = bulk = Lanes(self._engine, lanes + 1, length, self.threads)
+            bulk.wear(self._adapter)
+        return bulk
+
+    def score(self, pairs: Sequence[tuple[Prompt, str]]) -> list[list[float]]:
+        "Prompts are read in an order in which neighbours share the most: many answers, one reading."
+        prompter = self.base.prompter
+        rows = [(prompter.ids(prompt), prompter.answer_ids(text)) for prompt, text in pairs]
+        for prompt, answer in rows:
+            llama_batch.check_length([*prompt, *answer], self.context)
+        scores: list[list[float]] = [[] for _ in rows]
+        with self._lock:
+            for i in sorted(range(len(rows)), key=lambda i: rows[i]):
+                prompt, answer = rows[i]
+                for logits in self._main.read([*prompt, *answer[:-1]], wanted=len(answer)):
+                    targets = answer[len(scores[i]) : len(scores[i]) + len(logits)]
+                    scores[i] += _log_softmax(logits)[np.arange(len(targets)), targets].tolist()
+        return scores
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        rows = np.zeros((len(texts), self._engine.width), np.float32)
+        with self._lock:
+            if self._pooled is None and texts:
+                self._pooled = Lanes(self._engine, 1, self.context, self.threads, pooled=True)
+                self._pooled.wear(self._adapter)
+            for row, text in zip(rows, texts, strict=True):
+                assert self._pooled is not None
+                row[:] = self._pooled.mean((self.base.tokenizer.encode(text) or [0])[: self.context])
+        return rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-12)
+
+    def wear(self, adapter: Path | None) -> None:
+        with self._lock:
+            if adapter is None:
+                self._put_on(None, "")
+                return
+            found, _ = read_adapter(adapter)
+            if found.base_sha256 != self.base.sha256:
+                raise AdapterError(f"adapter `{found.id}` was made for `{found.base}`, not `{self.card.name}`",
+                                   hint=f"`pocketsleep use {found.id} --base {found.base}`")
+            loaded = self._engine.adapter(Registry(adapter.parent).gguf(adapter.name, self.base))
+            if loaded is None:
+                raise AdapterError(f"llama.cpp cannot load adapter `{found.id}`", hint="`pocketsleep verify`")
+            self._prove(loaded, found.id)
+            self._put_on(loaded, found.id)
+
+    def _prove(self, loaded: Adapter, name: str) -> None:
+        "An adapter that moves no logit is not on: what was worn before stays."
+        logits = []
+        for worn in (None, loaded):
+            self._main.wear(worn)
+            logits.append(next(self._main.read(self.base.prompter.ids(PROBE)))[0])
+        if np.array_equal(*logits) or not np.isfinite(logits[1]).all():
+            self._main.wear(self._adapter)
+            self._engine.free(loaded)
+            raise AdapterError(f"adapter `{name}` moves no logit, or makes them infinite",
+                               hint="`pocketsleep verify`")
+
+    def _put_on(self, loaded: Adapter | None, name: str) -> None:
+        "The same adapter on every context; the one before is freed once none has it."
+        for lanes in (self._main, self._bulk, self._pooled):
+            if lanes is not None:
+                lanes.wear(loaded)
+        before, self._adapter, self.worn = self._adapter, loaded, name
+        if before is not None:
+            self._engine.free(before)
+
+    def count(self, text: str) -> int:
+        return len(self.base.tokenizer.encode(text))
+
+    @property
+    def about(self) -> str:
+        "For `doctor`."
+        version = llama_batch.ll.__version__
+        return f"llama-cpp-python {version}, {self.threads} threads, {self.context} tokens of context"
+
+    def close(self) -> None:
+        with self._lock:
+            for lanes in (self._main, self._bulk, self._pooled):
+                if lanes is not None:
+                    lanes.close()
+            self._engine.close()
+
+
+def draw(logits: np.ndarray, sampling: Sampling, chance: np.random.Generator) -> int:
+    """A token out of logits [vocabulary]: the likeliest at temperature 0, else by chance among the fewest
+    tokens whose probabilities reach top_p (nucleus sampling, Holtzman et al., 2020)."""
+    if sampling.temperature <= 0:
+        return int(logits.argmax())
+    order = np.argsort(-logits, kind="stable")
+    weights = np.exp((logits[order] - logits[order[0]]).astype(np.float64) / sampling.temperature)
+    weights /= weights.sum()
+    kept = int(np.searchsorted(np.cumsum(weights), sampling.top_p)) + 1
+    reached = np.cumsum(weights[:kept])
+    chosen = int(np.searchsorted(reached, chance.random() * reached[-1], side="right"))
+    return int(order[min(chosen, len(reached) - 1)])
+
+
+def _log_softmax(logits: np.ndarray) -> np.ndarray:
+    "Natural logs of probabilities, along the last axis, in float64."
+    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+
+def _threads() -> int:
+    """Never every processor: each of some hundred barriers a token waits for the slowest thread, so on a busy
+    machine (a night beside a conversation) two threads on two processors were 200 times slower than one."""
+    have = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(have - 1, 3)) if have <= 4 else min(have // 2, 16)

@@ -1,0 +1,75 @@
+"""Which engine serves on this machine, and why each one before it could not."""
+
+from __future__ import annotations
+
+import importlib
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pocketsleep.errors import MissingPart, PocketError
+from pocketsleep.nouns import Card
+from pocketsleep.runtime import Runtime
+from pocketsleep.weights import Base
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    "An engine, not yet loaded, the reason for it, and those refused with theirs."
+
+    name: str
+    reason: str
+    runtime: Callable[[], Runtime]
+    refused: tuple[tuple[str, str], ...] = ()
+
+
+def serving(card: Card, base: Base, machine: tuple[str, str] | None = None) -> Choice:
+    """The first engine that can serve this base here.
+
+    machine: (system, processor) as `platform` names them, by default this one. Raises MissingPart with
+    every reason when none can.
+    """
+    system, processor = machine or (platform.system(), platform.machine())
+    refused: list[tuple[str, str]] = []
+    for name, reason in _order(system, processor):
+        why = _refusal(name, base)
+        if why is None:
+            return Choice(name, reason, _factory(name, card, base), tuple(refused))
+        refused.append((name, why))
+    reasons = "; ".join(f"{name}: {why}" for name, why in refused)
+    raise MissingPart(f"no engine can serve `{card.name}` here ({reasons})",
+                      hint="`pip install 'pocketsleep[llamacpp]'`")
+
+
+def _order(system: str, processor: str) -> tuple[tuple[str, str], ...]:
+    "Engines, best first, with the reason that is told if one is chosen."
+    if system == "Darwin" and processor == "arm64":
+        return ("mlx", "Apple Silicon, where MLX has the GPU"), ("llamacpp", "MLX cannot serve here")
+    return ("llamacpp", "quantised weights are read as they are"), ("mlx", "llama.cpp cannot serve here")
+
+
+def _refusal(name: str, base: Base) -> str | None:
+    "Why an engine cannot serve this base, None if it can."
+    if name == "llamacpp" and base.gguf is None:
+        return "the base is an MLX folder, not a GGUF file"
+    try:
+        _module(name)
+    except PocketError as error:
+        return f"{error}; {error.hint}" if error.hint else str(error)
+    except (ImportError, OSError, RuntimeError) as error:
+        return f"it cannot be imported ({error})"
+    return None
+
+
+def _factory(name: str, card: Card, base: Base) -> Callable[[], Runtime]:
+    def load() -> Runtime:
+        module = _module(name)
+        found: Runtime = module.Mlx(card, base) if name == "mlx" else module.LlamaCpp(card, base)
+        return found
+
+    return load
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(f"pocketsleep.runtime.{name}")
