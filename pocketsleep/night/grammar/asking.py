@@ -109,7 +109,7 @@ def _when(chunk: Chunk) -> Iterator[str]:
         yield f"{chunk.prep.capitalize()} when"
         return
     yield "When"
-    several = " and " in noun or (noun[-1:] == "s" and noun.split()[0].rstrip("s") in WEEKDAYS)
+    several = " and " in noun
     if chunk.prep == "at" and (is_clock(noun) or is_number(noun.split()[0])):
         yield "What time"
         yield "At what time"
