@@ -2,16 +2,17 @@
 
 import multiprocessing
 import os
-import sqlite3
 import stat
 import sys
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from sqlite_utils.utils import sqlite3  # the same library as the journal's: locks are the process's
 
 from pocketsleep.errors import BadInput, Busy, JournalDamaged, JournalError, JournalTooNew, NotFound
-from pocketsleep.journal import Journal, Recorded
+from pocketsleep.journal import Journal, Recorded, place
 from pocketsleep.journal.versions import choose, wal_is_safe
 from pocketsleep.nouns import Cite, Episode, Feedback, Turn
 
@@ -237,6 +238,33 @@ def test_a_torn_database_is_told(tmp_path):
     path.write_bytes(path.read_bytes()[:20_000])
     with pytest.raises((JournalError, JournalDamaged)), Journal(path) as journal:
         journal.verify().require()
+
+
+MOUNTS = """22 1 8:1 / / rw - ext4 /dev/sda1 rw
+40 22 0:50 / /mnt/share rw - cifs //server/share rw
+41 22 0:51 / /mnt/my\\040disk rw - nfs4 server:/x rw
+42 40 8:2 / /mnt/share/local rw shared:1 - xfs /dev/sdb1 rw
+"""
+
+
+@pytest.mark.parametrize(("folder", "kind"), [
+    ("/home/ana", "ext4"), ("/mnt/share", "cifs"), ("/mnt/share/a/b", "cifs"), ("/mnt/shared", "ext4"),
+    ("/mnt/my disk/a", "nfs4"), ("/mnt/share/local/a", "xfs")])
+def test_which_file_system_a_folder_is_on(folder, kind):
+    assert place.filesystem(Path(folder), MOUNTS) == kind
+
+
+def test_a_journal_lies_on_this_machine(tmp_path, monkeypatch):
+    for name in ("Dropbox", "OneDrive - Acme", "Mobile Documents"):
+        with pytest.raises(JournalError, match="synchronised") as told:
+            Journal(tmp_path / name / "home" / "journal.db")
+        assert "POCKETSLEEP_HOME" in told.value.hint
+        assert not (tmp_path / name).exists()
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(f"1 0 0:1 / {tmp_path} rw - nfs4 server:/x rw\n")
+    monkeypatch.setattr(place, "_MOUNTS", mounts)
+    with pytest.raises(JournalError, match="network drive"):
+        Journal(tmp_path / "home" / "journal.db")
 
 
 def test_a_held_journal_is_busy(tmp_path):

@@ -3,12 +3,12 @@
 import contextlib
 import os
 import shutil
-import sqlite3
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from sqlite_utils.utils import sqlite3  # the same library as the journal's: locks are the process's
 
 from pocketsleep.errors import BadInput, Busy, JournalError, NotFound
 from pocketsleep.journal import Journal, ballast
@@ -28,6 +28,13 @@ def user(*texts):
 TALK = Episode("c1", (Turn("user", SECRET), Turn("assistant", "Give Brambleworth my best."),
                       Turn("user", "He eats figs."), Turn("assistant", "Noted."), Turn("user", "I like tea.")),
                feedback=(Feedback(1, "down", "It is Brambleworth the Second."),))
+
+
+@pytest.fixture(params=["delete", "wal"], autouse=True)
+def mode(request, monkeypatch):
+    "Both journal modes, whatever this SQLite would choose: one connection alone may write ahead on any."
+    monkeypatch.setattr("pocketsleep.journal.versions.wal_is_safe", lambda version: request.param == "wal")
+    return request.param
 
 
 @pytest.fixture
@@ -68,7 +75,8 @@ def left_in_files(journal, *words):
     return found
 
 
-def test_the_words_are_on_the_disk_before(journal):
+def test_the_words_are_on_the_disk_before(journal, mode):
+    assert journal.mode == mode
     assert {word for _, word in left_in_files(journal, *WORDS)} == set(WORDS)
 
 
@@ -198,10 +206,10 @@ def test_a_reader_delays_the_sweep_and_the_next_opening_finishes_it(tmp_path):
 def test_an_interrupted_sweep_is_finished_by_the_next_opening(tmp_path, monkeypatch):
     with Journal(tmp_path / "journal.db") as journal:
         fill(journal)
-        monkeypatch.setattr(Journal, "sweep", lambda self: False)
-        assert not journal.forget(PET.id).clean
+        with monkeypatch.context() as patch:
+            patch.setattr(Journal, "sweep", lambda self: False)
+            assert not journal.forget(PET.id).clean
         assert journal.sweep_due
-        monkeypatch.undo()
     with Journal(tmp_path / "journal.db") as again:
         assert not again.sweep_due
         assert left_in_files(again, *WORDS) == []

@@ -1,10 +1,10 @@
 "Damage is found: flipped bits, lost rows, lost turns, wrong references."
 
 import random
-import sqlite3
 
 import numpy as np
 import pytest
+from sqlite_utils.utils import sqlite3  # the same library as the journal's: locks are the process's
 
 from pocketsleep.errors import JournalDamaged, PocketError
 from pocketsleep.journal import Journal, chain
@@ -100,7 +100,7 @@ def contents(path):
     conn = raw(path)
     try:
         return [conn.execute(f"select * from {table} order by 1, 2").fetchall() for table in TABLES]
-    except sqlite3.Error:
+    except (sqlite3.Error, UnicodeDecodeError):  # a damaged name in SQLite's own message
         return None
     finally:
         conn.close()

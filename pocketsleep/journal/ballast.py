@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 
 SIZE = 256 * 1024
+_PIECE = 4096
 
 
 def path(database: Path) -> Path:
@@ -17,7 +18,7 @@ def path(database: Path) -> Path:
 
 
 def restore(database: Path) -> bool:
-    "Put the ballast back. False when there is no room for it (or no right to write)."
+    "Put the ballast back, or as much of it as there is room for. False when it is not whole."
     place = path(database)
     with contextlib.suppress(OSError):
         if place.stat().st_size == SIZE:
@@ -25,17 +26,18 @@ def restore(database: Path) -> bool:
     try:
         _write(place)
     except OSError:
-        release(database)
         return False
     return True
 
 
 def _write(place: Path) -> None:
     handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(os.urandom(SIZE))  # random: a file system that packs zeros would keep no room for them
-        file.flush()
+    try:
+        for _ in range(SIZE // _PIECE):
+            os.write(handle, os.urandom(_PIECE))  # random: a file system that packs zeros would keep no room
         os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def release(database: Path) -> None:

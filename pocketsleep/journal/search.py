@@ -95,10 +95,6 @@ class Search(Store):
         except (JournalError, Busy):
             return False
 
-    def _empty_log(self) -> bool:
-        "A truncating checkpoint answers 'busy' while someone reads: then the log still has old pages."
-        return self.mode != "wal" or not self.rows("pragma wal_checkpoint(truncate)")[0]["busy"]
-
     @property
     def sweep_due(self) -> bool:
         return self.setting(_DUE) == "due"

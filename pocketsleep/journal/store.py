@@ -18,7 +18,7 @@ from sqlite_utils import Database
 from sqlite_utils.utils import sqlite3  # pysqlite3 where it is installed
 
 from pocketsleep.errors import Busy, JournalError, JournalTooNew
-from pocketsleep.journal import ballast, chain, versions
+from pocketsleep.journal import ballast, chain, place, versions
 from pocketsleep.journal.migrations import MIGRATIONS, TABLES
 from pocketsleep.journal.scrub import storable
 from pocketsleep.journal.trouble import is_full, told
@@ -37,6 +37,7 @@ class Store:
         self._moved: dict[str, tuple[int, str]] = {}
         self._patience = patience
         with told(self.path):
+            place.check(self.path)
             self._create()
             self.db = self._connect(patience)
             try:
@@ -194,7 +195,13 @@ class Store:
         try:
             return work()
         finally:
+            with contextlib.suppress(JournalError, Busy):
+                self._empty_log()
             ballast.restore(self.path)
+
+    def _empty_log(self) -> bool:
+        "A truncating checkpoint answers 'busy' while someone reads: then the log still has old pages."
+        return self.mode != "wal" or not self.rows("pragma wal_checkpoint(truncate)")[0]["busy"]
 
     def put(self, table: str, row: Row) -> Row:
         "Insert a row, or replace the one with its key. Inside `atomic`."

@@ -70,6 +70,8 @@ def told(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise explain(path, error) from error
+    except UnicodeError as error:  # a name or a message of SQLite's that is no text any more
+        raise explain(path, ValueError("malformed")) from error
     except OSError as error:
         raise JournalError(
             f"the journal `{path}` cannot be opened ({error.strerror or error})",
