@@ -18,7 +18,7 @@ from pocketsleep import disk
 from pocketsleep.errors import ModelError
 from pocketsleep.weights import layout, vocab
 
-FORMAT = 1  # raise it whenever what is written below changes
+FORMAT = 2  # raise it whenever what is written below changes
 
 
 def folder_for(digest: str, cache: Path) -> Path:

@@ -1,10 +1,13 @@
 """How GGUF and MLX name and store the same tensors, for the two architectures that are imported.
 
-Two conventions differ, and every use of them is here:
+Three conventions differ, and every use of them is here:
 
 * llama: GGUF stores the rows of q and k so that the two halves of a rotary pair are neighbours
   (the order of Meta's original code); MLX, like transformers, keeps the halves apart.
 * gemma3: GGUF stores norm weights as they multiply, w; MLX stores w - 1 and adds the 1 itself.
+* gemma3: llama.cpp multiplies embeddings by sqrt(hidden size), MLX by that rounded to bfloat16 (25.298
+  and 25.25 at 270M). The ratio goes into the embedding, and out of the final norm, as the embedding is
+  the head as well. Without it the engines differ by a systematic 0.2% of every token's vector.
 """
 
 from __future__ import annotations
@@ -89,14 +92,20 @@ def to_mlx(config: Mapping[str, Any], name: str, values: np.ndarray) -> np.ndarr
     "A tensor as MLX stores it, from GGUF's values (float32)."
     if count := heads(config, name):
         return pairs_apart(values, count)
-    return values - np.float32(1) if _stored_plus_one(config, name) else values
+    if architecture(config) != "gemma3":
+        return values
+    values = values * _engine_ratio(config, name)
+    return values - np.float32(1) if "norm" in _leaf(name) else values
 
 
 def to_gguf(config: Mapping[str, Any], name: str, values: np.ndarray) -> np.ndarray:
     "A tensor as GGUF stores it: the inverse of `to_mlx`."
     if count := heads(config, name):
         return pairs_together(values, count)
-    return values + np.float32(1) if _stored_plus_one(config, name) else values
+    if architecture(config) != "gemma3":
+        return values
+    values = values + np.float32(1) if "norm" in _leaf(name) else values
+    return values / _engine_ratio(config, name)
 
 
 def pairs_together(rows: np.ndarray, count: int) -> np.ndarray:
@@ -116,5 +125,13 @@ def _leaf(name: str) -> str:
     return next(part for part in reversed(parts) if part not in ("weight", "lora_a", "lora_b"))
 
 
-def _stored_plus_one(config: Mapping[str, Any], name: str) -> bool:
-    return architecture(config) == "gemma3" and "norm" in _leaf(name)
+def _engine_ratio(config: Mapping[str, Any], name: str) -> np.float32:
+    "What a gemma3 tensor is multiplied by so that MLX's rounded embedding scale comes out as llama.cpp's."
+    exact = np.float32(np.sqrt(config["hidden_size"]))
+    # to bfloat16: the upper half of a float32, rounded to nearest, ties to even
+    bits = int(exact.view(np.uint32))
+    rounded = np.uint32((bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000).view(np.float32)
+    if name == "model.embed_tokens.weight":
+        return np.float32(exact / rounded)
+    tied_end = name == "model.norm.weight" and config["tie_word_embeddings"]
+    return np.float32(rounded / exact if tied_end else 1)

@@ -17,9 +17,13 @@ from pocketsleep.errors import ModelError
 
 UNKNOWN, CONTROL, USER_DEFINED = 2, 3, 4  # token types of GGUF that are matched as a whole
 
-# Tokens that end an answer, in any model that has them.
-ENDS = ("<|im_end|>", "<end_of_turn>", "<turn|>", "<|eot_id|>", "<|eom_id|>", "<|end|>", "<|endoftext|>",
-        "<|end_of_text|>", "<eos>", "</s>")  # fmt: skip
+# Spellings that llama.cpp takes for the end of an answer, in any model that has them; the last line is
+# what code models put between files.
+ENDS = (
+    "<|im_end|>", "<end_of_turn>", "<turn|>", "<|eot_id|>", "<|eom_id|>", "<|end|>", "<|endoftext|>",
+    "<|end_of_text|>", "<eos>", "</s>",
+    "<reponame>", "<|repo_name|>", "<|file_sep|>", "<|fim_pad|>", "<|fim_repo|>", "<fim_pad>",
+)  # fmt: skip
 
 _SPACE = "▁"  # how SentencePiece writes a space
 _GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
