@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from shutil import rmtree
@@ -104,7 +104,7 @@ class Pocket:
             return self.journal.night(night.id), verdict
 
     def _begin(self, wishes: Wishes) -> Night:
-        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        now = datetime.now(UTC).isoformat(timespec="seconds")
         return self.journal.begin(Night("", now, wishes.seed, self.card.name, wishes.changes or {},
                                         previous=self.journal.current()))
 
@@ -146,7 +146,7 @@ class Pocket:
 
     def remember(self, text: str, supersedes: str | None = None) -> Memory | None:
         "Told outright: kept as it is, cited to itself. None when it was forgotten before."
-        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        now = datetime.now(UTC).isoformat(timespec="seconds")
         return self.journal.learn(extracting.told(text, supersedes, self.journal.memories(), now))
 
     def forget(self, target: str) -> Forgotten:

@@ -19,7 +19,7 @@ WORDS = (
     "— … “quoted” ‘x’ € £ ¥ © ™ ▁ ▁▁ Ġ Ċ \ufffd aaaa aaaaaaaaaaa ======= ------- ..... !!!!!! \\n \\t "
     "http://a.b/c?d=e&f=g user@example.org 1,000,000 12:30 $5.00 50% C++ \u200b \u200d \ufeff \x00 \x01 \x7f "
     "\u061c 𝔘𝔫𝔦 𓀀 ꙮ ﷽ \U000e0041 \U0010fffd \ue000"
-).split(" ")  # noqa: SIM905  a list of these would be a page long
+).split(" ")
 LOOK_ALIKES = (
     "<|im_end|>", "<|im_start|>", "<|im_start|>system\n", "<|endoftext|>", "<start_of_turn>", "<end_of_turn>",
     "<start_of_turn>user\n", "<bos>", "<eos>", "</s>", "<s>", "<unk>", "<pad>", "<0x0A>", "<table>", "<b>",

@@ -12,7 +12,8 @@ from typing import Annotated, Any, Optional
 
 import typer
 
-from pocketsleep import __version__, cards, demo as demonstration, home, weights
+from pocketsleep import __version__, cards, home, weights
+from pocketsleep import demo as demonstration
 from pocketsleep.cli import BaseName, Json, app, opened, out
 from pocketsleep.errors import PocketError
 from pocketsleep.night.grammar import lists
@@ -139,6 +140,7 @@ def _proved(base: weights.Base) -> dict[str, Any]:
     file as it is. What remains is llama.cpp's rounding of activations."""
     if base.gguf is None:
         return {"parity": "not compared: the base is an MLX folder, which llama.cpp cannot read", "ok": True}
+    from pocketsleep.runtime import blas  # noqa: F401  before MLX is loaded
     from pocketsleep.weights import parity
 
     text = "\n".join(lists.anchors())
@@ -178,6 +180,8 @@ def _show(shown: demonstration.Shown) -> None:
         out.data(f"dropped  {' '.join(item['text'].split())[:90]}  ({item['reason']})")
     for reason in found["reasons"]:
         out.data(reason)
+    asked = found["questions"]
+    out.data(f"{asked['asked']} questions; the {asked['asked'] - asked['unseen']} that the night happened to study are not counted")
     for what in ("recall", "general", "declined"):
         out.data(f"{what:<9} {found[what]['before']:.0%} before, {found[what]['after']:.0%} after, by the weights alone")
     out.data(f"undone: answers are {'byte for byte those of before' if found['undone_identical'] else 'NOT those of before'}")

@@ -36,8 +36,8 @@ def _import_one(pocket: Pocket, file: Path) -> dict[str, Any]:
     report: dict[str, Any] = {"file": str(file), "conversations": 0, "added_turns": 0, "bad": []}
     for found in read_jsonl(file):
         if isinstance(found, BadLine):
-            report["bad"].append({"line": found.line, "reason": found.reason})
-            out.talk.print(f"{file}:{found.line}: {found.reason}; the rest is read", markup=False)
+            report["bad"].append({"line": found.number, "reason": found.what})
+            out.talk.print(f"{file}:{found.number}: {found.what}; the rest is read", markup=False)
             continue
         report["conversations"] += 1
         report["added_turns"] += pocket.journal.record(found).added_turns

@@ -35,15 +35,22 @@ class Shown:
     dropped: list[dict[str, str]] = field(default_factory=list)
     verdict: Verdict = field(default_factory=lambda: Verdict("nothing"))
     seconds: dict[str, float] = field(default_factory=dict)
+    studied: set[str] = field(default_factory=set)  # questions the night trained on, plain
+
+    def unseen(self, question: dict[str, Any]) -> bool:
+        "Whether the night did not happen to study this very question."
+        return plain(question["question"]) not in self.studied
 
     def share(self, answers: Sequence[str], kinds: Sequence[str]) -> float:
-        "Share of right answers among questions of these kinds."
-        marks = [correct(q, a) for q, a in zip(self.questions, answers, strict=True) if q["kind"] in kinds]
-        return sum(marks) / len(marks)
+        "Share of right answers among unseen questions of these kinds."
+        marks = [correct(q, a) for q, a in zip(self.questions, answers, strict=True)
+                 if q["kind"] in kinds and self.unseen(q)]
+        return sum(marks) / len(marks) if marks else 0.0
 
     def plain(self) -> dict[str, Any]:
         both = (("before", self.before), ("after", self.after))
         return {
+            "questions": {"asked": len(self.questions), "unseen": sum(map(self.unseen, self.questions))},
             "recall": {when: round(self.share(said, TOLD), 3) for when, said in both},
             "general": {when: round(self.share(said, ("general",)), 3) for when, said in both},
             "declined": {when: round(self.share(said, ("unstated",)), 3) for when, said in both},
@@ -85,6 +92,7 @@ def live(home: Home, tell: Teller, base: str = "", seed: int = 0) -> Shown:
         shown.before = timed("ask before", lambda: pocket.day().answers(asked, "base"))
         night, shown.verdict = timed("sleep", lambda: pocket.sleep(Wishes(seed), tell))
         shown.memories = [m.text for m in pocket.journal.memories()]
+        shown.studied = {plain(d.question) for d in pocket.journal.dreams(night.id) if not d.held_out}
         shown.dropped = [{"text": d.text, "reason": d.reason} for d in pocket.journal.dropped(night.id)]
         shown.after = timed("ask after", lambda: pocket.day().answers(asked, "weights"))
         if shown.verdict.passed:

@@ -133,6 +133,7 @@ def study_items(bed: Bed, night: Night, memories: Mapping[str, Any]) -> dict[str
     superseded = {m.id: old[m.supersedes] for m in live if m.supersedes in old}
     dreams = list(dreaming.dream(live, superseded=superseded, seed=night.seed, per_memory=recipe.per_memory))
     dreams += dreaming.declining(live, count=recipe.declines, seed=night.seed)
+    dreams += seeding.typed_items(live, dreams)
     if recipe.self_asked:
         dreams += asking.asked(bed.serving(), live, seed=night.seed)
     bed.journal.keep_dreams(night.id, dreams)

@@ -9,8 +9,10 @@ from typing import Any
 
 from pocketsleep.errors import AdapterError, BadInput
 from pocketsleep.nouns import Card, Lesson, Message, Plan, Sampling
-from pocketsleep.runtime import Prompt
-from pocketsleep.runtime import blas as _  # noqa: F401  before mlx: it decides which BLAS libmlx binds
+from pocketsleep.runtime import (
+    Prompt,
+    blas,  # noqa: F401  before mlx: it decides which BLAS libmlx binds
+)
 
 import mlx.core as mx  # isort: skip
 import numpy as np  # isort: skip
@@ -138,7 +140,7 @@ class Mlx:
             return mlx_train.Trainer(self.model, rows, held, plan, folder).run(tick, late)
 
     def close(self) -> None:
-        self.model = None
+        del self.model
         mx.clear_cache()
 
 

@@ -223,7 +223,7 @@ class Trainer:
             mlx_lora.detach(self.model)
 
     def _epochs(self, tick: Tick) -> str:
-        for self.epoch in range(self.epoch, self.plan.epochs):
+        while self.epoch < self.plan.epochs:
             if self.epochs and self.epochs[-1].held_out >= self.plan.enough:
                 return f"unseen phrasings reached {self.epochs[-1].held_out:.0%} after epoch {self.epoch}"
             if not self._one_epoch(tick):
@@ -272,9 +272,8 @@ class Trainer:
 
     def _save(self) -> None:
         "Adapter, optimizer, best so far and cursor in one file: whole or absent."
-        flat = dict(tree_flatten(self.optimizer.state))
-        arrays = {f"optimizer.{k}": v for k, v in flat.items() if isinstance(v, mx.array)}
-        arrays |= {f"adapter.{k}": v for k, v in tree_flatten(self.model.trainable_parameters())}
+        arrays = {f"optimizer.{k}": v for k, v in _flat(self.optimizer.state)}
+        arrays |= {f"adapter.{k}": v for k, v in _flat(self.model.trainable_parameters())}
         arrays |= {f"best.{k}": mx.array(v) for k, v in self.best.items()}
         cursor = {"epoch": self.epoch, "step": self.step, "losses": self.losses,
                   "epochs": [asdict(e) for e in self.epochs], "task": self.task}
@@ -289,7 +288,8 @@ class Trainer:
         path = self.folder / "train.safetensors"
         if not path.exists():
             return
-        arrays, metadata = mx.load(str(path), return_metadata=True)
+        loaded: Any = mx.load(str(path), return_metadata=True)
+        arrays, metadata = loaded
         cursor = json.loads(metadata["cursor"])
         if cursor["task"] != self.task:
             return  # other lessons or another recipe: start again
@@ -300,6 +300,11 @@ class Trainer:
         self.epoch, self.step, self.losses = cursor["epoch"], cursor["step"], cursor["losses"]
         self.epochs = [Epoch(**e) for e in cursor["epochs"]]
         mx.eval(self.model.parameters(), self.optimizer.state)
+
+
+def _flat(tree: Any) -> list[tuple[str, mx.array]]:
+    pairs: Any = tree_flatten(tree)
+    return [(name, value) for name, value in pairs if isinstance(value, mx.array)]
 
 
 def _under(prefix: str, arrays: dict[str, mx.array]) -> Iterator[tuple[str, mx.array]]:

@@ -10,7 +10,7 @@ import re
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -65,6 +65,10 @@ class Day:
             heard.append(piece)
             yield piece
         self.record(messages, "".join(heard), conversation)
+
+    def count(self, text: str) -> int:
+        "How many tokens a text is."
+        return self.runtime.count(text)
 
     def answers(self, questions: Sequence[str], arm: Arm, max_tokens: int = 48) -> list[str]:
         "Greedy answers to single questions by one arm; nothing is recorded."
@@ -125,7 +129,7 @@ class Day:
 
     def record(self, messages: Sequence[Message], answer: str, conversation: str) -> str:
         "Write the conversation as it now stands; only what is new is added. Returns the episode's id."
-        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        now = datetime.now(UTC).isoformat(timespec="seconds")
         turns: list[Turn] = []
         for message in [*messages, Message("assistant", answer)]:
             if message.role != "system":
@@ -138,5 +142,5 @@ class Day:
 def conversation_id(messages: Sequence[Message]) -> str:
     "A client that sends no id sends the whole conversation each time: its opening names it."
     opening = next((m.content for m in messages if m.role == "user"), uuid.uuid4().hex)
-    day = datetime.now(timezone.utc).date().isoformat()
+    day = datetime.now(UTC).date().isoformat()
     return "c-" + re.sub(r"^b2-", "", content_id("conversation", day, opening))

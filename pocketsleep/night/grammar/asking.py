@@ -15,6 +15,7 @@ from pocketsleep.night.grammar.words import (
     LANGUAGES,
     MONTHS,
     MOTION,
+    NUMBERS,
     PERIODS,
     PETS,
     PREPOSITIONS,
@@ -61,11 +62,7 @@ def gaps(clause: Clause) -> Iterator[Gap]:
     for i, chunk in enumerate(clause.chunks):
         if noun and i:
             return
-        if (
-            chunk.kind in ("particle", "aside", "condition")
-            or not chunk.noun
-            or (i and clause.chunks[0].text.startswith("no "))
-        ):
+        if chunk.kind in ("particle", "aside", "condition") or not chunk.noun or (i and clause.chunks[0].text.startswith("no ")):
             continue
         for word, answer, stranded in _words(clause, i, chunk):
             follows = clause.chunks[i + 1].prep if i + 1 < len(clause.chunks) else ""
@@ -110,7 +107,7 @@ def _when(chunk: Chunk) -> Iterator[str]:
         return
     yield "When"
     several = " and " in noun
-    if chunk.prep == "at" and (is_clock(noun) or is_number(noun.split()[0])):
+    if chunk.prep == "at" and (is_clock(noun) or _hour(noun.split()[0])):
         yield "What time"
         yield "At what time"
     elif chunk.prep in ("on", "") and any(d in noun for d in WEEKDAYS):
@@ -124,6 +121,11 @@ def _when(chunk: Chunk) -> Iterator[str]:
     elif chunk.prep == "on" and any(m in noun for m in MONTHS):
         yield "On what date"
         yield "What date"
+
+
+def _hour(word: str) -> bool:
+    "Whether a bare number can be a time of day: 'at 5', 'at ten', but not 'at thirty-one'."
+    return word.lower() in NUMBERS[1:13] or (word.isdigit() and int(word) <= 24)
 
 
 def is_person(noun: str, clause: Clause | None = None) -> bool:
@@ -146,10 +148,7 @@ def _complement(clause: Clause, i: int, chunk: Chunk) -> Iterator[tuple[str, str
     elif is_person(text, clause):
         yield "Who", text, False
     elif (
-        first[0].isupper()
-        or first[0] in '"“'
-        or (is_number(first) and not text.endswith("pregnant"))
-        or clause.head in _ATTRIBUTES
+        first[0].isupper() or first[0] in '"“' or (is_number(first) and not text.endswith("pregnant")) or clause.head in _ATTRIBUTES
     ):
         if clause.head not in KIN | ROLES | PETS:
             yield "What", text, False
@@ -201,7 +200,8 @@ def _prepositional(clause: Clause, i: int, chunk: Chunk) -> Iterator[tuple[str, 
 def _counted(words: list[str]) -> str:
     "'How many upright pianos' for 'nine upright pianos', '' where nothing is counted."
     low = [w.lower().rstrip(",") for w in words]
-    if not 1 < len(words) < 6 or "and" in low or not is_number(words[0]) or not low[1][0].isalpha():
+    counted = 1 < len(words) < 6 and is_number(words[0]) and low[1][0].isalpha()
+    if not counted or "and" in low or "," in " ".join(words):
         return ""
     plural = any(w.endswith("s") or w in ("children", "people", "sheep") for w in low[1:])
     return f"How many {' '.join(words[1:])}".rstrip(",") if plural and low[1] not in PERIODS else ""
@@ -210,7 +210,7 @@ def _counted(words: list[str]) -> str:
 def _object(clause: Clause, chunk: Chunk) -> Iterator[tuple[str, str, bool]]:
     text, words = chunk.text, chunk.text.split()
     low = [w.lower() for w in words]
-    if ", then " in text or low[0] in ("to", "and") or low[0].endswith("self"):
+    if ", then " in text or low[0] in ("to", "and", "them", "it", "him", "her") or low[0].endswith("self"):
         return
     if is_number(words[0]) and not words[0][0].isupper():
         if clause.lemma in _MONEY:
@@ -231,13 +231,7 @@ def _object(clause: Clause, chunk: Chunk) -> Iterator[tuple[str, str, bool]]:
 def kind_of(text: str) -> str:
     "The head of 'a sedum roof' or 'a grey cat called Räim': roof, cat. '' when nothing stands before it."
     words = re.split(r" (?:called|named|of|that|who|with|kept|made) ", text)[0].split()
-    if (
-        len(words) < 3
-        or len(words) > 5
-        or words[0].lower() not in ("a", "an")
-        or not words[-1].islower()
-        or "," in text
-    ):
+    if len(words) < 3 or len(words) > 5 or words[0].lower() not in ("a", "an") or not words[-1].islower() or "," in text:
         return ""
     return words[-1]
 

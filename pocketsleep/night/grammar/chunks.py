@@ -31,7 +31,7 @@ _MONTH = re.compile(rf"\b(?:{'|'.join(MONTHS)})\b")
 _SUBORDINATE = re.compile(
     r",? (?=(?:because|so that|so as|unless|if|when|whenever|while|until|as soon as|since (?:he|she|it|they|the)|where|"
     r"which|who|whose|although|though|after \w+ing|before \w+ing|whether|"
-    r"in case|except|not|never|out of|due to|such as)\b)"
+    r"so (?:the|he|she|it|they)|in case|except|not|never|out of|due to|such as)\b)"
     r"|, (?=(?:counted|including|plus|starting|especially|mostly|usually|only|also|about|as well as|for example)\b)"
     r"|, (?=(?:an?|the) (?!.* and ))"
 )
@@ -45,9 +45,7 @@ _GOING = wordset("goes comes travels walks drives cycles commutes returns moves 
 _CLOCKED = wordset("at after before by until till from")
 _FIXED = frozenset(("at a time", "at at most", "for good", "at the most", "at the end", "in a row", "by heart"))
 _KEEPS = wordset("of than per")  # stay with the words before them
-_TEMPORAL = wordset(
-    """on at in from since until till during before after between by for every each within around about"""
-)
+_TEMPORAL = wordset("""on at in from since until till during before after between by for every each within around about""")
 _PLACES = wordset(
     """in at on near behind outside inside under above below beside opposite between along beyond within
     across around"""
@@ -166,9 +164,7 @@ def _held(words: list[str], i: int, part: list[str]) -> bool:
     # 'a Filippi kept at the club', 'pointed out': what follows a participle belongs to it
     if is_participle(before) and ((len(part) > 1 and first not in PREPOSITIONS) or low in _PARTICLES):
         return True
-    return (low in ("for", "under", "over") and _title(words, i)) or (
-        low in ("before", "over") and before in ("day", "hour")
-    )
+    return (low in ("for", "under", "over") and _title(words, i)) or (low in ("before", "over") and before in ("day", "hour"))
 
 
 def _ends_range(words: list[str], i: int) -> bool:
@@ -205,9 +201,7 @@ def _classified(words: list[str], first: bool, finite: str, middle: str) -> Chun
     if low == "to" and len(words) > 1 and words[1].lower().strip(",") in VERBS and finite not in _GOING:
         return Chunk(text, "particle")
     kind = _kind(text, prep, " ".join(words[1:]) if prep else text)
-    if (finite in ("wants", "prefers", "likes", "deals") and kind == "place") or (
-        prep == "in" and words[1] in LANGUAGES
-    ):
+    if (finite in ("wants", "prefers", "likes", "deals") and kind == "place") or (prep == "in" and words[1] in LANGUAGES):
         kind = "other" if finite == "deals" else "manner"
     if prep and low != words[0]:
         text = low + text[len(low) :]
@@ -232,11 +226,7 @@ def _kind(text: str, prep: str, noun: str) -> ChunkKind:
         length = prep == "for" and (is_number(first) or first == "a")
         return "length" if length else "time"
     if not prep:
-        return (
-            "time"
-            if text.lower().startswith(("all year", "all day")) or text.split()[0].strip(",") in _DAY_NAMES
-            else "object"
-        )
+        return "time" if text.lower().startswith(("all year", "all day")) or text.split()[0].strip(",") in _DAY_NAMES else "object"
     if prep in _PLACES and _place(noun, prep):
         return "place"
     if prep in ("from", "to", "into") and noun[:1].isupper():
@@ -260,12 +250,9 @@ def is_time(noun: str, prep: str = "") -> bool:
         return len(words) == 1 or words[1] in ("in", "at", "every", "and") or words[1] in DAY_PARTS
     if prep == "on":
         return any(
-            w in ("day", "days", "weekend", "weekends", "eve") and k and not is_number(words[k - 1])
-            for k, w in enumerate(words)
+            w in ("day", "days", "weekend", "weekends", "eve") and k and not is_number(words[k - 1]) for k, w in enumerate(words)
         )
-    return bool(set(words[:3]) & PERIODS) and (
-        is_number(words[0]) or words[0] in ("the", "a", "every", "each", "several", "about")
-    )
+    return bool(set(words[:3]) & PERIODS) and (is_number(words[0]) or words[0] in ("the", "a", "every", "each", "several", "about"))
 
 
 def is_clock(noun: str) -> bool:

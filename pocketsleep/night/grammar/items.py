@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import blake2b
 
 from pocketsleep.night.grammar.clause import bare
@@ -98,6 +99,7 @@ def voiced(question: str, key: str) -> str:
     return question
 
 
+@lru_cache(maxsize=65536)
 def plain(question: str) -> str:
     "What two questions are compared by: lower case, contractions undone, no punctuation or articles."
     low = question.lower().replace("’", "'")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pocketsleep.night.grammar.words import DETERMINERS, PREPOSITIONS, wordset
 
@@ -45,12 +46,11 @@ class Live:
         "Names that notes give to the user's <noun>: several of them make 'my <noun>' ambiguous."
         found: set[str] = set()
         for note in self.notes:
-            found |= {
-                m for m in re.findall(rf"\b{re.escape(noun)}s? (?:is |are )?(?:called |named )?([A-ZÀ-Þ][\w-]+)", note)
-            }
+            found |= {m for m in re.findall(rf"\b{re.escape(noun)}s? (?:is |are )?(?:called |named )?([A-ZÀ-Þ][\w-]+)", note)}
         return found
 
 
+@lru_cache(maxsize=16384)
 def content(text: str) -> frozenset[str]:
     "Content words in lower case, without possessive."
     found = (w.lower().removesuffix("'s").removesuffix("’s") for w in re.findall(r"[\w'’-]+", text))

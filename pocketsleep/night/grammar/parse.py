@@ -52,14 +52,10 @@ def parse(text: str) -> tuple[Clause, ...]:
     words = main.split()
     if len(words) < 3 or instruction(text) is not None:
         return ()
-    if (
-        (cut := re.search(r",? and (?=the user(?:'s)? |[A-ZÀ-Þ]\w+ )", main))
-        and not lead
-        and depth(main[: cut.start()]) == 0
-    ):
+    if (cut := re.search(r",? and (?=the user(?:'s)? |[A-ZÀ-Þ]\w+ )", main)) and not lead and depth(main[: cut.start()]) == 0:
         one, two = parse(main[: cut.start()]), parse(main[cut.end() :])
         if one and two:
-            return (*one, *two)
+            return tuple(replace(c, crowd=_crowd(main)) for c in (*one, *two))
     found = _subject(words)
     if found is None:
         return ()
@@ -68,11 +64,13 @@ def parse(text: str) -> tuple[Clause, ...]:
     if first is None:
         return ()
     clause, further = first
-    crowd = any(
-        _plural(w.lower()) and w.lower().strip(",") not in ("has", "was") and not known_third(w.lower())
-        for w in main.split()
-    )
-    return tuple(replace(c, crowd=crowd) for c in (clause, *coordinated(further, clause)))
+    return tuple(replace(c, crowd=_crowd(main)) for c in (clause, *coordinated(further, clause)))
+
+
+def _crowd(text: str) -> bool:
+    "Whether 'they' could be something else than the user: a plural noun stands in the note."
+    words = (w.lower().strip(",") for w in text.split())
+    return any(_plural(w) and w not in ("has", "was") and not known_third(w) for w in words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +115,7 @@ def _lead(body: str) -> tuple[str, str]:
 
 def _conjunction(lead: str) -> bool:
     first, *others = lead.lower().split()
-    return first in ("when", "whenever", "if", "once", "while", "unless") or (
-        first in ("before", "after", "until") and not others
-    )
+    return first in ("when", "whenever", "if", "once", "while", "unless") or (first in ("before", "after", "until") and not others)
 
 
 def _subject(words: list[str]) -> tuple[str, str, int] | None:
@@ -195,18 +191,14 @@ def _finite(words: list[str], i: int) -> bool:
 
 def _head(words: list[str]) -> str:
     "The noun before the first preposition."
-    cut = next((i for i, w in enumerate(words) if w.lower() in PREPOSITIONS and i), len(words))
+    stops = PREPOSITIONS | ADVERBS | {"no"}
+    cut = next((i for i, w in enumerate(words) if w.lower() in stops and i), len(words))
     return words[cut - 1].lower()
 
 
 def _opens(word: str) -> bool:
     "Whether a finite verb stands here without doubt."
-    return (
-        word in AUXILIARIES
-        or word in NEGATIVE
-        or bool(known_third(word))
-        or (word in VERBS and word not in PREPOSITIONS)
-    )
+    return word in AUXILIARIES or word in NEGATIVE or bool(known_third(word)) or (word in VERBS and word not in PREPOSITIONS)
 
 
 def _plural(word: str) -> bool:
