@@ -68,7 +68,7 @@ def derive(memories: int, parameters: int, layers: int, seed: int = 0, epochs: i
          else "0.5: the teacher answers with the note in its context"),
         ("self_asked", "no: under 1B the base repeats its examples when asked for questions" if parameters < MIDDLE
          else "yes: the base proposes questions, kept only if it can answer them with the note and not without"),
-        ("anchors", "the base's own answers to general prompts hold it in place (KL on its 20 likeliest tokens), all of them in every "
+        ("anchors", "the base's own answers to general prompts hold it in place (KL on its 20 likeliest tokens), all in every "
          "pass: with half of them in turn, general answers fell"),
         ("learning_rate", "6e-4, warmed up over a twentieth, then a cosine down to a tenth; at 1e-3 the phrasings were "
          "learnt instead of the facts"),
