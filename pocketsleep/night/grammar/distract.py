@@ -32,7 +32,7 @@ def false_values(clause: Clause, known: Callable[[str], bool], key: str) -> Iter
         if chunk.kind in ("aside", "reason", "condition", "particle"):
             continue
         for old, kind in _values(clause, i):
-            for new in sorted(_others(old, kind), key=lambda v: number(v, old, key))[:4]:
+            for new in sorted(_others(old, kind), key=lambda v: number(v, old, key)):
                 if not known(new) and new.lower() != old.lower():
                     yield i, old, new, _excludes(clause, kind)
                     break
