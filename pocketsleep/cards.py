@@ -42,7 +42,7 @@ def find(name: str = DEFAULT) -> Card:
             return read(file)
     if (path := Path(name).expanduser()).exists():
         return _on_disk(path.resolve())
-    if name.endswith(".gguf") and name.count("/") == 2:
+    if name.endswith(".gguf") and name.count("/") == 2 and not name.startswith((".", "/", "~")):
         repo, file_name = name.rsplit("/", 1)
         return Card(name=name, title=name, architecture="", repo=repo, file=file_name)
     if _HUB_ID.match(name) and not name.startswith((".", "~")) and not name.endswith(".gguf"):

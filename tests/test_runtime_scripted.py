@@ -15,17 +15,19 @@ from tests.suites.runtime_suite import FOREIGN, PROMPTS, RuntimeSuite, Wardrobe
 LINE = f"Red like a poppy, green as moss, blue as the sea by Anglesey, grey as rain. {FOREIGN}"
 
 
+@pytest.fixture(scope="module")
+def runtime() -> Scripted:
+    return Scripted(*[LINE] * 1000, base_sha256="1" * 64)
+
+
+@pytest.fixture(scope="module")
+def wardrobe(tmp_path_factory: pytest.TempPathFactory) -> Wardrobe:
+    shapes = {f"model.layers.0.{key}.weight": (5, 3) for key in wardrobes.KEYS}
+    return wardrobes.fill(tmp_path_factory.mktemp("adapters"), "scripted", "1" * 64, shapes, (0,))
+
+
 class TestScripted(RuntimeSuite):
     weighs = False
-
-    @pytest.fixture(scope="class")
-    def runtime(self) -> Scripted:
-        return Scripted(*[LINE] * 1000, base_sha256="1" * 64)
-
-    @pytest.fixture(scope="class")
-    def wardrobe(self, tmp_path_factory: pytest.TempPathFactory) -> Wardrobe:
-        shapes = {f"model.layers.0.{key}.weight": (5, 3) for key in wardrobes.KEYS}
-        return wardrobes.fill(tmp_path_factory.mktemp("adapters"), "scripted", "1" * 64, shapes, (0,))
 
 
 def test_lines_come_in_order_and_prompts_are_kept() -> None:

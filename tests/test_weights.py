@@ -182,8 +182,9 @@ def test_llama_cpp_and_mlx_agree_bare_and_dressed(kind: str, tmp_path: Path) -> 
     bare, dressed = parity.compare(base, f32, text), parity.compare(base, f32, text, **worn)
     apart = parity.compare(base, f32, text, lora=worn["lora"])
     assert bare.tokens > 4 * tiny_gguf.WINDOW
-    assert bare.kl < 1e-8, bare
-    assert dressed.kl < 1e-8, dressed
+    # what is left is llama.cpp's rounding of keys and values to float16
+    assert bare.kl < 1e-5, bare
+    assert dressed.kl < 1e-5, dressed
     assert bare.top1 == dressed.top1 == 1
     assert apart.kl > 0.1, "the LoRA changed nothing, so nothing was compared"
 

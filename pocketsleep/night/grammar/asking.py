@@ -164,6 +164,8 @@ def _prepositional(clause: Clause, i: int, chunk: Chunk) -> Iterator[tuple[str, 
     noun, prep = chunk.noun, chunk.prep
     if any(is_participle(w.lower()) and w.islower() for w in noun.split()[1:]) and chunk.kind != "manner":
         return
+    if noun == "the user" or (prep == "on" and clause.middle.endswith("been")):
+        return
     if prep in _LEFT or noun.split()[0].lower() in PREPOSITIONS or noun.split()[0].endswith("ing"):
         return
     verb = clause.middle.split()[-1] if clause.auxiliary and clause.middle else clause.lemma

@@ -31,8 +31,8 @@ _MONTH = re.compile(rf"\b(?:{'|'.join(MONTHS)})\b")
 _SUBORDINATE = re.compile(
     r",? (?=(?:because|so that|so as|unless|if|when|whenever|while|until|as soon as|since (?:he|she|it|they|the)|where|"
     r"which|who|whose|although|though|after \w+ing|before \w+ing|whether|"
-    r"so (?:the|he|she|it|they)|in case|except|not|never|out of|due to|such as)\b)"
-    r"|, (?=(?:counted|including|plus|starting|especially|mostly|usually|only|also|about|as well as|for example)\b)"
+    r"(?:so|as) (?:the user|the assistant|he|she|it|they)|in case|except|out of|due to|such as)\b)"
+    r"|, (?=(?:not|never|counted|including|plus|starting|especially|mostly|usually|only|also|about|as well as|for example)\b)"
     r"|, (?=(?:an?|the) (?!.* and ))"
 )
 _EVERY = re.compile(

@@ -100,9 +100,7 @@ def home(clause: Clause) -> Iterator[Item]:
         return
     place = next((c for c in clause.chunks if c.kind == "place"), None)
     origin = next((c for c in clause.chunks if c.prep == "from"), None)
-    kind = next(
-        (k for k in ("live", "born", "grew") if place and k in (clause.lemma, clause.middle, clause.finite)), ""
-    )
+    kind = next((k for k in ("live", "born", "grew") if place and k in (clause.lemma, clause.middle, clause.finite)), "")
     if place and kind:
         yield from said(clause, place.text, kind, *_HOMES[kind][1:], embedded=_HOMES[kind][0])
     elif origin and (clause.lemma == "come" or _is(clause)):
@@ -178,7 +176,9 @@ def _forbidden(clause: Clause) -> bool:
         and verb
         and verb[0] in ("eat", "take", "tolerate", "have", "drink")
     )
-    return bool(wont) and bool(clause.chunks) and clause.chunks[0].kind == "object"
+    # "not on Mondays" forbids nothing for good
+    always = all(c.kind in ("aside", "reason", "particle") for c in clause.chunks[1:])
+    return bool(wont) and bool(clause.chunks) and clause.chunks[0].kind == "object" and always
 
 
 def _served(clause: Clause, food: str, whom: str, allergic: bool) -> Iterator[Item]:
@@ -216,9 +216,7 @@ def age(clause: Clause) -> Iterator[Item]:
 
 def having(clause: Clause) -> Iterator[Item]:
     "X has a THING called N."
-    match = (
-        re.match(r"(an? [^,]*?) (?:called|named) ([A-ZÀ-Þ].*?),?$", clause.chunks[0].text) if clause.chunks else None
-    )
+    match = re.match(r"(an? [^,]*?) (?:called|named) ([A-ZÀ-Þ].*?),?$", clause.chunks[0].text) if clause.chunks else None
     if not match or clause.auxiliary or clause.negation or clause.lemma not in HOLDS | {"run"}:
         return
     thing, name = match.group(1).split(" ", 1)[1], match.group(2)
@@ -280,9 +278,7 @@ def weight(clause: Clause) -> Iterator[Item]:
 
 
 def _is(clause: Clause) -> bool:
-    return (
-        clause.auxiliary and clause.finite in ("is", "are", "was", "were") and not clause.middle and bool(clause.chunks)
-    )
+    return clause.auxiliary and clause.finite in ("is", "are", "was", "were") and not clause.middle and bool(clause.chunks)
 
 
 FRAMES: tuple[Frame, ...] = (called, role, named_kin, home, work, diet, age, having, vehicle, weight)

@@ -45,11 +45,7 @@ def asked_for(clause: Clause) -> Iterator[Item]:
 def _blank(clause: Clause, gap: Gap) -> str:
     "The statement with the answer left out: 'I grew up in ___.'"
     chunk = clause.chunks[gap.index]
-    if (
-        gap.word.split()[0] not in ("What", "Who", "Where", "When")
-        or len(gap.word.split()) > 1
-        or chunk.kind == "reason"
-    ):
+    if gap.word.split()[0] not in ("What", "Who", "Where", "When") or len(gap.word.split()) > 1 or chunk.kind == "reason":
         return ""
     said = clause.statement("I", full=False)
     value = clause.speak(chunk.noun.rstrip(","), "I")
@@ -146,11 +142,7 @@ def affirmed(clause: Clause) -> Clause:
 
 def opposite(clause: Clause) -> Clause | None:
     "The clause denied, or a denied one affirmed; None where that would be clumsy."
-    if (
-        clause.negation == "never"
-        or clause.adverb
-        or any(c.text.startswith(("no ", "not ", "never ")) for c in clause.chunks)
-    ):
+    if clause.negation == "never" or clause.adverb or any(c.text.startswith(("no ", "not ", "never ")) for c in clause.chunks):
         return None
     if clause.negation:
         return replace(clause, negation="")
@@ -187,7 +179,7 @@ def topics(clause: Clause) -> list[str]:
 def _doings(clause: Clause) -> list[str]:
     "'me and wearing shoe size 8', where no noun serves as a topic."
     rest = clause.rest("I", asides=False).split(", ")[0]
-    if clause.negation or (not rest and not clause.middle) or len(rest.split()) > 10:
+    if clause.negation or '"' in rest or (not rest and not clause.middle) or len(rest.split()) > 10:
         return []
     verb = "being" if clause.finite in BE else "" if clause.auxiliary else gerund(clause.lemma)
     return [join("me and", verb, clause.middle, rest)] if verb else []
@@ -226,9 +218,7 @@ def reversed_(clause: Clause) -> Iterator[Item]:
         value = chunk.noun.rstrip(",")
         if not _distinctive(value) or value.rstrip("s") in WEEKDAYS + MONTHS:
             continue
-        if clause.middle in ("called", "named") or (
-            clause.auxiliary and not clause.middle and chunk.kind == "complement"
-        ):
+        if clause.middle in ("called", "named") or (clause.auxiliary and not clause.middle and chunk.kind == "complement"):
             who = "Who" if clause.user or clause.head in KIN | ROLES | PETS else "What"
             back = sentence("You" if clause.user else clause.about("you", full=True))
             yield Item(question(f"{who} {'are' if clause.plural else 'is'} {value}"), back, "reverse", "reverse/is")

@@ -52,10 +52,10 @@ def _parted(text: str) -> tuple[str, str]:
         return "", ""
     for i, word in enumerate(words):
         low = word.lower().rstrip(",")
+        if low == "to" and i:
+            return "", ""
         participle = i and is_participle(low) and low not in ("red", "left", "set", "cut", "put", "read", "spread")
-        if i and (
-            low in ("in", "with", "without", "as", "by", "at", "on", "to", "first", "only", "from") or participle
-        ):
+        if i and (low in ("in", "with", "without", "as", "by", "at", "on", "to", "first", "only", "from") or participle):
             return (" ".join(words[:i]), " ".join(words[i:])) if i <= 5 and not words[i - 1].endswith(",") else ("", "")
     return "", ""
 
@@ -69,9 +69,7 @@ def wish_for(clause: Clause) -> Iterator[Item]:
     head = re.split(r" (?:and|of) ", text)[0].split()[-1].strip(",")
     if text.startswith("no "):
         no = text[3:]
-        yield from polar(
-            clause, "wishno", f"Do I want {no}?", f"Should there be {no}?", f"Should you give me {no}?", word="No"
-        )
+        yield from polar(clause, "wishno", f"Do I want {no}?", f"Should there be {no}?", f"Should you give me {no}?", word="No")
         yield from said(clause, text, "wishno", f"What is my rule about {no}?", f"What did I ask of you about {no}?")
     elif head.isalpha() and head.endswith("s"):
         asks = (
@@ -85,19 +83,13 @@ def wish_for(clause: Clause) -> Iterator[Item]:
 
 def steps(clause: Clause) -> Iterator[Item]:
     "Deeds or things in order: what comes first, and what comes after what."
-    parts = (
-        re.split(r",? and (?:only )?then |, then |, ", clause.rest("I"))
-        if clause.user and ", " in clause.rest("I")
-        else []
-    )
+    parts = re.split(r",? and (?:only )?then |, then |, ", clause.rest("I")) if clause.user and ", " in clause.rest("I") else []
     if len(parts) < 3 or clause.negation or not re.search(r"\bthen\b", clause.rest("I")):
         return
     doing = all(p.split()[0] in VERBS for p in parts[1:])
     if doing:
         parts[0] = f"{clause.lemma} {parts[0]}"
-        yours = [
-            sentence(f"you {p}") for p in (f"{clause.lemma} {x}" if not i else x for i, x in enumerate(_yours(clause)))
-        ]
+        yours = [sentence(f"you {p}") for p in (f"{clause.lemma} {x}" if not i else x for i, x in enumerate(_yours(clause)))]
         yield Item(
             f"What do I do first{_when(clause)}: {' or '.join(sorted([parts[0], parts[-1]]))}?",
             yours[0],
@@ -143,14 +135,7 @@ def habit(clause: Clause) -> Iterator[Item]:
         yield Item(f"Can you tell me what I do {when}?", whole, "paraphrase", "habit/tell")
         return
     time = next((c for c in clause.chunks if c.kind in ("time", "often") and c.prep in ("on", "at", "in", "")), None)
-    if (
-        clause.user
-        and time
-        and not clause.auxiliary
-        and not clause.negation
-        and not clause.past
-        and len(clause.chunks) > 1
-    ):
+    if clause.user and time and not clause.auxiliary and not clause.negation and not clause.past and len(clause.chunks) > 1:
         when = clause.speak(time.text, "I").rstrip(",")
         yield Item(f"What do I do {when}?", whole, "paraphrase", "habit/time")
         yield Item(f"Do I have anything {when}?", f"Yes, {inside(whole)}.", "paraphrase", "habit/anything")

@@ -70,7 +70,7 @@ def parse(text: str) -> tuple[Clause, ...]:
 def _crowd(text: str) -> bool:
     "Whether 'they' could be something else than the user: a plural noun stands in the note."
     words = (w.lower().strip(",") for w in text.split())
-    return any(_plural(w) and w not in ("has", "was") and not known_third(w) for w in words)
+    return any(_plural(w) and w not in ("has", "was") and (w in NOUNY or not known_third(w)) for w in words)
 
 
 @dataclass(frozen=True, slots=True)

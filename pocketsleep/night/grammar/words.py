@@ -233,7 +233,7 @@ LANGUAGES = wordset(
 )
 "Words that stand alone behind a verb: they are never asked for."
 LONE = wordset(
-    "only first aloud once twice alone together early late daily weekly again too well badly silently free up "
+    "only best better worst hard first aloud once twice alone together early late daily weekly again too well badly silently free up "
     "down out off away over back home"
 )
 MOTION = wordset(
