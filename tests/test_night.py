@@ -82,7 +82,7 @@ def test_killed_at_a_boundary(stage: str, when: str, tiny: Path, tmp_path: Path,
         _same(again, undisturbed)
 
 
-@pytest.mark.parametrize("step", [1, 9, 17])
+@pytest.mark.parametrize("step", [1, 5])
 def test_killed_inside_training(step: int, tiny: Path, tmp_path: Path, undisturbed: dict[str, Any]) -> None:
     class Dying(Silent):
         def progress(self, done: int, total: int, detail: str = "") -> None:

@@ -103,7 +103,7 @@ def test_a_new_lora_changes_nothing(model: nn.Module) -> None:
     assert np.array_equal(before, after)
 
 
-@pytest.mark.parametrize("dies_at", [1, 4, 8, 9, 13, 20])
+@pytest.mark.parametrize("dies_at", [1, 4, 9, 12, 16, 18])
 def test_a_run_cut_short_ends_in_the_same_bytes(model: nn.Module, tmp_path: Path, dies_at: int,
                                                 monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mlx_train, "CHECKPOINT_EVERY", 2)
