@@ -59,15 +59,28 @@ _ATTRIBUTES = wordset(
 def gaps(clause: Clause) -> Iterator[Gap]:
     "Every question that the clause answers about one of its chunks."
     noun = _nominal(clause)
+    if any(re.search(r", \w+ing\b", c.noun) for c in clause.chunks):
+        return  # deeds in a row: no part can be taken out
     for i, chunk in enumerate(clause.chunks):
         if noun and i:
             return
         if chunk.kind in ("particle", "aside", "condition") or not chunk.noun or (i and clause.chunks[0].text.startswith("no ")):
             continue
         for word, answer, stranded in _words(clause, i, chunk):
-            follows = clause.chunks[i + 1].prep if i + 1 < len(clause.chunks) else ""
-            if _contentful(clause, i, word) and not (stranded and follows == chunk.prep):
+            if _contentful(clause, i, word) and not _awkward(clause, i, stranded):
                 yield Gap(i, word, answer.rstrip(",;"), stranded)
+
+
+def _awkward(clause: Clause, i: int, stranded: bool) -> bool:
+    "Whether what follows the chunk belongs to it, or a preposition left behind would be lost among the rest."
+    chunk, after = clause.chunks[i], clause.chunks[i + 1] if i + 1 < len(clause.chunks) else None
+    if after is None:
+        return stranded and any("," in c.text.rstrip(",") for c in clause.chunks[:i])
+    if after.text.split()[0] in ("who", "which", "that") and after.kind == "other":
+        return True
+    if after.kind == "particle" and after.text.startswith("to ") and not chunk.prep:
+        return True
+    return stranded and after.prep == chunk.prep
 
 
 def _nominal(clause: Clause) -> bool:
@@ -143,7 +156,7 @@ def _complement(clause: Clause, i: int, chunk: Chunk) -> Iterator[tuple[str, str
     if chunk.prep:
         yield from _prepositional(clause, i, chunk)
     elif clause.user:
-        if first.lower() in ("a", "an", "the") and len(clause.chunks) > 1:
+        if first.lower() in ("a", "an", "the") and len(clause.chunks) > 1 and clause.chunks[1].prep not in ("with", "in"):
             yield "What", text, False
     elif is_person(text, clause):
         yield "Who", text, False
@@ -194,7 +207,7 @@ def _prepositional(clause: Clause, i: int, chunk: Chunk) -> Iterator[tuple[str, 
     elif prep == "for" and clause.lemma in ("want", "prefer", "need") and i + 1 < len(clause.chunks):
         return
     elif prep not in ("before", "after", "until", "till", "during") or verb in _AFTER:
-        if many := _counted(noun.split()):
+        if (many := _counted(noun.split())) and prep not in ("in", "on", "at"):
             yield many, noun.split()[0], True
         yield "What", noun, True
 

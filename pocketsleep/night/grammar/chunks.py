@@ -73,18 +73,14 @@ def chunked(tail: str, finite: str, middle: str) -> tuple[Chunk, ...]:
     return tuple(_merged(_to_user(chunks, finite)))
 
 
+_WHOM = re.compile(r"(the user)(?!'| and) (?=\w)|([A-ZÀ-Þ][\w'-]+|the [\w'-]+(?: [a-z]+)?) (?=\d|(?:the|an?|his|her|their) )")
+
+
 def _to_user(chunks: list[Chunk], finite: str) -> list[Chunk]:
     "'gave the user a tablet': whom and what apart."
-    whom = (
-        re.match(
-            r"(the user(?!')|[A-ZÀ-Þ][\w'-]+|the [\w'-]+(?: [a-z]+)?) (?=\d|(?:the|an?|his|her|their) )",
-            chunks[0].text,
-        )
-        if chunks
-        else None
-    )
-    if whom and chunks[0].kind == "object" and (whom[1] == "the user" or base_of_third(finite) in _GIVING):
-        return [Chunk(whom[1], "particle"), Chunk(chunks[0].text[whom.end() :], "object"), *chunks[1:]]
+    whom = _WHOM.match(chunks[0].text) if chunks else None
+    if whom and chunks[0].kind == "object" and (whom[1] or base_of_third(finite) in _GIVING):
+        return [Chunk(whom[0].strip(), "particle"), Chunk(chunks[0].text[whom.end() :], "object"), *chunks[1:]]
     return [Chunk(c.text, "particle") if c.text == "the user" else c for c in chunks]
 
 
@@ -145,6 +141,8 @@ def _cut(words: list[str]) -> list[list[str]]:
 def _opens(words: list[str], i: int) -> bool:
     "Whether a chunk could start at this word."
     low = words[i].lower()
+    if low in ("about", "around", "over", "under") and i + 1 < len(words) and is_number(words[i + 1]):
+        return False  # 'about 40 kg'
     if low in PREPOSITIONS:
         return " ".join(words[i : i + 3]).lower().rstrip(",") not in _FIXED
     return (low in ("every", "each", "twice", "once") and _period(words, i)) or _bare_time(words, i)
@@ -248,6 +246,8 @@ def is_time(noun: str, prep: str = "") -> bool:
         return True
     if prep in ("at", "before", "after", "until", "till", "by", "around") and is_number(words[0]) and len(words) <= 4:
         return len(words) == 1 or words[1] in ("in", "at", "every", "and") or words[1] in DAY_PARTS
+    if prep == "from" and is_number(words[0]) and words[1:2] in (["to"], ["till"], ["until"]):
+        return True
     if prep == "on":
         return any(
             w in ("day", "days", "weekend", "weekends", "eve") and k and not is_number(words[k - 1]) for k, w in enumerate(words)
@@ -263,7 +263,7 @@ def _place(noun: str, prep: str) -> bool:
     first = noun.split()[0]
     if first[:1].isupper() or first.lower() in DETERMINERS:
         return prep != "on" or first.lower() in DETERMINERS or first[:1].isupper()
-    street = is_number(first) and bool(re.search(r" [A-ZÀ-Þ]|rue |strasse|street", noun))
+    street = is_number(first) and bool(re.search(r" [A-ZÀ-Þ]|rue |strasse|street", noun.split(",")[0]))
     return prep not in ("in", "on", "at") or (street and prep == "at") or "'s" in first
 
 

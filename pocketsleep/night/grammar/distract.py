@@ -42,11 +42,7 @@ def _excludes(clause: Clause, kind: str) -> bool:
     verb = clause.middle.split()[-1] if clause.middle else clause.lemma
     adjective = clause.chunks[0].text.split()[0] if clause.chunks else ""
     several = _SEVERAL.match(verb) or _SEVERAL.match(adjective)
-    return (
-        kind in EXCLUSIVE
-        and not (several and kind in ("person", "pet", "place", "thing"))
-        and " and " not in clause.subject
-    )
+    return kind in EXCLUSIVE and not (several and kind in ("person", "pet", "place", "thing")) and " and " not in clause.subject
 
 
 def _values(clause: Clause, i: int) -> Iterator[tuple[str, str]]:
@@ -64,13 +60,12 @@ def _values(clause: Clause, i: int) -> Iterator[tuple[str, str]]:
     for word in re.findall(r"[\w:'’-]+", noun):
         for kind, words in kinds().items():
             bare = word if word in words else word[:-1] if word[:-1] in words and word.endswith("s") else ""
-            if bare and kind not in _NAMES and not (kind in ("animal", "breed", "relation") and len(noun.split()) > 2):
+            if bare and kind not in _NAMES and not (kind in ("animal", "breed", "material", "relation") and len(noun.split()) > 2):
                 yield bare, kind
                 break
         else:
             if (
-                (kind := _figure(word))
-                and not re.search(rf"\b(?:of|in) {re.escape(word)}$|^[A-Z].* {re.escape(word)}\b", noun)
+                (kind := _figure(word)) and not re.search(rf"\b(?:of|in) {re.escape(word)}$|^[A-Z].* {re.escape(word)}\b", noun)
             ) or kind == "clock":
                 yield word, kind
 

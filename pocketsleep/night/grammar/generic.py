@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from pocketsleep.night.grammar.asking import Gap, gaps
 from pocketsleep.night.grammar.clause import Clause, join, question, sentence
-from pocketsleep.night.grammar.inflect import base_of_third, gerund, third
+from pocketsleep.night.grammar.inflect import base_of_past, base_of_third, gerund, third
 from pocketsleep.night.grammar.items import ABOUT, TRUE, Item, indirect, inside, pick, repeated
 from pocketsleep.night.grammar.words import ADVERBS, BE, HOLDS, KIN, MONTHS, PETS, ROLES, WEEKDAYS, wordset
 
@@ -181,7 +181,13 @@ def _doings(clause: Clause) -> list[str]:
     rest = clause.rest("I", asides=False).split(", ")[0]
     if clause.negation or '"' in rest or (not rest and not clause.middle) or len(rest.split()) > 10:
         return []
-    verb = "being" if clause.finite in BE else "" if clause.auxiliary else gerund(clause.lemma)
+    verb = (
+        "being"
+        if clause.finite in BE
+        else ""
+        if clause.auxiliary
+        else gerund(base_of_past(clause.finite) if clause.past else clause.lemma)
+    )
     return [join("me and", verb, clause.middle, rest)] if verb else []
 
 

@@ -69,7 +69,8 @@ def parse(text: str) -> tuple[Clause, ...]:
 
 def _crowd(text: str) -> bool:
     "Whether 'they' could be something else than the user: a plural noun stands in the note."
-    words = (w.lower().strip(",") for w in text.split())
+    others = re.sub(r"\b[Tt]he user (?:\w+ly |always |never |only )?\w+", "", text)  # its own verb is no noun
+    words = (w.lower().strip(",") for w in others.split())
     return any(_plural(w) and w not in ("has", "was") and (w in NOUNY or not known_third(w)) for w in words)
 
 
