@@ -130,20 +130,16 @@ class Forgetting(Turns, Memories, Wearing):
     def _turns_saying(self, memory: Row) -> list[Row]:
         "The turns it cites, and those of the same conversations that repeat its answer or its text."
         cited = {
-            (row["episode"], row["turn"])
-            for row in self.rows("select episode, turn from cites where memory = ?", memory["id"])
+            (row["episode"], row["turn"]) for row in self.rows("select episode, turn from cites where memory = ?", memory["id"])
         }
         rows = self.rows(
-            "select * from turns where mark is null and episode in "
-            "(select episode from cites where memory = ?) order by place",
+            "select * from turns where mark is null and episode in (select episode from cites where memory = ?) order by place",
             memory["id"],
         )
         return [
             row
             for row in rows
-            if (row["episode"], row["idx"]) in cited
-            or _says(row["text"], memory["answer"])
-            or _says(row["text"], memory["text"])
+            if (row["episode"], row["idx"]) in cited or _says(row["text"], memory["answer"]) or _says(row["text"], memory["text"])
         ]
 
     def _erase_turn(self, row: Row) -> None:
@@ -172,21 +168,14 @@ class Forgetting(Turns, Memories, Wearing):
         texts = [row["text"] for row in (*memories, *turns)]
         traces = Traces(ids={row["id"] for row in memories})
         for text in texts:
-            traces.phrases |= {
-                part.strip().casefold() for part in re.split(r"(?<=[.!?])\s+|\n+", text) if len(part.split()) >= 3
-            }
+            traces.phrases |= {part.strip().casefold() for part in re.split(r"(?<=[.!?])\s+|\n+", text) if len(part.split()) >= 3}
         answers = [row["answer"] for row in memories]
         traces.phrases |= {answer.casefold() for answer in answers if len(answer.split()) > 1}
         once = dict.fromkeys(
-            word
-            for text in (*texts, *answers)
-            for word in words(text)
-            if len(word) >= _SHORTEST and word not in QUESTION_WORDS
+            word for text in (*texts, *answers) for word in words(text) if len(word) >= _SHORTEST and word not in QUESTION_WORDS
         )
         traces.words = {word for word in once if not self._said_elsewhere(word)}
-        traces.words |= {
-            answer.casefold() for answer in answers if len(answer.split()) == 1 and len(answer) >= _SHORTEST
-        }
+        traces.words |= {answer.casefold() for answer in answers if len(answer.split()) == 1 and len(answer) >= _SHORTEST}
         return traces
 
     def _clear_notes(self, traces: Traces, turns: Iterable[Row]) -> int:
@@ -194,11 +183,8 @@ class Forgetting(Turns, Memories, Wearing):
         cites = {(row["episode"], row["idx"]) for row in turns}
         dreams = [
             row
-            for row in self.rows(
-                "select d.*, n.verdict is null as open from dreams d join nights n on n.number = d.night"
-            )
-            if row.pop("open")
-            or traces.in_text("\n".join((row["question"], row["answer"], row["notes"], row["memories"])))
+            for row in self.rows("select d.*, n.verdict is null as open from dreams d join nights n on n.number = d.night")
+            if row.pop("open") or traces.in_text("\n".join((row["question"], row["answer"], row["notes"], row["memories"])))
         ]
         for row in dreams:
             self.remove("dreams", row)
@@ -236,8 +222,7 @@ class Forgetting(Turns, Memories, Wearing):
         for answer in answers:
             query = quoted(answer)
             for sql in (
-                "select m.id from memories_fts f join memories m on m.seq = f.rowid "
-                "where memories_fts match ? order by m.seq",
+                "select m.id from memories_fts f join memories m on m.seq = f.rowid where memories_fts match ? order by m.seq",
                 "select t.episode as id from turns_fts f join turns t on t.place = f.rowid "
                 "where turns_fts match ? order by t.place",
             ):
@@ -247,7 +232,4 @@ class Forgetting(Turns, Memories, Wearing):
 
 def _says(text: str, phrase: str) -> bool:
     "Whether a text has a phrase, as whole words."
-    return (
-        len(phrase) >= _SHORTEST
-        and re.search(rf"(?<!\w){re.escape(phrase.casefold())}(?!\w)", text.casefold()) is not None
-    )
+    return len(phrase) >= _SHORTEST and re.search(rf"(?<!\w){re.escape(phrase.casefold())}(?!\w)", text.casefold()) is not None

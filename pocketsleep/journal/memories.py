@@ -90,9 +90,7 @@ class Memories(Search):
         """Memories in the order they were learnt (`status` None: superseded ones too). With words: those that
         have all of them, or else any of them; best first."""
         if not words.strip():
-            return self._memories(
-                self.rows("select * from memories where ? is null or status = ? order by seq", status, status)
-            )
+            return self._memories(self.rows("select * from memories where ? is null or status = ? order by seq", status, status))
         for query in (every(words), some(words)):
             if found := self._matching(query, status, limit=-1):
                 return self._memories(found)
@@ -147,19 +145,7 @@ class Memories(Search):
         return rows[0]
 
     def _memories(self, rows: list[Row]) -> list[Memory]:
-        cites: dict[str, list[Cite]] = {}
-        one = rows[0]["id"] if len(rows) == 1 else None
-        for row in (
-            self.rows(
-                "select c.* from cites c join turns t on t.episode = c.episode and t.idx = c.turn "
-                "where ? is null or memory = ? order by t.place",
-                one,
-                one,
-            )
-            if rows
-            else []
-        ):
-            cites.setdefault(row["memory"], []).append(Cite(row["episode"], row["turn"]))
+        cites = self._cites_of(rows[0]["id"] if len(rows) == 1 else None) if rows else {}
         return [
             Memory(
                 row["text"],
@@ -173,6 +159,17 @@ class Memories(Search):
             )
             for row in rows
         ]
+
+    def _cites_of(self, one: str | None) -> dict[str, list[Cite]]:
+        "The cites of one memory, or of all: by memory, in the order in which they were said."
+        where, wanted = ("where c.memory = ?", (one,)) if one else ("", ())
+        cites: dict[str, list[Cite]] = {}
+        for row in self.rows(
+            f"select c.* from cites c join turns t on t.episode = c.episode and t.idx = c.turn {where} order by t.place",
+            *wanted,
+        ):
+            cites.setdefault(row["memory"], []).append(Cite(row["episode"], row["turn"]))
+        return cites
 
     def put_vector(self, memory_id: str, model: str, vector: np.ndarray) -> None:
         "Keep the embedding of a memory by a model. vector: [d], kept as float32."

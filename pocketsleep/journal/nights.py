@@ -124,9 +124,7 @@ class Nights(Store):
                 row["reason"],
                 None if row["episode"] is None else Cite(row["episode"], row["turn"]),
             )
-            for row in self.rows(
-                "select * from dropped where night = ? order by episode, turn, text", self._number(night_id)
-            )
+            for row in self.rows("select * from dropped where night = ? order by episode, turn, text", self._number(night_id))
         ]
 
     def keep_dreams(self, night_id: str, dreams: Sequence[Dream]) -> None:

@@ -96,9 +96,7 @@ _IBAN_LENGTHS = {  # SWIFT's IBAN registry: characters by country
     25: "LY|PT|ST", 26: "IS|TR", 27: "BI|DJ|FR|GR|IT|MC|MR|SM", 28: "AL|AZ|BY|CY|DO|GT|HU|LB|NI|PL|SV",
     29: "BR|EG|PS|QA|UA", 30: "JO|KW|MU", 31: "MT|SC", 32: "LC", 33: "RU",
 }  # fmt: skip
-_IBAN = "|".join(
-    rf"(?:{countries})\d\d(?:[ -]?[A-Z0-9]){{{length - 4}}}" for length, countries in _IBAN_LENGTHS.items()
-)
+_IBAN = "|".join(rf"(?:{countries})\d\d(?:[ -]?[A-Z0-9]){{{length - 4}}}" for length, countries in _IBAN_LENGTHS.items())
 _NAMED_IBAN = r"\b(?i:iban)\b[^\n]{0,40}?(?P<v>\b[A-Z]{2}\d\d(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?)\b"
 
 SHAPES: tuple[Shape, ...] = (

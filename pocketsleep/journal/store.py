@@ -206,9 +206,7 @@ class Store:
     def put(self, table: str, row: Row) -> Row:
         "Insert a row, or replace the one with its key. Inside `atomic`."
         keys = TABLES[table]
-        row = {
-            name: storable(value) if isinstance(value, str) else value for name, value in row.items() if name != "seal"
-        }
+        row = {name: storable(value) if isinstance(value, str) else value for name, value in row.items() if name != "seal"}
         row["seal"] = chain.seal(table, row)
         self._move(table, self._seal_of(table, row), row["seal"])
         changed = ", ".join(f"{name} = excluded.{name}" for name in row if name not in keys)

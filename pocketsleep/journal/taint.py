@@ -21,12 +21,8 @@ _FORWARDED = re.compile(
     r"weitergeleitete nachricht|ursprüngliche nachricht|message transféré)\b",
     re.IGNORECASE,
 )
-_MAIL_HEAD = re.compile(
-    r"(?:from|to|sent|date|subject|cc|von|an|gesendet|datum|betreff|de|à|objet)\s*:\s*\S", re.IGNORECASE
-)
-_ATTRIBUTION = re.compile(
-    r"on .{4,80} wrote:\s*$|am .{4,80} schrieb .{1,60}:\s*$|le .{4,80} a écrit\s*:\s*$", re.IGNORECASE
-)
+_MAIL_HEAD = re.compile(r"(?:from|to|sent|date|subject|cc|von|an|gesendet|datum|betreff|de|à|objet)\s*:\s*\S", re.IGNORECASE)
+_ATTRIBUTION = re.compile(r"on .{4,80} wrote:\s*$|am .{4,80} schrieb .{1,60}:\s*$|le .{4,80} a écrit\s*:\s*$", re.IGNORECASE)
 _MARKUP = re.compile(
     r"\s*<(?:!doctype|html|body|head|\?xml|div|table|svg|article|p)\b[^>]*>.*>\s*\Z",
     re.IGNORECASE | re.DOTALL,

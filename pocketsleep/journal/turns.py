@@ -225,8 +225,7 @@ class Turns(Search):
 
     def turn(self, cite: Cite) -> Turn:
         row = self.row(
-            "select t.*, e.private as hidden from turns t join episodes e on e.id = t.episode "
-            "where t.episode = ? and t.idx = ?",
+            "select t.*, e.private as hidden from turns t join episodes e on e.id = t.episode where t.episode = ? and t.idx = ?",
             cite.episode,
             cite.turn,
         )

@@ -143,8 +143,7 @@ class Verifying(Forgetting):
             if row["status"] not in ("active", "superseded"):
                 yield f"memory `{row['id']}` has the status {row['status']!r}"
         for row in self.rows(
-            "select c.* from cites c left join turns t on t.episode = c.episode and t.idx = c.turn "
-            "where t.place is null"
+            "select c.* from cites c left join turns t on t.episode = c.episode and t.idx = c.turn where t.place is null"
         ):
             yield f"memory `{row['memory']}` cites turn {row['turn']} of `{row['episode']}`, which is gone"
 

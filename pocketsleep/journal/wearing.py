@@ -99,9 +99,7 @@ class Wearing(Nights):
     def _predecessor(self, worn: str) -> str:
         "What was worn before `worn` came; a night may have made the same adapter again."
         before = worn
-        for row in self.rows(
-            "select adapter, previous, verdict from nights where verdict is not null order by number desc"
-        ):
+        for row in self.rows("select adapter, previous, verdict from nights where verdict is not null order by number desc"):
             if row["adapter"] == before and told_verdict(row["verdict"]).passed:
                 before = row["previous"]
                 if not before or (before != worn and not self.forgotten_in(self.holds(before))):
