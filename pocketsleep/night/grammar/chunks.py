@@ -112,7 +112,7 @@ def _aside_kind(aside: str, main: str) -> ChunkKind:
         )
     ):
         return "condition"
-    return "aside" if main.endswith(",") else "other"
+    return "aside" if main.endswith(",") or aside.startswith("such as") else "other"
 
 
 def _subordinate(tail: str) -> tuple[str, str]:

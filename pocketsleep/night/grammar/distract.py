@@ -88,7 +88,7 @@ def _name_kind(clause: Clause, i: int, noun: str) -> str:
         return "full" if len(words) > 1 else "person"
     if naming and clause.middle:
         return "thing"
-    if chunk.prep in ("in", "to", "from", "at", "near") and len(words) <= 2:
+    if chunk.prep in ("in", "to", "from", "at", "near") and len(words) <= 2 and len(noun) > 3:
         return "place"
     return ""
 

@@ -170,7 +170,7 @@ def topics(clause: Clause) -> list[str]:
             if clause.lemma in HOLDS and chunk.kind == "object" and noun.split()[0] in ("a", "an"):
                 found.append("my " + noun.split(" called ")[0].split(" named ")[0].split(" ", 1)[-1])
             elif noun.split()[0].lower() not in _NOT_TOPICS and noun[:1] not in '"“':
-                if noun == "you":
+                if noun == "you" or noun.split()[-1] in ADVERBS:
                     continue
                 found.append(f"me and {noun}" if chunk.kind != "complement" else f"me and being {noun}")
     return found[:2] or _doings(clause)
