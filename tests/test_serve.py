@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +18,15 @@ import openai
 import pytest
 import uvicorn
 
-from pocketsleep.errors import BadInput
+from pocketsleep.errors import BadInput, Busy, ModelError
 from pocketsleep.journal import Journal
+from pocketsleep.nouns import Message, Sampling
+from pocketsleep.runtime import Runtime, llama_batch
+from pocketsleep.runtime.llamacpp import LlamaCpp
 from pocketsleep.runtime.scripted import Scripted
 from pocketsleep.serve import api
 from pocketsleep.serve.day import Day
+from pocketsleep.weights import Base
 
 TOKEN = "a-token-of-the-test"
 SAY = [{"role": "user", "content": "My dog is called Biscuit."}]
@@ -38,17 +45,39 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
         yield made
 
 
-@pytest.fixture
-def running(journal: Journal, tmp_path: Path, port: int) -> Iterator[int]:
-    day = Day(journal, Scripted(*["What a fine name ☀ it is"] * 40), lambda name: tmp_path / name)
+@contextmanager
+def up(day: api.Talks, port: int) -> Iterator[int]:
+    "A server on a real socket."
     server = uvicorn.Server(uvicorn.Config(api.build(day, TOKEN, port), port=port, log_level="error"))
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
         time.sleep(0.02)
-    yield port
-    server.should_exit = True
-    thread.join()
+    try:
+        yield port
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.fixture
+def running(journal: Journal, tmp_path: Path, port: int) -> Iterator[int]:
+    with up(Day(journal, Scripted(*["What a fine name ☀ it is"] * 40), lambda name: tmp_path / name), port) as there:
+        yield there
+
+
+@pytest.fixture(scope="module")
+def llama(smol: Base) -> Iterator[LlamaCpp]:
+    made = LlamaCpp(smol.card, smol, threads=1, context=1024)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def talking(journal: Journal, llama: Runtime, tmp_path: Path, port: int) -> Iterator[int]:
+    "The same with a real model, which is taken while it answers."
+    with up(Day(journal, llama, lambda name: tmp_path / name), port) as there:
+        yield there
 
 
 @pytest.fixture
@@ -145,3 +174,133 @@ def test_a_body_that_is_too_large(running: int) -> None:
 def test_only_loopback_is_served(journal: Journal, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="not a loopback"):
         api.serve(Day(journal, Scripted("x"), lambda name: tmp_path), TOKEN, host="0.0.0.0")
+
+
+def test_a_token_there_has_to_be(journal: Journal, tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="token is empty"):
+        api.build(Day(journal, Scripted("x"), lambda name: tmp_path), "", 1)
+
+
+BODIES = (
+    b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"messages": "hi"}', b'{"messages": []}', b'{"messages": [1]}', b"[" * 100_000,
+    b'{"messages": [{"role": "user", "content": "\\ud800"}]}', b'{"messages": [{"role": "user", "content": 5}]}',
+    b'{"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]}',
+    b'{"messages": [{"role": "user", "content": [{"type": "text", "text": 5}]}]}',
+    *(b'{"messages": [{"role": "user", "content": "hi"}], %s}' % extra for extra in (
+        b'"temperature": NaN', b'"temperature": "warm"', b'"max_tokens": 0', b'"seed": -1', b'"stop": [1]', b'"model": 5')),
+)
+
+
+@pytest.mark.parametrize("body", BODIES, ids=range(len(BODIES)))
+def test_what_is_no_request_is_told_so(running: int, journal: Journal, body: bytes) -> None:
+    headers = {"authorization": f"Bearer {TOKEN}", "content-type": "application/json"}
+    got = httpx.post(f"http://127.0.0.1:{running}/v1/chat/completions", headers=headers, content=body)
+    assert got.status_code == 400
+    assert set(got.json()["error"]) == {"message", "type", "param", "code"}
+    assert got.json()["error"]["message"]
+    assert not journal.episodes()
+
+
+def test_what_is_unknown_is_left_alone_and_parts_are_joined(client: openai.OpenAI, journal: Journal) -> None:
+    parts = [{"type": "text", "text": "My dog "}, {"type": "text", "text": "is called Biscuit."}]
+    client.chat.completions.create(  # type: ignore[call-overload]
+        model="pocketsleep", messages=[{"role": "developer", "content": "Be brief."}, {"role": "user", "content": parts}],
+        logit_bias={}, user="somebody", metadata={"conversation": "c-1"}, extra_body={"never_heard_of": {"it": 1}})
+    (episode,) = journal.episodes()
+    assert episode.id == "c-1"
+    assert episode.turns[0].text == "My dog is called Biscuit."
+
+
+def test_max_tokens_and_stop(client: openai.OpenAI) -> None:
+    def ask(**how: Any) -> Any:
+        return client.chat.completions.create(model="pocketsleep", messages=SAY, **how).choices[0]  # type: ignore[call-overload]
+
+    cut = ask(max_completion_tokens=2)
+    assert (cut.message.content, cut.finish_reason) == ("What a", "length")
+    assert ask(stop=" name").message.content == "What a fine"
+    assert ask(stop=["never", "it"]).message.content == "What a fine name ☀ "
+
+
+def test_many_at_once_wait_their_turn(talking: int, journal: Journal) -> None:
+    "An answer holds the model to its end: two that took turns by pieces would wait for each other for ever."
+    with openai.OpenAI(base_url=f"http://127.0.0.1:{talking}/v1", api_key=TOKEN, max_retries=0) as client:
+        def ask(number: int) -> str:
+            says = [{"role": "user", "content": f"What is {number} plus one?"}]
+            made: Any = client.chat.completions.create(  # type: ignore[call-overload]
+                model="pocketsleep", messages=says, max_tokens=12, stream=number % 2 == 0)
+            if number % 2:
+                return str(made.choices[0].message.content)
+            return "".join(chunk.choices[0].delta.content or "" for chunk in made)
+
+        with ThreadPoolExecutor(5) as pool:
+            answers = list(pool.map(ask, range(5)))
+    recorded = {episode.turns[0].text: episode.turns[1].text for episode in journal.episodes()}
+    assert recorded == {f"What is {n} plus one?": answer for n, answer in enumerate(answers)}
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_who_hangs_up_stops_the_model(talking: int, journal: Journal, monkeypatch: pytest.MonkeyPatch, stream: bool) -> None:
+    steps, step, begun = [0], llama_batch.Lanes.step, threading.Event()
+
+    def counted(self: llama_batch.Lanes, rows: Any) -> Any:
+        steps[0] += 1
+        begun.set()
+        return step(self, rows)
+
+    monkeypatch.setattr(llama_batch.Lanes, "step", counted)
+    body = {"messages": [{"role": "user", "content": "Tell me a very long story of the sea."}], "max_tokens": 900,
+            "temperature": 1.5, "stream": stream}
+    _hang_up(talking, body, begun)
+    before = steps[0]
+    with openai.OpenAI(base_url=f"http://127.0.0.1:{talking}/v1", api_key=TOKEN, max_retries=0) as client:
+        client.chat.completions.create(model="pocketsleep", messages=SAY, max_tokens=4)  # type: ignore[call-overload]
+    assert before < 300
+    assert steps[0] - before < 300
+    assert [episode.turns[0].text for episode in journal.episodes()] == [SAY[0]["content"]]
+
+
+def _hang_up(port: int, body: dict[str, Any], begun: threading.Event) -> None:
+    "Ask over a bare socket, and close it once the model has begun to speak."
+    sent = json.dumps(body).encode()
+    head = (f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {TOKEN}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(sent)}\r\n\r\n")
+    with socket.create_connection(("127.0.0.1", port)) as line:
+        line.sendall(head.encode() + sent)
+        begun.wait()
+
+
+class Halting:
+    "A day that breaks after so many pieces."
+
+    def __init__(self, pieces: Sequence[str], wrong: Exception) -> None:
+        self.given, self.wrong = pieces, wrong
+
+    def models(self) -> list[str]:
+        return []
+
+    def reply(self, messages: Sequence[Message], sampling: Sampling, *, model: str, conversation: str) -> Iterator[str]:
+        yield from self.given
+        raise self.wrong
+
+    def count(self, text: str) -> int:
+        return len(text)
+
+
+@pytest.mark.parametrize(("wrong", "status"), [(Busy("taken", hint="wait"), 503), (ModelError("torn", hint="doctor"), 422)])
+def test_errors_keep_their_hint(port: int, wrong: Exception, status: int) -> None:
+    headers = {"authorization": f"Bearer {TOKEN}"}
+    with up(Halting([], wrong), port), httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers) as plain:
+        for stream in (True, False):
+            got = plain.post("/v1/chat/completions", json={"messages": SAY, "stream": stream})
+            assert got.status_code == status
+            assert got.json()["error"]["message"] == f"{wrong} ({wrong.hint})"  # type: ignore[attr-defined]
+
+
+def test_an_error_half_way_is_the_last_event(port: int) -> None:
+    headers = {"authorization": f"Bearer {TOKEN}"}
+    with up(Halting(["One"], ModelError("torn")), port):
+        got = httpx.post(f"http://127.0.0.1:{port}/v1/chat/completions", headers=headers,
+                         json={"messages": SAY, "stream": True})
+    events = [line.removeprefix("data: ") for line in got.text.splitlines() if line]
+    assert json.loads(events[1])["choices"][0]["delta"]["content"] == "One"
+    assert json.loads(events[-1])["error"]["message"] == "torn"

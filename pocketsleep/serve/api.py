@@ -1,16 +1,19 @@
 """The OpenAI dialect on this machine alone: /v1/chat/completions and /v1/models.
 
-The only file that knows OpenAI's JSON. Model calls are blocking: one worker takes them in turn.
+The only file that knows OpenAI's JSON. Model calls are blocking: one worker thread gives each answer
+whole, in the order of asking, and stops where its client has gone.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from typing import Any, Protocol, cast
 
 import uvicorn
@@ -20,7 +23,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from pocketsleep.errors import BadInput, NotFound, PocketError
+from pocketsleep.errors import BadInput, Busy, ModelError, NotFound, PocketError
 from pocketsleep.nouns import Message, Role, Sampling
 from pocketsleep.serve.guard import Guard, TooLarge, error
 
@@ -38,6 +41,8 @@ class Talks(Protocol):
 
 def build(day: Talks, token: str, port: int) -> Starlette:
     "The application; every route is behind the guard."
+    if not token:
+        raise BadInput("the server's token is empty", hint="delete the file, and a new one is made: `pocketsleep serve`")
     api = _Api(day)
     routes = [Route("/v1/models", api.models, methods=["GET"]),
               Route("/v1/chat/completions", api.complete, methods=["POST"])]
@@ -56,46 +61,51 @@ def serve(day: Talks, token: str, host: str = "127.0.0.1", port: int = 8765) -> 
     uvicorn.run(build(day, token, port), host=host, port=port, log_level="warning", server_header=False)
 
 
+class Gone(Exception):
+    "The client hung up."
+
+
 class _Api:
     def __init__(self, day: Talks) -> None:
         self.day = day
-        # One thread for all: SQLite connections and model contexts stay where they were first used.
+        # Whole answers, not pieces, are its jobs: a runtime is taken until its answer ends.
         self.worker = ThreadPoolExecutor(1, thread_name_prefix="model")
 
-    async def _work(self, call: Any, *given: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self.worker, call, *given)
-
     async def models(self, request: Request) -> Response:
-        names = await self._work(self.day.models)
+        names = await asyncio.to_thread(self.day.models)
         return JSONResponse({"object": "list", "data": [
             {"id": name, "object": "model", "created": 0, "owned_by": "pocketsleep"} for name in names]})
 
     async def complete(self, request: Request) -> Response:
         try:
-            asked = _Asked(json.loads(await request.body()))
-            pieces = _Pieces(self, asked)
-            await pieces.open()
-        except TooLarge:
-            return JSONResponse(error("the body is too large", 413), 413)
-        except NotFound as wrong:
-            return JSONResponse(error(str(wrong), 404), 404)
-        except (PocketError, ValueError) as wrong:
-            return JSONResponse(error(str(wrong), 400), 400)
-        if asked.stream:
-            return StreamingResponse(_events(self, asked, pieces), media_type="text/event-stream")
-        return await self._whole(asked, pieces, request)
+            asked = _Asked(_json(await request.body()))
+            reply = _Reply(self, asked, request)
+            await reply.open()
+            if asked.stream:
+                return StreamingResponse(reply.events(), media_type="text/event-stream")
+            return JSONResponse(await reply.whole())
+        except Gone:
+            return Response(status_code=499)  # nobody will read it
+        except (PocketError, ValueError, RecursionError, TooLarge) as wrong:
+            return JSONResponse(error(_told(wrong), _status(wrong)), _status(wrong))
 
-    async def _whole(self, asked: _Asked, pieces: _Pieces, request: Request) -> Response:
-        said = []
-        async for piece in pieces:
-            said.append(piece)
-            if await request.is_disconnected():
-                await pieces.close()
-                return Response(status_code=499)
-        text = "".join(said)
-        usage = await self._work(_usage, self.day, asked, text)
-        choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": _finish(usage, asked)}
-        return JSONResponse({**asked.head("chat.completion"), "choices": [choice], "usage": usage})
+
+def _json(body: bytes) -> Any:
+    "What a body says. Half characters, which JSON can spell and UTF-8 cannot, are a ValueError."
+    said = json.loads(body)
+    json.dumps(said, ensure_ascii=False).encode()
+    return said
+
+
+def _told(wrong: Exception) -> str:
+    hint = getattr(wrong, "hint", "")
+    return f"{wrong} ({hint})" if hint else str(wrong) or type(wrong).__name__
+
+
+def _status(wrong: Exception) -> int:
+    "By the nature of an error; clients try again on 5xx, so what cannot get better is 4xx."
+    kinds = ((TooLarge, 413), (NotFound, 404), (ModelError, 422), (Busy, 503), (BadInput, 400), (PocketError, 500))
+    return next((status for kind, status in kinds if isinstance(wrong, kind)), 400)
 
 
 class _Asked:
@@ -106,14 +116,18 @@ class _Asked:
             raise BadInput("the body has to be a JSON object")
         self.messages = _messages(body.get("messages"))
         self.model = body.get("model") or "pocketsleep"
+        if not isinstance(self.model, str):
+            raise BadInput(f"`model` is {self.model!r}, and has to be a name")
         self.stream = bool(body.get("stream"))
-        self.usage = bool((body.get("stream_options") or {}).get("include_usage"))
-        self.conversation = str(body.get("user") or "")
-        stop = body.get("stop") or ()
+        options = body.get("stream_options")
+        self.usage = isinstance(options, dict) and bool(options.get("include_usage"))
+        about = body.get("metadata")  # `user` names a person, who has many conversations
+        self.conversation = str(about.get("conversation") or "") if isinstance(about, dict) else ""
+        stop = _stop(body.get("stop"))
         self.sampling = Sampling(
             max_tokens=_number(body, ("max_completion_tokens", "max_tokens"), 512, 1, 32768, int),
             temperature=_number(body, ("temperature",), 0.0, 0, 2, float), top_p=_number(body, ("top_p",), 1.0, 0, 1, float),
-            seed=_number(body, ("seed",), 0, 0, 2**63 - 1, int), stop=(stop,) if isinstance(stop, str) else tuple(map(str, stop)))
+            seed=_number(body, ("seed",), 0, 0, 2**63 - 1, int), stop=stop)
         self.id, self.created = f"chatcmpl-{uuid.uuid4().hex}", int(time.time())
 
     def head(self, kind: str) -> dict[str, Any]:
@@ -131,6 +145,13 @@ def _number(body: dict[str, Any], names: Sequence[str], default: Any, least: flo
     return default
 
 
+def _stop(given: Any) -> tuple[str, ...]:
+    stops = [given] if isinstance(given, str) else given or []
+    if not isinstance(stops, list) or not all(isinstance(stop, str) for stop in stops):
+        raise BadInput("`stop` has to be a string or a list of strings")
+    return tuple(stops)
+
+
 def _messages(given: Any) -> tuple[Message, ...]:
     if not isinstance(given, list) or not given:
         raise BadInput("`messages` has to be a list that is not empty")
@@ -143,50 +164,107 @@ def _message(one: Any, index: int) -> Message:
     if role not in ROLES:
         raise BadInput(f"message {index} has the role {role!r}; known are {', '.join(ROLES)}")
     content = one.get("content")
-    if isinstance(content, list):
-        content = "".join(part.get("text", "") for part in content if isinstance(part, dict) and part.get("type") == "text")
-    if content is not None and not isinstance(content, str):
+    parts = content if isinstance(content, list) else [{"type": "text", "text": content or ""}]
+    texts = [part.get("text") for part in parts if isinstance(part, dict) and part.get("type") == "text"]
+    if len(texts) != len(parts) or not all(isinstance(text, str) for text in texts):
         raise BadInput(f"the content of message {index} is neither text nor parts of text")
-    return Message(cast(Role, role), content or "")
+    return Message(cast(Role, role), "".join(map(str, texts)))
 
 
-class _Pieces:
-    "A reply's pieces, each fetched on the worker; closing stops the model."
+class _Reply:
+    """An answer under way: made on the worker when its turn comes, read here piece by piece.
 
-    def __init__(self, api: _Api, asked: _Asked) -> None:
-        self.api, self.asked = api, asked
+    Once the client has gone the worker stops at the next piece; an answer cut off is not recorded.
+    """
+
+    def __init__(self, api: _Api, asked: _Asked, request: Request) -> None:
+        self.day, self.asked = api.day, asked
+        self.gone = threading.Event()
+        self.loop = asyncio.get_running_loop()
+        self.queue: asyncio.Queue[str | Exception | None] = asyncio.Queue()
         self.first: str | None = None
+        self.watcher = asyncio.create_task(self._watch(request))
+        api.worker.submit(self._speak)
+
+    def _speak(self) -> None:
+        "On the worker: from the first piece to the last, or to the one at which nobody listens."
+        asked = self.asked
+        try:
+            if self.gone.is_set():
+                return
+            stream = self.day.reply(asked.messages, asked.sampling, model=asked.model, conversation=asked.conversation)
+            with closing(cast(Generator[str], stream)):
+                for piece in stream:
+                    if self.gone.is_set():
+                        return
+                    self._hand_over(piece)
+            self._hand_over(None)
+        except Exception as wrong:  # told to the client by the event loop
+            self._hand_over(wrong)
+
+    def _hand_over(self, said: str | Exception | None) -> None:
+        with suppress(RuntimeError):  # the loop has ended, and with it whoever listened
+            self.loop.call_soon_threadsafe(self.queue.put_nowait, said)
+
+    async def _watch(self, request: Request) -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        self.gone.set()
+        self.queue.put_nowait(Gone())
+
+    async def _next(self) -> str | None:
+        said = await self.queue.get()
+        if isinstance(said, Exception):
+            raise said
+        return said
 
     async def open(self) -> None:
-        "Fetch the first piece, so that what is wrong is told before anything is sent."
-        asked = self.asked
-        self.stream = self.api.day.reply(asked.messages, asked.sampling, model=asked.model, conversation=asked.conversation)
-        self.first = await self.api._work(next, self.stream, None)
+        "Wait for the first piece, so that what is wrong is told before anything is sent."
+        try:
+            self.first = await self._next()
+        except Exception:
+            self.close()
+            raise
 
-    async def __aiter__(self) -> AsyncIterator[str]:
-        piece = self.first
-        while piece is not None:
-            yield piece
-            piece = await self.api._work(next, self.stream, None)
+    async def pieces(self) -> AsyncIterator[str]:
+        try:
+            piece = self.first
+            while piece is not None:
+                yield piece
+                piece = await self._next()
+        finally:
+            self.close()
 
-    async def close(self) -> None:
-        await self.api._work(self.stream.close)  # type: ignore[attr-defined]
+    def close(self) -> None:
+        self.gone.set()
+        self.watcher.cancel()
 
+    async def whole(self) -> dict[str, Any]:
+        text = "".join([piece async for piece in self.pieces()])
+        usage = await asyncio.to_thread(_usage, self.day, self.asked, text)
+        message = {"role": "assistant", "content": text}
+        choice = {"index": 0, "message": message, "finish_reason": _finish(usage, self.asked)}
+        return {**self.asked.head("chat.completion"), "choices": [choice], "usage": usage}
 
-async def _events(api: _Api, asked: _Asked, pieces: _Pieces) -> AsyncIterator[str]:
-    head, said = asked.head("chat.completion.chunk"), []
-    try:
-        yield _event(head, {"role": "assistant", "content": ""})
-        async for piece in pieces:
-            said.append(piece)
-            yield _event(head, {"content": piece})
-        usage = await api._work(_usage, api.day, asked, "".join(said))
-        yield _event(head, {}, _finish(usage, asked))
-        if asked.usage:
-            yield f"data: {json.dumps({**head, 'choices': [], 'usage': usage})}\n\n"
-        yield "data: [DONE]\n\n"
-    finally:
-        await asyncio.shield(pieces.close())
+    async def events(self) -> AsyncIterator[str]:
+        "Server-sent events. What goes wrong half-way is an event too."
+        head, said = self.asked.head("chat.completion.chunk"), []
+        try:
+            yield _event(head, {"role": "assistant", "content": ""})
+            async for piece in self.pieces():
+                said.append(piece)
+                yield _event(head, {"content": piece})
+            usage = await asyncio.to_thread(_usage, self.day, self.asked, "".join(said))
+            yield _event(head, {}, _finish(usage, self.asked))
+            if self.asked.usage:
+                yield f"data: {json.dumps({**head, 'choices': [], 'usage': usage})}\n\n"
+            yield "data: [DONE]\n\n"
+        except Gone:
+            pass
+        except PocketError as wrong:
+            yield f"data: {json.dumps(error(_told(wrong), _status(wrong)))}\n\n"
+        finally:
+            self.close()
 
 
 def _event(head: dict[str, Any], delta: dict[str, Any], finish: str | None = None) -> str:

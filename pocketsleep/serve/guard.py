@@ -40,7 +40,7 @@ class Guard:
         one = {name: values[0].decode("latin-1") for name, values in headers.items()}
         if len(headers.get(b"host", [])) != 1 or one[b"host"].lower() not in self.hosts:
             return 421, "this server answers to its loopback names alone"
-        if b"origin" in one and one[b"origin"] not in self.origins:
+        if any(origin.decode("latin-1") not in self.origins for origin in headers.get(b"origin", [])):
             return 403, "requests from other origins are refused"
         given = one.get(b"authorization", "")
         if len(headers.get(b"authorization", [])) > 1 or not self._knows(given):
@@ -48,7 +48,7 @@ class Guard:
         if scope["method"] == "POST" and not one.get(b"content-type", "").lower().startswith("application/json"):
             return 415, "the body has to be application/json"
         length = one.get(b"content-length", "0")
-        if not length.isdigit() or int(length) > MOST:
+        if not length.isdecimal() or int(length) > MOST:
             return 413, f"the body may hold {MOST} bytes"
         return None
 
