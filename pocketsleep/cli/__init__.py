@@ -6,7 +6,6 @@ import sys
 from contextlib import contextmanager
 from typing import Annotated, Optional
 
-import click
 import typer
 
 from pocketsleep import __version__, home
@@ -18,6 +17,8 @@ app = typer.Typer(
     name="pocketsleep", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
     rich_markup_mode=None, help="A local assistant that sleeps: what you say by day becomes a small personal LoRA by night.",
 )
+
+USAGE: type[Exception] = typer.BadParameter.__mro__[2]  # typer's ClickException, whichever click it carries
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON: one object, or one a line.")]
 BaseName = Annotated[str, typer.Option("--base", help="Base model: a card, a GGUF file, an MLX folder, or a Hugging Face id.")]
@@ -46,12 +47,12 @@ def main() -> None:
     "What `pocketsleep` runs. 1: an error that was told; 2: wrong usage; 130: interrupted."
     try:
         app(standalone_mode=False)
-    except click.exceptions.Exit as done:
+    except typer.Exit as done:
         sys.exit(done.exit_code)
-    except click.exceptions.Abort:
+    except typer.Abort:
         _interrupted()
-    except click.ClickException as error:
-        error.show()
+    except USAGE as error:
+        error.show()  # type: ignore[attr-defined]
         sys.exit(2)
     except PocketError as error:
         talk.print(f"error: {error}", markup=False)
