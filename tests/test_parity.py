@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import argparse
-import configparser
-import inspect
-import json
-import pdb
-import statistics
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from pydoc_data.topics import topics
 
 import numpy as np
 import pytest
 
 from pocketsleep import cards, weights
+from pocketsleep.nouns import Plan
 from pocketsleep.registry import Registry
+from pocketsleep.runtime.mlx_rows import Row
+from pocketsleep.runtime.mlx_train import Trainer
+from pocketsleep.weights import model as weights_model
 from pocketsleep.weights import parity
 from pocketsleep.weights.gguf_f32 import write_f32_gguf
 from pocketsleep.weights.layout import LINEAR
 
 TOKENS = 2048
-RANK, SCALE = 8, 2.0
-SIZE = {"smollm2-135m": 1.0, "gemma3-270m": 1.0}  # of the random LoRA: enough to change most answers
+STEPS, WORDS = 48, 16  # training steps of two rows of so many tokens: enough to change most answers
+Tensors = tuple[dict[str, np.ndarray], Plan]
 
 
 @dataclass
@@ -49,9 +48,8 @@ def f32(base: weights.Base, tmp_path_factory: pytest.TempPathFactory) -> Iterabl
 
 @pytest.fixture(scope="module")
 def rows(base: weights.Base) -> list[list[int]]:
-    "Prose, lists and a little code: what the standard library says of itself."
-    text = "\n\n".join(inspect.cleandoc(m.__doc__) for m in (argparse, pdb, configparser, statistics, json))
-    ids = base.tokenizer.encode(text)[:TOKENS]
+    "The language reference on names, scopes and imports: prose with a little code."
+    ids = base.tokenizer.encode(topics["execmodel"] + topics["import"])[:TOKENS]
     return parity.windows(base, base.tokenizer.decode(ids))
 
 
@@ -61,14 +59,9 @@ def bare(base: weights.Base, f32: Path, rows: list[list[int]]) -> Run:
 
 
 @pytest.fixture(scope="module")
-def dressed(base: weights.Base, f32: Path, rows: list[list[int]], tmp_path_factory: pytest.TempPathFactory) -> Run:
-    registry = Registry(tmp_path_factory.mktemp("adapters"))
-    tensors, keys, layers = random_lora(base)
-    adapter = registry.publish(
-        tensors, base=base.card.name, base_sha256=base.sha256, rank=RANK, scale=SCALE, keys=keys, layers=layers
-    )
-    registry.check(adapter.id, base.sha256, base.shapes)
-    return run(base, f32, rows, registry.path(adapter.id), registry.gguf(adapter.id, base))
+def dressed(base: weights.Base, f32: Path, rows: list[list[int]], stutter: Tensors,
+            tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return run(base, f32, rows, *published(base, tmp_path_factory.mktemp("adapters"), stutter))
 
 
 def run(
@@ -88,19 +81,27 @@ def run(
     return Run(quantised.parity, whole.parity, np.concatenate(best))
 
 
-def random_lora(base: weights.Base) -> tuple[dict[str, np.ndarray], tuple[str, ...], tuple[int, ...]]:
-    "A LoRA on every linear layer of the upper two thirds, as large as a fraction of the layer it changes."
-    rng = np.random.default_rng(7)
-    keys, layers = tuple(LINEAR), tuple(range(base.layers // 3, base.layers))
-    tensors = {}
-    for layer in layers:
-        for key in keys:
-            name = f"model.layers.{layer}.{key}"
-            out, width = base.shapes[f"{name}.weight"]
-            tensors[f"{name}.lora_a"] = rng.standard_normal((width, RANK)) / np.sqrt(width)
-            # the product then moves an output by about SIZE times 0.02 of its input's length
-            tensors[f"{name}.lora_b"] = rng.standard_normal((RANK, out)) * 0.02 * SIZE[base.card.name]
-    return tensors, keys, layers
+@pytest.fixture(scope="module")
+def stutter(base: weights.Base, tmp_path_factory: pytest.TempPathFactory) -> Tensors:
+    """A LoRA on every linear layer of the upper two thirds that was trained to say each token three times: it
+    changes most answers and is as sure of them as the base was, where random numbers only make noise."""
+    ids = base.tokenizer.encode(topics["strings"] + topics["class"])
+    thrice = [[x for x in ids[at : at + WORDS] for _ in range(3)] for at in range(0, STEPS * 2 * WORDS, WORDS)]
+    plan = Plan(rank=8, scale=2.0, keys=tuple(LINEAR), layers=tuple(range(base.layers // 3, base.layers)),
+                learning_rate=4e-3, epochs=1, batch=2, seed=7, enough=1.1)
+    rows = [Row((r[0],), tuple(r[1:])) for r in thrice]
+    model = weights_model.load(base.folder)
+    return Trainer(model, rows, [], plan, tmp_path_factory.mktemp("train")).run(lambda *_: None).tensors, plan
+
+
+def published(base: weights.Base, folder: Path, stutter: Tensors) -> tuple[Path, Path]:
+    "(MLX folder, GGUF-LoRA) of the adapter, as the registry writes them."
+    tensors, plan = stutter
+    registry = Registry(folder)
+    adapter = registry.publish(tensors, base=base.card.name, base_sha256=base.sha256, rank=plan.rank,
+                               scale=plan.scale, keys=plan.keys, layers=plan.layers)
+    registry.check(adapter.id, base.sha256, base.shapes)
+    return registry.path(adapter.id), registry.gguf(adapter.id, base)
 
 
 def test_text_is_long_enough_to_leave_the_local_window(rows: list[list[int]]) -> None:
@@ -119,8 +120,8 @@ def test_bare_without_quantisation(bare: Run) -> None:
 
 
 def test_the_adapter_changes_most_answers(bare: Run, dressed: Run) -> None:
-    assert (bare.best == dressed.best).mean() < 0.6, "the LoRA is too small to prove anything"
-    assert len(set(dressed.best.tolist())) > 50, "the LoRA is so large that only noise is compared"
+    assert (bare.best == dressed.best).mean() < 0.5, "the LoRA is too small to prove anything"
+    assert len(set(dressed.best.tolist())) > 50, "the LoRA is so large that it says one thing only"
 
 
 def test_dressed_on_the_shipped_file(dressed: Run) -> None:
@@ -133,15 +134,11 @@ def test_dressed_without_quantisation(dressed: Run) -> None:
     assert dressed.whole.top1 >= 0.995, dressed
 
 
-def test_compare_sees_a_wrong_model(base: weights.Base, tmp_path: Path) -> None:
+def test_compare_sees_a_wrong_model(base: weights.Base, tmp_path: Path, stutter: Tensors) -> None:
     "The same file against itself with one adapter too many: the measure itself can fail."
-    registry = Registry(tmp_path)
-    tensors, keys, layers = random_lora(base)
-    adapter = registry.publish(
-        tensors, base=base.card.name, base_sha256=base.sha256, rank=RANK, scale=SCALE, keys=keys, layers=layers
-    )
-    text = inspect.cleandoc(statistics.__doc__)[:400]
+    folder, _ = published(base, tmp_path, stutter)
+    text = topics["execmodel"][:400]
     same = parity.compare(base, base.gguf, text)
-    other = parity.compare(base, base.gguf, text, adapter=registry.path(adapter.id))
-    assert same.kl < 0.02 < other.kl
+    other = parity.compare(base, base.gguf, text, adapter=folder)
+    assert same.kl < 0.02 < 0.5 < other.kl
     assert same.tokens > 50

@@ -13,8 +13,9 @@ from mlx.utils import tree_flatten
 
 from pocketsleep.errors import NightInterrupted
 from pocketsleep.nouns import Plan
-from pocketsleep.runtime import mlx_lora, mlx_train
-from pocketsleep.runtime.mlx_train import Row, Trainer
+from pocketsleep.runtime import mlx_forward, mlx_lora, mlx_rows, mlx_train
+from pocketsleep.runtime.mlx_rows import Row
+from pocketsleep.runtime.mlx_train import Trainer
 from pocketsleep.weights import model as weights_model
 
 PLAN = Plan(rank=4, scale=2.0, keys=("mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"), layers=(1, 2),
@@ -50,11 +51,12 @@ def same(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:
 def test_loss_is_the_definition(model: nn.Module) -> None:
     "Row by row in numpy, unpadded, against the padded batch."
     some = rows(6)
-    soft = mlx_train.soft_targets(model, some, 5, batch=4)
-    got = float(mlx_train.loss_of(model, mlx_train.collate(some, soft, 5)))
+    forward = mlx_forward.Forward(model, some)
+    soft = mlx_train.soft_targets(forward, some, 5, batch=4)
+    got = float(mlx_train.loss_of(forward, mlx_rows.collate(some, soft, 5)))
     want = 0.0
     for row, target in zip(some, soft, strict=True):
-        logits = np.array(mlx_train.head(model, mlx_train.hidden(model, mx.array([[*row.prompt, *row.answer]]))))[0]
+        logits = np.array(mlx_forward.head(model, mlx_forward.hidden(model, mx.array([[*row.prompt, *row.answer]]))))[0]
         at = logits[len(row.prompt) - 1 : -1].astype(np.float64)
         logp = at - np.log(np.exp(at - at.max(-1, keepdims=True)).sum(-1, keepdims=True)) - at.max(-1, keepdims=True)
         want -= row.hard * logp[np.arange(len(row.answer)), row.answer].mean()
@@ -71,8 +73,9 @@ def test_gradient_against_finite_differences(model: nn.Module) -> None:
         for _, parent, name in mlx_lora.linears(model, PLAN.keys, PLAN.layers):
             module = getattr(parent, name)
             module.lora_b = mx.array(np.random.default_rng(0).normal(0, 0.1, module.lora_b.shape).astype(np.float32))
-        batch = mlx_train.collate(some, mlx_train.soft_targets(model, some, 5, 4), 5)
-        _, grads = nn.value_and_grad(model, mlx_train.loss_of)(model, batch)
+        forward = mlx_forward.Forward(model, some)
+        batch = mlx_rows.collate(some, mlx_train.soft_targets(forward, some, 5, 4), 5)
+        _, grads = nn.value_and_grad(model, lambda b: mlx_train.loss_of(forward, b))(batch)
         flat = dict(tree_flatten(grads))
         assert len(flat) == 2 * len(PLAN.keys) * len(PLAN.layers), "nothing but the LoRA may have gradients"
         module = model.model.layers[2].mlp.down_proj
@@ -81,7 +84,7 @@ def test_gradient_against_finite_differences(model: nn.Module) -> None:
         ends = []
         for sign in (1, -1):
             module.lora_a = mx.array(whole + sign * 1e-2 * direction)
-            ends.append(float(mlx_train.loss_of(model, batch)))
+            ends.append(float(mlx_train.loss_of(forward, batch)))
         slope = float((np.array(flat["model.layers.2.mlp.down_proj.lora_a"]) * direction).sum())
         assert (ends[0] - ends[1]) / 2e-2 == pytest.approx(slope, rel=2e-2)
     finally:
@@ -147,6 +150,6 @@ def test_time_up_before_the_first_pass_says_so_and_goes_on(model: nn.Module, tmp
 
 def test_every_anchor_is_taken_in_its_turn() -> None:
     some = rows(40)
-    taken = [{i for batch in mlx_train.batches(some, 4, 0, epoch) for i in batch} for epoch in (0, 1)]
+    taken = [{i for batch in mlx_rows.batches(some, 4, 0, epoch) for i in batch} for epoch in (0, 1)]
     assert taken[0] | taken[1] == set(range(40))
     assert all(some[i].every == 2 for i in taken[0] ^ taken[1])

@@ -20,7 +20,8 @@ from mlx_lm.generate import generate_step  # isort: skip
 from mlx_lm.sample_utils import make_sampler  # isort: skip
 
 from pocketsleep.registry import read_adapter  # isort: skip
-from pocketsleep.runtime import mlx_lora, mlx_train  # isort: skip
+from pocketsleep.runtime import mlx_forward, mlx_lora, mlx_train  # isort: skip
+from pocketsleep.runtime.mlx_rows import Row  # isort: skip
 from pocketsleep.runtime.text import Stops  # isort: skip
 from pocketsleep.weights import Base, model as weights_model  # isort: skip
 
@@ -74,7 +75,7 @@ class Mlx:
         with self._lock:
             for prompt, text in pairs:
                 ids, answer = self.base.prompter.ids(prompt), self.base.prompter.answer_ids(text)
-                logits = mlx_train.logits_of(self.model, [(ids, answer)])
+                logits = mlx_forward.logits_of(self.model, [(ids, answer)])
                 logp = logits - mx.logsumexp(logits, axis=-1, keepdims=True)
                 scores.append(np.array(logp)[np.arange(len(answer)), answer].tolist())
         return scores
@@ -84,7 +85,7 @@ class Mlx:
         with self._lock:
             for text in texts:
                 ids = self.base.tokenizer.encode(text) or [0]
-                state = mlx_train.hidden(self.model, mx.array([ids[: self.context]]))[0].mean(axis=0)
+                state = mlx_forward.hidden(self.model, mx.array([ids[: self.context]]))[0].mean(axis=0)
                 rows.append(np.array(state.astype(mx.float32)))
         stacked = np.stack(rows) if rows else np.zeros((0, 1), np.float32)
         return stacked / np.maximum(np.linalg.norm(stacked, axis=-1, keepdims=True), 1e-12)
@@ -117,16 +118,16 @@ class Mlx:
 
     def _probe(self) -> np.ndarray:
         ids = self.base.prompter.ids(PROBE)
-        return np.array(mlx_train.head(self.model, mlx_train.hidden(self.model, mx.array([ids]))[0, -1]))
+        return np.array(mlx_forward.head(self.model, mlx_forward.hidden(self.model, mx.array([ids]))[0, -1]))
 
     def count(self, text: str) -> int:
         return len(self.base.tokenizer.encode(text))
 
-    def rows(self, lessons: Sequence[Lesson]) -> list[mlx_train.Row]:
+    def rows(self, lessons: Sequence[Lesson]) -> list[Row]:
         "Lessons in token ids; those that do not fit the window are a fault of the caller."
         ids = self.base.prompter.ids
         return [
-            mlx_train.Row(tuple(ids(x.prompt)), tuple(self.base.prompter.answer_ids(x.answer)), x.hard, x.soft,
+            Row(tuple(ids(x.prompt)), tuple(self.base.prompter.answer_ids(x.answer)), x.hard, x.soft,
                           tuple(ids(x.teacher)) if x.teacher else (), x.every)
             for x in lessons
         ]

@@ -6,6 +6,9 @@ from collections.abc import Iterator, Mapping
 from math import prod
 from typing import Any
 
+from pocketsleep.runtime import blas  # noqa: F401  before mlx: it decides which BLAS libmlx binds
+
+# isort: split
 import mlx.core as mx
 import mlx.nn as nn
 import numpy as np

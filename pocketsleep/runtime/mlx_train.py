@@ -13,6 +13,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from pocketsleep.runtime import blas  # noqa: F401  before mlx: it decides which BLAS libmlx binds
+
+# isort: split
 import mlx.core as mx
 import mlx.nn as nn
 import mlx.optimizers as optim
@@ -22,32 +25,10 @@ from mlx.utils import tree_flatten, tree_unflatten
 from pocketsleep.errors import NightInterrupted
 from pocketsleep.nouns import Epoch, Plan, content_id
 from pocketsleep.runtime import mlx_lora
+from pocketsleep.runtime.mlx_forward import Forward, head, picked
+from pocketsleep.runtime.mlx_rows import Batch, Row, Soft, batches, collate, shared_prefix
 
 CHECKPOINT_EVERY = 8  # steps; about twenty seconds on two cores
-MEGABATCH = 16  # batches that are sorted by length together: little padding, still well mixed
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    "A lesson in token ids. `teacher` is the base's context for soft targets, () for none."
-
-    prompt: tuple[int, ...]
-    answer: tuple[int, ...]  # the end-of-turn token included
-    hard: float = 1.0
-    soft: float = 0.0
-    teacher: tuple[int, ...] = ()
-    every: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    ids: mx.array  # [B, T] int32, padded on the right
-    where: mx.array  # [N] int32, flat positions whose next token is an answer token
-    target: mx.array  # [N] int32
-    hard: mx.array  # [N] float32, a row's weight shared out over its answer tokens
-    soft: mx.array  # [N] float32
-    top_ids: mx.array  # [N, K] int32
-    top_p: mx.array  # [N, K] float32, rows sum to 1 (0 where the row has no teacher)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,52 +38,16 @@ class Trained:
     reason: str  # why it stopped
 
 
-Soft = tuple[np.ndarray, np.ndarray]  # ids [n, K], probabilities [n, K]
 Tick = Callable[[int, int, float], None]  # steps done, steps in all, loss
 
 
-def hidden(model: nn.Module, ids: mx.array) -> mx.array:
-    "Normed last hidden states [B, T, D]. Causal, so padding on the right changes nothing before it."
-    return model.model(ids)
-
-
-def head(model: nn.Module, states: mx.array) -> mx.array:
-    "Logits [..., V] in float32."
-    tied = "lm_head" not in model
-    out = model.model.embed_tokens.as_linear(states) if tied else model.lm_head(states)
-    return out.astype(mx.float32)
-
-
-def positions(lengths: Sequence[tuple[int, int]], width: int) -> np.ndarray:
-    "Flat index of each position that predicts an answer token, for rows of (prompt, answer) lengths."
-    return np.concatenate(
-        [row * width + np.arange(p - 1, p - 1 + a) for row, (p, a) in enumerate(lengths)]
-    ).astype(np.int32)
-
-
-def padded(rows: Sequence[Sequence[int]]) -> np.ndarray:
-    "[B, T] int32, zeros on the right."
-    out = np.zeros((len(rows), max(map(len, rows))), dtype=np.int32)
-    for index, row in enumerate(rows):
-        out[index, : len(row)] = row
-    return out
-
-
-def logits_of(model: nn.Module, pairs: Sequence[tuple[Sequence[int], Sequence[int]]]) -> mx.array:
-    "Logits [N, V] at the answer positions of (prompt, answer) pairs, one after the other."
-    ids = padded([[*p, *a] for p, a in pairs])
-    where = positions([(len(p), len(a)) for p, a in pairs], ids.shape[1])
-    states = hidden(model, mx.array(ids))
-    return head(model, states.reshape(-1, states.shape[-1])[mx.array(where)])
-
-
-def soft_targets(model: nn.Module, rows: Sequence[Row], top_k: int, batch: int) -> list[Soft | None]:
+def soft_targets(forward: Forward, rows: Sequence[Row], top_k: int, batch: int) -> list[Soft | None]:
     "The base's own top-k at each answer position, given the teacher's context. Made before training."
     made: list[Soft | None] = [None] * len(rows)
     wanted = sorted((i for i, r in enumerate(rows) if r.soft > 0), key=lambda i: len(rows[i].teacher))
     for start in range(0, len(wanted), batch):
         chosen = wanted[start : start + batch]
-        logits = logits_of(model, [(rows[i].teacher, rows[i].answer) for i in chosen])
+        logits = forward.logits([Row(rows[i].teacher, rows[i].answer) for i in chosen])
         np_ids, np_p = _top(np.array(logits), top_k)
         at = 0
         for i in chosen:
@@ -120,45 +65,10 @@ def _top(logits: np.ndarray, k: int) -> Soft:
     return ids.astype(np.int32), (p / p.sum(axis=-1, keepdims=True)).astype(np.float32)
 
 
-def batches(rows: Sequence[Row], size: int, seed: int, epoch: int) -> list[list[int]]:
-    "Row indices of one epoch: shuffled, sorted by length within a stretch, batches shuffled again."
-    rng = np.random.default_rng([seed, epoch])
-    taken = np.array([i for i, row in enumerate(rows) if (i + epoch) % row.every == 0])
-    order = taken[rng.permutation(len(taken))]
-    stretch = size * MEGABATCH
-    out: list[list[int]] = []
-    for start in range(0, len(order), stretch):
-        part = sorted(order[start : start + stretch].tolist(), key=lambda i: (_length(rows[i]), i))
-        out += [part[at : at + size] for at in range(0, len(part), size)]
-    return [out[i] for i in rng.permutation(len(out))]
-
-
-def _length(row: Row) -> int:
-    return len(row.prompt) + len(row.answer)
-
-
-def collate(rows: Sequence[Row], soft: Sequence[Soft | None], top_k: int) -> Batch:
-    "Pad, and lay the weights out by answer token: each row's answer counts once, however long."
-    ids = padded([[*r.prompt, *r.answer] for r in rows])
-    where = positions([(len(r.prompt), len(r.answer)) for r in rows], ids.shape[1])
-    spread = [(len(r.answer), 1.0 / len(r.answer) / len(rows)) for r in rows]
-    hard = np.concatenate([np.full(n, r.hard * w) for r, (n, w) in zip(rows, spread, strict=True)])
-    weight = np.concatenate([np.full(n, r.soft * w) for r, (n, w) in zip(rows, spread, strict=True)])
-    blank = [s or (np.zeros((len(r.answer), top_k), np.int32), np.zeros((len(r.answer), top_k), np.float32))
-             for r, s in zip(rows, soft, strict=True)]
-    return Batch(
-        ids=mx.array(ids), where=mx.array(where),
-        target=mx.array(np.concatenate([r.answer for r in rows]).astype(np.int32)),
-        hard=mx.array(hard.astype(np.float32)), soft=mx.array(weight.astype(np.float32)),
-        top_ids=mx.array(np.concatenate([b[0] for b in blank]).astype(np.int32)),
-        top_p=mx.array(np.concatenate([b[1] for b in blank]).astype(np.float32)),
-    )
-
-
-def loss_of(model: nn.Module, batch: Batch) -> mx.array:
+def loss_of(forward: Forward, batch: Batch, indices: Sequence[int] | None = None) -> mx.array:
     "hard x cross-entropy + soft x KL(teacher's top-k || student), in nats."
-    states = hidden(model, batch.ids)
-    logits = head(model, states.reshape(-1, states.shape[-1])[batch.where])
+    states = forward.states(batch.ids, batch.prefix > 0, indices)
+    logits = head(forward.model, picked(states, batch.where))
     logp = logits - mx.logsumexp(logits, axis=-1, keepdims=True)
     chosen = mx.take_along_axis(logp, batch.target[:, None], axis=-1)[:, 0]
     student = mx.take_along_axis(logp, batch.top_ids, axis=-1)
@@ -167,14 +77,14 @@ def loss_of(model: nn.Module, batch: Batch) -> mx.array:
     return (batch.soft * kl - batch.hard * chosen).sum()
 
 
-def measure(model: nn.Module, rows: Sequence[Row], batch: int = 32) -> tuple[float, float]:
+def measure(forward: Forward, rows: Sequence[Row], batch: int = 32) -> tuple[float, float]:
     "Share of answers whose every token is the argmax, and the median nats an answer token."
     hit: list[bool] = []
     nats: list[float] = []
-    ordered = sorted(rows, key=_length)
+    ordered = sorted(rows, key=len)
     for start in range(0, len(ordered), batch):
         part = ordered[start : start + batch]
-        logits = logits_of(model, [(r.prompt, r.answer) for r in part])
+        logits = forward.logits(part)
         target = np.concatenate([r.answer for r in part])
         logp = logits - mx.logsumexp(logits, axis=-1, keepdims=True)
         right = np.array(mx.argmax(logits, axis=-1)) == target
@@ -215,12 +125,16 @@ class Trainer:
         plan, self.late = self.plan, late
         mlx_lora.attach(self.model, plan.keys, plan.layers, plan.rank, plan.scale, plan.seed)
         try:
-            self.soft = soft_targets(self.model, self.rows, plan.top_k, plan.batch)
+            prefix = shared_prefix([r.prompt for r in self.rows])
+            self.forward = Forward(self.model, [*self.rows, *self.held], prefix, min(plan.layers))
+            self.soft = soft_targets(self.forward, self.rows, plan.top_k, plan.batch)
+            self.forward.keep_lower(self.rows, self.folder / "lower.bin")
             self._resume()
             reason = self._epochs(tick)
             return Trained(self.best, tuple(self.epochs), reason)
         finally:
             mlx_lora.detach(self.model)
+            (self.folder / "lower.bin").unlink(missing_ok=True)
 
     def _epochs(self, tick: Tick) -> str:
         while self.epoch < self.plan.epochs:
@@ -231,9 +145,9 @@ class Trainer:
         return f"all {self.plan.epochs} epochs were run"
 
     def _one_epoch(self, tick: Tick) -> bool:
-        order = batches(self.rows, self.plan.batch, self.plan.seed, self.epoch)
+        order = batches(self.rows, self.plan.batch, self.plan.seed, self.epoch, self.forward.prefix)
         steps = len(order) * self.plan.epochs
-        step_of = nn.value_and_grad(self.model, loss_of)
+        step_of = nn.value_and_grad(self.model, lambda batch, indices: loss_of(self.forward, batch, indices))
         while self.step < len(order):
             if self.late():
                 return self._out_of_time()
@@ -255,15 +169,16 @@ class Trainer:
 
     def _step(self, step_of: Callable[..., Any], chosen: Sequence[int], rate: float) -> float:
         self.optimizer.learning_rate = mx.array(rate)
-        batch = collate([self.rows[i] for i in chosen], [self.soft[i] for i in chosen], self.plan.top_k)
-        loss, grads = step_of(self.model, batch)
+        batch = collate([self.rows[i] for i in chosen], [self.soft[i] for i in chosen], self.plan.top_k,
+                        self.forward.prefix)
+        loss, grads = step_of(batch, chosen)
         grads, _ = optim.clip_grad_norm(grads, max_norm=1.0)
         self.optimizer.update(self.model, grads)
         mx.eval(loss, self.model.trainable_parameters(), self.optimizer.state)
         return float(loss)
 
     def _close_epoch(self) -> None:
-        share, nats = measure(self.model, self.held)
+        share, nats = measure(self.forward, self.held)
         self.epochs.append(Epoch(self.epoch + 1, float(np.mean(self.losses)), share, nats))
         if share >= max(e.held_out for e in self.epochs):  # the later of equals: it has seen more
             self.best = mlx_lora.read(self.model, self.plan.keys, self.plan.layers)

@@ -1,0 +1,197 @@
+"""A model's states at answer positions, with nothing computed twice.
+
+Rows of a batch share a prompt prefix (the system message, the turn's header): it goes through the blocks
+once, and the rows read its keys and values. Blocks below the first adapted one never change: their output
+is computed once a training run and kept in a memory-mapped file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pocketsleep.runtime import blas  # noqa: F401  before mlx: it decides which BLAS libmlx binds
+
+# isort: split
+import mlx.core as mx
+import mlx.nn as nn
+import numpy as np
+
+from pocketsleep.runtime.mlx_rows import Row, padded, positions, starts
+
+TOLERANCE = 1e-3  # of the largest state, between this pass and the model's own
+MOST_KEPT = 2_000_000_000  # bytes of lower states on disk
+HALF_RANGE = 30_000.0  # float16 ends at 65,504
+AT_ONCE = 32  # rows
+
+
+class Keep:
+    "Stands where a KV cache would: keeps the prefix's keys and values, differentiable."
+
+    offset = 0
+
+    def update_and_fetch(self, keys: mx.array, values: mx.array) -> tuple[mx.array, mx.array]:
+        self.keys, self.values = keys, values
+        return keys, values
+
+
+class Share:
+    "Stands where a KV cache would: puts a prefix of batch 1 before the keys and values of every row."
+
+    def __init__(self, kept: Keep) -> None:
+        self.kept, self.offset = kept, kept.keys.shape[2]
+
+    def update_and_fetch(self, keys: mx.array, values: mx.array) -> tuple[mx.array, mx.array]:
+        return _before(self.kept.keys, keys), _before(self.kept.values, values)
+
+
+def _before(prefix: mx.array, rows: mx.array) -> mx.array:
+    return mx.concatenate([mx.broadcast_to(prefix, (rows.shape[0], *prefix.shape[1:])), rows], axis=2)
+
+
+def head(model: nn.Module, states: mx.array) -> mx.array:
+    "Logits [..., V] in float32."
+    tied = "lm_head" not in model
+    out = model.model.embed_tokens.as_linear(states) if tied else model.lm_head(states)
+    return out.astype(mx.float32)
+
+
+def hidden(model: nn.Module, ids: mx.array) -> mx.array:
+    "Normed last hidden states [B, T, D] by the model's own pass. Causal, so padding on the right changes nothing before it."
+    return model.model(ids)
+
+
+def logits_of(model: nn.Module, pairs: Sequence[tuple[Sequence[int], Sequence[int]]]) -> mx.array:
+    "Logits [N, V] at the answer positions of (prompt, answer) pairs, one after the other, by the model's own pass."
+    ids = padded([[*p, *a] for p, a in pairs])
+    where = positions([(len(p), len(a)) for p, a in pairs], ids.shape[1])
+    return head(model, picked(hidden(model, mx.array(ids)), mx.array(where)))
+
+
+def picked(states: mx.array, where: mx.array) -> mx.array:
+    "[B, T, D] -> [N, D] at flat positions."
+    return states.reshape(-1, states.shape[-1])[where]
+
+
+class Forward:
+    """States of rows in blocks `first` and above, behind one shared prefix.
+
+    Falls back to the model's own pass (`whole`) for architectures whose blocks do not compose this way
+    and for rows longer than a sliding window; `reason` says so.
+    """
+
+    def __init__(self, model: nn.Module, rows: Sequence[Row], prefix: tuple[int, ...] = (), first: int = 0) -> None:
+        self.model, self.prefix, self.first = model, prefix, first
+        self.reason = self._misfit(rows)
+        self.whole = bool(self.reason)
+        self.lower: Lower | None = None
+        if self.whole:
+            self.prefix, self.first = (), 0
+
+    def keep_lower(self, rows: Sequence[Row], path: Path) -> None:
+        "Compute the output of the frozen lower blocks for these rows once; `states` then takes it by index."
+        size = sum(len(r) for r in rows) * self.model.args.hidden_size * 2
+        if self.whole or not self.first or size > MOST_KEPT:
+            return
+        self.lower = Lower(self, rows, path)
+
+    def states(self, ids: mx.array, prefix: bool, indices: Sequence[int] | None = None) -> mx.array:
+        "Normed states [B, T, D] of rows whose first tokens are cut off where `prefix` says they share it."
+        if self.whole:
+            return hidden(self.model, ids)
+        if self.lower is not None and indices is not None:
+            before, h = self.lower.prefix, self.lower.take(indices, ids.shape[1])
+        else:
+            before, h = self.below(ids, prefix)
+        return self.model.model.norm(self._through(before if prefix else None, h, self.first, None)[1])
+
+    def below(self, ids: mx.array, prefix: bool) -> tuple[mx.array | None, mx.array]:
+        "What enters block `first`: ([1, P, D] of the prefix, [B, T, D] of the rows)."
+        before = self._embed(mx.array([self.prefix])) if prefix else None
+        return self._through(before, self._embed(ids), 0, self.first)
+
+    def logits(self, rows: Sequence[Row], indices: Sequence[int] | None = None) -> mx.array:
+        "Logits [N, V] at the rows' answer positions."
+        cut = len(self.prefix) if all(starts(r.prompt, self.prefix) for r in rows) else 0
+        ids = padded([[*r.prompt[cut:], *r.answer] for r in rows])
+        where = positions([(len(r.prompt) - cut, len(r.answer)) for r in rows], ids.shape[1])
+        return head(self.model, picked(self.states(mx.array(ids), cut > 0, indices), mx.array(where)))
+
+    def _embed(self, ids: mx.array) -> mx.array:
+        h = self.model.model.embed_tokens(ids)
+        if self.model.model_type.startswith("gemma"):  # as mlx_lm scales it
+            h = h * mx.array(self.model.args.hidden_size**0.5, mx.bfloat16).astype(h.dtype)
+        return h
+
+    def _through(self, before: mx.array | None, h: mx.array, start: int, stop: int | None) -> tuple[mx.array | None, mx.array]:
+        for layer in self.model.model.layers[start:stop]:
+            if before is None:
+                h = layer(h, "causal", None)
+            else:
+                kept = Keep()
+                before = layer(before, "causal", kept)
+                h = layer(h, "causal", Share(kept))
+        return before, h
+
+    def _misfit(self, rows: Sequence[Row]) -> str:
+        "Why the model's own pass has to be taken; '' when this one equals it."
+        window = getattr(self.model.args, "sliding_window", None) or 1 << 30
+        longest = max((max(len(r), len(r.teacher) + len(r.answer)) for r in rows), default=0)
+        if longest > window:
+            return f"a row of {longest} tokens leaves the window of {window}"
+        probe = mx.array([[*rows[0].prompt, *rows[0].answer]]) if rows else mx.array([[1, 2, 3]])
+        try:
+            own = hidden(self.model, probe)
+            composed = self.model.model.norm(self._through(None, self._embed(probe), 0, None)[1])
+            off = float(mx.abs(own - composed).max() / mx.abs(own).max())
+        except (AttributeError, TypeError, ValueError) as error:
+            return f"the blocks of a {self.model.model_type} model do not compose ({error})"
+        return "" if off < TOLERANCE else f"the blocks of a {self.model.model_type} model compose to something else"
+
+
+class Lower:
+    "What enters the first adapted block, for each row: a memory-mapped file, in half precision where the range allows."
+
+    def __init__(self, forward: Forward, rows: Sequence[Row], path: Path) -> None:
+        self.cut = len(forward.prefix)
+        self.shared = [starts(r.prompt, forward.prefix) for r in rows]
+        self.lengths = [len(r) - (self.cut if s else 0) for r, s in zip(rows, self.shared, strict=True)]
+        self.offsets = np.concatenate([[0], np.cumsum(self.lengths)])
+        self.prefix: mx.array | None = None
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shape = (int(self.offsets[-1]), forward.model.args.hidden_size)
+        for dtype in (np.float16, np.float32):
+            self.kept = np.memmap(path, dtype=dtype, mode="w+", shape=shape)
+            if self._filled(forward, rows):
+                return
+
+    def _filled(self, forward: Forward, rows: Sequence[Row]) -> bool:
+        "Whether every state fitted the file's precision."
+        for shared in (True, False):
+            order = sorted((i for i, s in enumerate(self.shared) if s is shared), key=lambda i: (self.lengths[i], i))
+            for at in range(0, len(order), AT_ONCE):
+                if not self._put(forward, rows, order[at : at + AT_ONCE], shared):
+                    return False
+        return True
+
+    def _put(self, forward: Forward, rows: Sequence[Row], part: Sequence[int], shared: bool) -> bool:
+        cut = self.cut if shared else 0
+        before, h = forward.below(mx.array(padded([[*rows[i].prompt, *rows[i].answer][cut:] for i in part])), shared)
+        states = np.array(h.astype(mx.float32))
+        for k, i in enumerate(part):
+            own = states[k, : self.lengths[i]]
+            if self.kept.dtype == np.float16 and float(np.abs(own).max()) > HALF_RANGE:
+                return False
+            self.kept[self.offsets[i] : self.offsets[i + 1]] = own
+        if shared and self.prefix is None and before is not None:
+            self.prefix = before
+            mx.eval(self.prefix)
+        self.dtype = h.dtype
+        return True
+
+    def take(self, indices: Sequence[int], width: int) -> mx.array:
+        "[B, width, D], zeros on the right."
+        out = np.zeros((len(indices), width, self.kept.shape[1]), dtype=np.float32)
+        for row, i in enumerate(indices):
+            out[row, : self.lengths[i]] = self.kept[self.offsets[i] : self.offsets[i + 1]]
+        return mx.array(out).astype(self.dtype)
