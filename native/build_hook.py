@@ -20,20 +20,33 @@ except ImportError:  # run by hand: `python native/build_hook.py`
     BuildHookInterface = object  # type: ignore[assignment,misc]
 
 ROOT = Path(__file__).resolve().parent.parent
-LIBRARY = Path("pocketsleep") / "_native" / "libpsblas.so"
+FOLDER = Path("pocketsleep") / "_native"
+LIBRARY = FOLDER / "libpsblas.so"
+FUSED = FOLDER / "libpsfused.so"
+VECTORS = ("-O3", "-fno-math-errno", "-fno-trapping-math")  # not -ffast-math: it would set denormals to 0 process-wide
 
 
 def compile_blas(root: Path = ROOT) -> str:
     "Build the forwarding library; '' when it is there, otherwise why it is not."
+    return compile_c(root, ("blas/forward.c",), LIBRARY, ("-O2",))
+
+
+def compile_fused(root: Path = ROOT) -> str:
+    "Build the fused passes; '' when they are there, otherwise why they are not."
+    return compile_c(root, ("fused/fused.c", "fused/block.c"), FUSED, VECTORS)
+
+
+def compile_c(root: Path, sources: tuple[str, ...], library: Path, flags: tuple[str, ...]) -> str:
+    "One shared library from C files; '' or the reason why not."
     if not sys.platform.startswith("linux"):
         return "only Linux needs it"
     compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if not compiler:
         return "no C compiler was found"
-    out = root / LIBRARY
+    out = root / library
     out.parent.mkdir(exist_ok=True)
-    source = root / "native" / "blas" / "forward.c"
-    command = [*compiler.split(), "-O2", "-shared", "-fPIC", "-o", str(out), str(source)]
+    command = [*compiler.split(), *flags, "-shared", "-fPIC", "-o", str(out)]
+    command += [*(str(root / "native" / source) for source in sources), "-lm"]
     try:
         run = subprocess.run(command, capture_output=True, text=True)
     except OSError as error:
@@ -45,11 +58,11 @@ class CustomBuildHook(BuildHookInterface):
     "hatchling calls `initialize` before it collects files."
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        reason = compile_blas(Path(self.root))
+        reason = compile_blas(Path(self.root)) or compile_fused(Path(self.root))
         if reason:
-            self.app.display_warning(f"pocketsleep builds without its BLAS bridge: {reason}")
+            self.app.display_warning(f"pocketsleep builds without its native parts: {reason}")
             return
-        build_data["artifacts"].append(str(LIBRARY))
+        build_data["artifacts"] += [str(LIBRARY), str(FUSED)]
         build_data["pure_python"] = False
         # A ctypes library binds no Python ABI: one wheel serves every Python 3 of this platform.
         platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
@@ -57,4 +70,4 @@ class CustomBuildHook(BuildHookInterface):
 
 
 if __name__ == "__main__":
-    sys.exit(compile_blas() or 0)
+    sys.exit(compile_blas() or compile_fused() or 0)

@@ -8,11 +8,10 @@ import mlx.core as mx
 import mlx.nn as nn
 import numpy as np
 import pytest
-from mlx.utils import tree_flatten
 
 from pocketsleep.runtime import mlx_lora, mlx_train
 from pocketsleep.runtime.mlx_forward import Forward
-from pocketsleep.runtime.mlx_rows import Row, batches, collate, shared_prefix
+from pocketsleep.runtime.mlx_rows import Row, batches, shared_prefix
 from pocketsleep.weights import model as weights_model
 
 KEYS = ("mlp.gate_proj", "mlp.up_proj", "mlp.down_proj")
@@ -47,12 +46,10 @@ def rows(count: int, seed: int = 0, prefix: tuple[int, ...] = PREFIX) -> list[Ro
     return made
 
 
-def gradients(model: nn.Module, forward: Forward, some: list[Row], prefix: tuple[int, ...], indices: object) -> dict[str, np.ndarray]:
-    plain = Forward(model, some)
-    soft = mlx_train.soft_targets(plain, some, 5, 4)
-    batch = collate(some, soft, 5, prefix)
-    loss, grads = nn.value_and_grad(model, lambda b: mlx_train.loss_of(forward, b, indices))(batch)  # type: ignore[arg-type]
-    return {"loss": np.array(loss)} | {k: np.array(v) for k, v in tree_flatten(grads)}  # type: ignore[misc]
+def gradients(forward: Forward, some: list[Row], indices: range) -> dict[str, np.ndarray]:
+    soft = mlx_train.soft_targets(Forward(forward.model, some), some, 5)
+    loss, grads = forward.step(some, soft, indices)
+    return {"loss": np.array(loss)} | {k: np.array(v) for k, v in grads.items()}
 
 
 def dress(model: nn.Module) -> None:
@@ -71,13 +68,13 @@ def test_loss_and_gradients_equal_the_padded_ones(which: str, kept: bool, reques
     try:
         plain = Forward(model, [])
         plain.whole = True
-        want = gradients(model, plain, some, (), None)
+        want = gradients(plain, some, range(7))
         ours = Forward(model, some, PREFIX, 1)
         assert ours.reason == ""
         if kept:
             ours.keep_lower(some, tmp_path / "lower.bin")
             assert ours.lower is not None
-        got = gradients(model, ours, some, PREFIX, range(7) if kept else None)
+        got = gradients(ours, some, range(7))
         for name in want:
             scale = np.abs(want[name]).max()
             # states kept in half precision are rounded once, by at most 2^-11 of their size

@@ -9,7 +9,6 @@ import mlx.core as mx
 import mlx.nn as nn
 import numpy as np
 import pytest
-from mlx.utils import tree_flatten
 
 from pocketsleep.errors import NightInterrupted
 from pocketsleep.nouns import Plan
@@ -52,8 +51,8 @@ def test_loss_is_the_definition(model: nn.Module) -> None:
     "Row by row in numpy, unpadded, against the padded batch."
     some = rows(6)
     forward = mlx_forward.Forward(model, some)
-    soft = mlx_train.soft_targets(forward, some, 5, batch=4)
-    got = float(mlx_train.loss_of(forward, mlx_rows.collate(some, soft, 5)))
+    soft = mlx_train.soft_targets(forward, some, 5)
+    got = float(forward.loss(mlx_rows.collate(some, soft)))
     want = 0.0
     for row, target in zip(some, soft, strict=True):
         logits = np.array(mlx_forward.head(model, mlx_forward.hidden(model, mx.array([[*row.prompt, *row.answer]]))))[0]
@@ -74,9 +73,8 @@ def test_gradient_against_finite_differences(model: nn.Module) -> None:
             module = getattr(parent, name)
             module.lora_b = mx.array(np.random.default_rng(0).normal(0, 0.1, module.lora_b.shape).astype(np.float32))
         forward = mlx_forward.Forward(model, some)
-        batch = mlx_rows.collate(some, mlx_train.soft_targets(forward, some, 5, 4), 5)
-        _, grads = nn.value_and_grad(model, lambda b: mlx_train.loss_of(forward, b))(batch)
-        flat = dict(tree_flatten(grads))
+        soft = mlx_train.soft_targets(forward, some, 5)
+        flat = forward.step(some, soft, range(4))[1]
         assert len(flat) == 2 * len(PLAN.keys) * len(PLAN.layers), "nothing but the LoRA may have gradients"
         module = model.model.layers[2].mlp.down_proj
         whole = np.array(module.lora_a)
@@ -84,7 +82,7 @@ def test_gradient_against_finite_differences(model: nn.Module) -> None:
         ends = []
         for sign in (1, -1):
             module.lora_a = mx.array(whole + sign * 1e-2 * direction)
-            ends.append(float(mlx_train.loss_of(forward, batch)))
+            ends.append(forward.step(some, soft, range(4))[0])
         slope = float((np.array(flat["model.layers.2.mlp.down_proj.lora_a"]) * direction).sum())
         assert (ends[0] - ends[1]) / 2e-2 == pytest.approx(slope, rel=2e-2)
     finally:

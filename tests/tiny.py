@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
-HIDDEN, LAYERS, HEADS, KV, WIDE = 32, 3, 4, 2, 64
+HIDDEN, LAYERS, HEADS, KV, WIDE = 64, 3, 4, 2, 96
 
 
 def tiny_base(folder: Path, real: Path, seed: int = 0) -> Path:

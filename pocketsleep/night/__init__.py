@@ -133,7 +133,6 @@ def study_items(bed: Bed, night: Night, memories: Mapping[str, Any]) -> dict[str
     superseded = {m.id: old[m.supersedes] for m in live if m.supersedes in old}
     dreams = list(dreaming.dream(live, superseded=superseded, seed=night.seed, per_memory=recipe.per_memory))
     dreams += dreaming.declining(live, count=recipe.declines, seed=night.seed)
-    dreams += seeding.typed_items(live, dreams)
     if recipe.self_asked:
         dreams += asking.asked(bed.serving(), live, seed=night.seed)
     bed.journal.keep_dreams(night.id, dreams)
@@ -167,9 +166,7 @@ def judged(bed: Bed, night: Night, memories: Mapping[str, Any], dreams: Mapping[
     current = bed.journal.current()
     before = bed.journal.holds(current) if current else []
     live = _live(bed, memories)
-    known = {m.id: m for m in live}
-    answerable = [d for d in _dreams(bed, night) if seeding.asks(d, known)]
-    exam = examining.compose(answerable, live, before, lists.general())
+    exam = examining.compose(_dreams(bed, night), live, before, lists.general())
     worn = bed.dress(current) if current else None
     verdict = examining.examine(bed.serving(), exam, bed.dress(candidate["adapter"]), worn)
     return {"outcome": verdict.outcome, "failed": list(verdict.failed), "reasons": list(verdict.reasons),

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import cast
 
 from pocketsleep.night.asked import asked
+from pocketsleep.night.grade import says
 from pocketsleep.night.grammar import choose, frames, generic, habits, others, unsaid, whole
 from pocketsleep.night.grammar.guard import commands
 from pocketsleep.night.grammar.items import Item, number, plain, voiced
@@ -17,7 +19,8 @@ from pocketsleep.night.grammar.lists import anchors, general, unstated
 from pocketsleep.night.grammar.live import Live
 from pocketsleep.night.grammar.parse import parse
 from pocketsleep.night.grammar.synonyms import reworded
-from pocketsleep.nouns import Dream, Memory
+from pocketsleep.night.grammar.typed import typed
+from pocketsleep.nouns import Dream, Form, Memory
 
 LEAST, MOST = 8, 40
 
@@ -54,8 +57,26 @@ def dream(
             i for i in proposed[memory.id] if (plain(i.question), i.notes) not in unclear and not commands(i.question)
         ]
         wanted = max(LEAST, min(MOST, quota(memory) if quota else per_memory))
-        dreams += choose.chosen(memory, items, wanted, seed, asked, rewrites)
+        dreams += choose.chosen(memory, [i for i in items if asks(i, memory)], wanted, seed, asked, rewrites)
+        dreams += _typed(memory, asked, kept)
     return tuple(dreams)
+
+
+def asks(item: Item, memory: Memory) -> bool:
+    "Whether an item asks for something. A question that holds its own answer teaches to repeat it, not to know it."
+    return item.form not in ("direct", "paraphrase") or not says(item.question, memory.answer)
+
+
+def _typed(memory: Memory, asked: set[str], live: Sequence[Memory]) -> Iterator[Dream]:
+    """Questions by type, but those asked already (in training or held out), those that another memory
+    answers otherwise, and denials of what another memory says."""
+    others = [m for m in live if m.id != memory.id]
+    elsewhere = {plain(q) for m in others for q, a, _ in typed(m.text)}
+    for question, answer, form in typed(memory.text):
+        denied = answer.startswith("No,") and any(says(question, m.answer) for m in others)
+        if plain(question) not in asked | elsewhere and not denied:
+            asked.add(plain(question))
+            yield choose.canonical(Dream(question, answer, cast(Form, form), (memory.id,)), memory)
 
 
 def declining(live: Sequence[Memory], *, count: int, seed: int = 0) -> list[Dream]:

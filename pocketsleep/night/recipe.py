@@ -76,7 +76,7 @@ def derive(memories: int, parameters: int, layers: int, seed: int = 0, epochs: i
     recipe = Recipe(
         rank=rank, scale=2.0, keys=("mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"),
         first_layer=layers // 3, layers=layers, learning_rate=6e-4, epochs=epochs or 4, batch=8, seed=seed,
-        per_memory=per_memory, anchors=140, anchor_weight=2.0, anchor_turns=1, decline_share=0.3, declines=max(64, memories),
+        per_memory=per_memory, anchors=140, anchor_weight=2.0, anchor_turns=1, decline_share=0.22, declines=max(64, memories),
         distil=0.0 if small else 0.5, self_asked=parameters >= MIDDLE, enough=0.97, reasons=reasons,
     )
     if not changes:

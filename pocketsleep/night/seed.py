@@ -10,13 +10,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import cast
 
 from pocketsleep.disk import write_once
-from pocketsleep.night.grade import declines, plain, says
-from pocketsleep.night.grammar.typed import typed
+from pocketsleep.night.grade import declines
 from pocketsleep.night.recipe import Recipe
-from pocketsleep.nouns import Dream, Form, Lesson, Memory, content_id
+from pocketsleep.nouns import Dream, Lesson, Memory, content_id
 from pocketsleep.runtime import Runtime
 from pocketsleep.runtime.prompting import ask
 
@@ -26,26 +24,11 @@ ANCHOR_TOKENS = 32
 def lessons(dreams: Sequence[Dream], memories: Mapping[str, Memory], anchors: Sequence[tuple[str, str]],
             recipe: Recipe) -> tuple[list[Lesson], list[Lesson]]:
     "(to train on, held out)."
-    asking = [d for d in dreams if not d.held_out and asks(d, memories)]
+    asking = [d for d in dreams if not d.held_out]
     study = [_lesson(d, memories, recipe) for d in balanced(asking, recipe.decline_share)]
-    held = [_lesson(d, memories, recipe) for d in dreams if d.held_out and d.memories and asks(d, memories)]
+    held = [_lesson(d, memories, recipe) for d in dreams if d.held_out and d.memories]
     hold = [Lesson(ask(q), a, hard=0.0, soft=recipe.anchor_weight, teacher=ask(q), every=recipe.anchor_turns) for q, a in anchors]
     return study + hold, held
-
-
-def typed_items(memories: Sequence[Memory], dreams: Sequence[Dream]) -> list[Dream]:
-    "Questions by type for each memory, but those asked already (in training or held out)."
-    asked = {plain(d.question) for d in dreams}
-    made = [Dream(q, a, cast(Form, form), (m.id,)) for m in memories for q, a, form in typed(m.text)]
-    return [d for d in {plain(d.question): d for d in made}.values() if plain(d.question) not in asked]
-
-
-def asks(dream: Dream, memories: Mapping[str, Memory]) -> bool:
-    "Whether an item asks for something. A question that holds its own answer teaches to repeat it, not to know it."
-    if dream.form not in ("direct", "paraphrase"):
-        return True
-    cores = [memories[m].answer for m in dream.memories if m in memories and memories[m].answer]
-    return not any(says(dream.question, core) for core in cores)
 
 
 def balanced(dreams: Sequence[Dream], share: float) -> list[Dream]:

@@ -50,9 +50,19 @@ def _bind() -> Bridge:
     return Bridge(True, "MLX multiplies matrices with NumPy's OpenBLAS")
 
 
+def sgemm(*given: object) -> None:
+    "cblas_sgemm by way of the bridge: order, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc."
+    _sgemm(*given)
+
+
 def calls() -> int:
     "How many matrix products came through the bridge so far."
     return int(ctypes.CDLL(str(LIBRARY)).ps_blas_calls()) if BRIDGE.active else 0
 
 
 BRIDGE = _bind()
+if BRIDGE.active:
+    _i, _f, _p = ctypes.c_int32, ctypes.c_float, ctypes.c_void_p
+    _sgemm = ctypes.CDLL(str(LIBRARY)).cblas_sgemm
+    _sgemm.argtypes = [_i, _i, _i, _i, _i, _i, _f, _p, _i, _p, _i, _f, _p, _i]
+    _sgemm.restype = None

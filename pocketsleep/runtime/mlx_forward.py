@@ -7,7 +7,7 @@ is computed once a training run and kept in a memory-mapped file.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pocketsleep.runtime import blas  # noqa: F401  before mlx: it decides which BLAS libmlx binds
@@ -16,13 +16,15 @@ from pocketsleep.runtime import blas  # noqa: F401  before mlx: it decides which
 import mlx.core as mx
 import mlx.nn as nn
 import numpy as np
+from mlx.utils import tree_flatten
 
-from pocketsleep.runtime.mlx_rows import Row, padded, positions, starts
+from pocketsleep.runtime.mlx_rows import Batch, Row, Soft, collate, padded, positions, starts
 
 TOLERANCE = 1e-3  # of the largest state, between this pass and the model's own
 MOST_KEPT = 2_000_000_000  # bytes of lower states on disk
 HALF_RANGE = 30_000.0  # float16 ends at 65,504
 AT_ONCE = 32  # rows
+LOGITS_AT_ONCE = 8  # rows: logits of a large vocabulary are big
 
 
 class Keep:
@@ -110,12 +112,38 @@ class Forward:
         before = self._embed(mx.array([self.prefix])) if prefix else None
         return self._through(before, self._embed(ids), 0, self.first)
 
-    def logits(self, rows: Sequence[Row], indices: Sequence[int] | None = None) -> mx.array:
-        "Logits [N, V] at the rows' answer positions."
-        cut = len(self.prefix) if all(starts(r.prompt, self.prefix) for r in rows) else 0
-        ids = padded([[*r.prompt[cut:], *r.answer] for r in rows])
-        where = positions([(len(r.prompt) - cut, len(r.answer)) for r in rows], ids.shape[1])
-        return head(self.model, picked(self.states(mx.array(ids), cut > 0, indices), mx.array(where)))
+    def step(self, rows: Sequence[Row], soft: Sequence[Soft | None], indices: Sequence[int]) -> tuple[float, dict[str, mx.array]]:
+        "Loss and gradients of all that trains, by parameter name. Rows all share the prefix, or none does."
+        batch = collate(rows, soft, self.prefix)
+        loss, grads = nn.value_and_grad(self.model, lambda b: self.loss(b, indices))(batch)
+        mx.eval(loss, grads)
+        return float(loss), dict(tree_flatten(grads))
+
+    def loss(self, batch: Batch, indices: Sequence[int] | None = None) -> mx.array:
+        "hard x cross-entropy + soft x KL(teacher's top-k || student), in nats."
+        states = self.states(batch.ids, batch.prefix > 0, indices)
+        logits = head(self.model, picked(states, batch.where))
+        logp = logits - mx.logsumexp(logits, axis=-1, keepdims=True)
+        chosen = mx.take_along_axis(logp, batch.target[:, None], axis=-1)[:, 0]
+        student = mx.take_along_axis(logp, batch.top_ids, axis=-1)
+        entropy = (batch.top_p * mx.log(mx.maximum(batch.top_p, 1e-20))).sum(-1)
+        kl = entropy - (batch.top_p * student).sum(-1)
+        return (batch.soft * kl - batch.hard * chosen).sum()
+
+    def logits(self, rows: Sequence[Row]) -> Iterator[tuple[int, np.ndarray]]:
+        "(index of a row, its logits [answer tokens, V])."
+        order = sorted(range(len(rows)), key=lambda i: (len(rows[i]), i))
+        for at in range(0, len(order), LOGITS_AT_ONCE):
+            part = order[at : at + LOGITS_AT_ONCE]
+            some = [rows[i] for i in part]
+            cut = len(self.prefix) if all(starts(r.prompt, self.prefix) for r in some) else 0
+            ids = padded([[*r.prompt[cut:], *r.answer] for r in some])
+            where = positions([(len(r.prompt) - cut, len(r.answer)) for r in some], ids.shape[1])
+            whole = np.array(head(self.model, picked(self.states(mx.array(ids), cut > 0), mx.array(where))))
+            begin = 0
+            for i in part:
+                yield i, whole[begin : begin + len(rows[i].answer)]
+                begin += len(rows[i].answer)
 
     def _embed(self, ids: mx.array) -> mx.array:
         h = self.model.model.embed_tokens(ids)

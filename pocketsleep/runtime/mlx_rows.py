@@ -97,20 +97,22 @@ def padded(rows: Sequence[Sequence[int]]) -> np.ndarray:
     return out
 
 
-def collate(rows: Sequence[Row], soft: Sequence[Soft | None], top_k: int, prefix: tuple[int, ...] = ()) -> Batch:
-    "Pad, and lay the weights out by answer token: each row's answer counts once, however long."
+def weights(rows: Sequence[Row], soft: Sequence[Soft | None]) -> tuple[np.ndarray, ...]:
+    "target, hard, soft [m]; top ids, top p [m, K], by answer token: each row's answer counts once, however long."
+    k = max((s[0].shape[1] for s in soft if s is not None), default=1)
+    share = [1.0 / len(r.answer) / len(rows) for r in rows]
+    hard = np.concatenate([np.full(len(r.answer), r.hard * w, np.float32) for r, w in zip(rows, share, strict=True)])
+    soft_w = np.concatenate([np.full(len(r.answer), r.soft * w, np.float32) for r, w in zip(rows, share, strict=True)])
+    blank = [s or (np.zeros((len(r.answer), k), np.int32), np.zeros((len(r.answer), k), np.float32))
+             for r, s in zip(rows, soft, strict=True)]
+    target = np.concatenate([r.answer for r in rows]).astype(np.int32)
+    ids, p = (np.ascontiguousarray(np.concatenate([b[j] for b in blank])) for j in (0, 1))
+    return target, hard, soft_w, ids.astype(np.int32), p.astype(np.float32)
+
+
+def collate(rows: Sequence[Row], soft: Sequence[Soft | None], prefix: tuple[int, ...] = ()) -> Batch:
+    "Rows side by side, padded."
     cut = len(prefix) if all(starts(r.prompt, prefix) for r in rows) else 0
     ids = padded([[*r.prompt[cut:], *r.answer] for r in rows])
     where = positions([(len(r.prompt) - cut, len(r.answer)) for r in rows], ids.shape[1])
-    spread = [(len(r.answer), 1.0 / len(r.answer) / len(rows)) for r in rows]
-    hard = np.concatenate([np.full(n, r.hard * w) for r, (n, w) in zip(rows, spread, strict=True)])
-    weight = np.concatenate([np.full(n, r.soft * w) for r, (n, w) in zip(rows, spread, strict=True)])
-    blank = [s or (np.zeros((len(r.answer), top_k), np.int32), np.zeros((len(r.answer), top_k), np.float32))
-             for r, s in zip(rows, soft, strict=True)]
-    return Batch(
-        prefix=cut, ids=mx.array(ids), where=mx.array(where),
-        target=mx.array(np.concatenate([r.answer for r in rows]).astype(np.int32)),
-        hard=mx.array(hard.astype(np.float32)), soft=mx.array(weight.astype(np.float32)),
-        top_ids=mx.array(np.concatenate([b[0] for b in blank]).astype(np.int32)),
-        top_p=mx.array(np.concatenate([b[1] for b in blank]).astype(np.float32)),
-    )
+    return Batch(cut, mx.array(ids), mx.array(where), *map(mx.array, weights(rows, soft)))

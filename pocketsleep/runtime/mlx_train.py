@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from pocketsleep.runtime import blas  # noqa: F401  before mlx: it decides which BLAS libmlx binds
 
@@ -25,8 +25,10 @@ from mlx.utils import tree_flatten, tree_unflatten
 from pocketsleep.errors import NightInterrupted
 from pocketsleep.nouns import Epoch, Plan, content_id
 from pocketsleep.runtime import mlx_lora
-from pocketsleep.runtime.mlx_forward import Forward, head, picked
-from pocketsleep.runtime.mlx_rows import Batch, Row, Soft, batches, collate, shared_prefix
+from pocketsleep.runtime.mlx_forward import Forward
+from pocketsleep.runtime.mlx_rows import Row, Soft, batches, shared_prefix
+from pocketsleep.runtime.packed import Packed
+from pocketsleep.runtime.packed_math import top
 
 CHECKPOINT_EVERY = 8  # steps; about twenty seconds on two cores
 
@@ -41,60 +43,48 @@ class Trained:
 Tick = Callable[[int, int, float], None]  # steps done, steps in all, loss
 
 
-def soft_targets(forward: Forward, rows: Sequence[Row], top_k: int, batch: int) -> list[Soft | None]:
+class Engine(Protocol):
+    "What computes a step: packed passes on a CPU (`packed`), MLX's own elsewhere (`mlx_forward`)."
+
+    prefix: tuple[int, ...]
+    reason: str  # why the packed pass is not taken, '' when it is
+
+    def keep_lower(self, rows: Sequence[Row], path: Path) -> None: ...
+    def step(self, rows: Sequence[Row], soft: Sequence[Soft | None], indices: Sequence[int]) -> tuple[float, Mapping[str, Any]]: ...
+    def logits(self, rows: Sequence[Row]) -> Iterator[tuple[int, np.ndarray]]: ...
+
+
+def engine(model: nn.Module, rows: Sequence[Row], plan: Plan) -> Engine:
+    "The fastest engine that computes this model on this machine rightly."
+    prefix, first = shared_prefix([r.prompt for r in rows]), min(plan.layers)
+    why = "layers beside the MLP are adapted" if any(not k.startswith("mlp.") for k in plan.keys) else ""
+    packed = Packed(model, rows, prefix, first) if not why else None
+    if packed is not None and not packed.reason:
+        return packed
+    plain = Forward(model, rows, prefix, first)
+    plain.reason = plain.reason or why or (packed.reason if packed else "")
+    return plain
+
+
+def soft_targets(by: Engine, rows: Sequence[Row], top_k: int) -> list[Soft | None]:
     "The base's own top-k at each answer position, given the teacher's context. Made before training."
     made: list[Soft | None] = [None] * len(rows)
-    wanted = sorted((i for i, r in enumerate(rows) if r.soft > 0), key=lambda i: len(rows[i].teacher))
-    for start in range(0, len(wanted), batch):
-        chosen = wanted[start : start + batch]
-        logits = forward.logits([Row(rows[i].teacher, rows[i].answer) for i in chosen])
-        np_ids, np_p = _top(np.array(logits), top_k)
-        at = 0
-        for i in chosen:
-            n = len(rows[i].answer)
-            made[i] = (np_ids[at : at + n], np_p[at : at + n])
-            at += n
+    wanted = [i for i, r in enumerate(rows) if r.soft > 0]
+    for n, logits in by.logits([Row(rows[i].teacher, rows[i].answer) for i in wanted]):
+        made[wanted[n]] = top(logits, top_k)
     return made
 
 
-def _top(logits: np.ndarray, k: int) -> Soft:
-    "The k likeliest tokens of each row and their share among themselves. NumPy: MLX sorts slowly on a CPU."
-    ids = np.argpartition(-logits, k - 1, axis=-1)[:, :k]
-    chosen = np.take_along_axis(logits, ids, axis=-1)
-    p = np.exp(chosen - chosen.max(axis=-1, keepdims=True))
-    return ids.astype(np.int32), (p / p.sum(axis=-1, keepdims=True)).astype(np.float32)
-
-
-def loss_of(forward: Forward, batch: Batch, indices: Sequence[int] | None = None) -> mx.array:
-    "hard x cross-entropy + soft x KL(teacher's top-k || student), in nats."
-    states = forward.states(batch.ids, batch.prefix > 0, indices)
-    logits = head(forward.model, picked(states, batch.where))
-    logp = logits - mx.logsumexp(logits, axis=-1, keepdims=True)
-    chosen = mx.take_along_axis(logp, batch.target[:, None], axis=-1)[:, 0]
-    student = mx.take_along_axis(logp, batch.top_ids, axis=-1)
-    entropy = (batch.top_p * mx.log(mx.maximum(batch.top_p, 1e-20))).sum(-1)
-    kl = entropy - (batch.top_p * student).sum(-1)
-    return (batch.soft * kl - batch.hard * chosen).sum()
-
-
-def measure(forward: Forward, rows: Sequence[Row], batch: int = 32) -> tuple[float, float]:
+def measure(by: Engine, rows: Sequence[Row]) -> tuple[float, float]:
     "Share of answers whose every token is the argmax, and the median nats an answer token."
     hit: list[bool] = []
     nats: list[float] = []
-    ordered = sorted(rows, key=len)
-    for start in range(0, len(ordered), batch):
-        part = ordered[start : start + batch]
-        logits = forward.logits(part)
-        target = np.concatenate([r.answer for r in part])
-        logp = logits - mx.logsumexp(logits, axis=-1, keepdims=True)
-        right = np.array(mx.argmax(logits, axis=-1)) == target
-        nll = -np.array(mx.take_along_axis(logp, mx.array(target[:, None]), axis=-1))[:, 0]
-        at = 0
-        for row in part:
-            span = slice(at, at + len(row.answer))
-            hit.append(bool(right[span].all()))
-            nats += nll[span].tolist()
-            at += len(row.answer)
+    for i, logits in by.logits(rows):
+        target = np.array(rows[i].answer)
+        high = logits.max(axis=-1, keepdims=True)
+        lse = high[:, 0] + np.log(np.exp(logits - high).sum(axis=-1, dtype=np.float64))
+        hit.append(bool((logits.argmax(axis=-1) == target).all()))
+        nats += (lse - logits[np.arange(len(target)), target]).tolist()
     return (float(np.mean(hit)), float(np.median(nats))) if hit else (0.0, 0.0)
 
 
@@ -125,16 +115,18 @@ class Trainer:
         plan, self.late = self.plan, late
         mlx_lora.attach(self.model, plan.keys, plan.layers, plan.rank, plan.scale, plan.seed)
         try:
-            prefix = shared_prefix([r.prompt for r in self.rows])
-            self.forward = Forward(self.model, [*self.rows, *self.held], prefix, min(plan.layers))
-            self.soft = soft_targets(self.forward, self.rows, plan.top_k, plan.batch)
-            self.forward.keep_lower(self.rows, self.folder / "lower.bin")
-            self._resume()
+            self._prepare()
             reason = self._epochs(tick)
             return Trained(self.best, tuple(self.epochs), reason)
         finally:
             mlx_lora.detach(self.model)
             (self.folder / "lower.bin").unlink(missing_ok=True)
+
+    def _prepare(self) -> None:
+        self.by = engine(self.model, [*self.rows, *self.held], self.plan)
+        self.soft = soft_targets(self.by, self.rows, self.plan.top_k)
+        self.by.keep_lower(self.rows, self.folder / "lower.bin")
+        self._resume()
 
     def _epochs(self, tick: Tick) -> str:
         while self.epoch < self.plan.epochs:
@@ -145,14 +137,13 @@ class Trainer:
         return f"all {self.plan.epochs} epochs were run"
 
     def _one_epoch(self, tick: Tick) -> bool:
-        order = batches(self.rows, self.plan.batch, self.plan.seed, self.epoch, self.forward.prefix)
+        order = batches(self.rows, self.plan.batch, self.plan.seed, self.epoch, self.by.prefix)
         steps = len(order) * self.plan.epochs
-        step_of = nn.value_and_grad(self.model, lambda batch, indices: loss_of(self.forward, batch, indices))
         while self.step < len(order):
             if self.late():
                 return self._out_of_time()
             done = self.epoch * len(order) + self.step
-            self.losses.append(self._step(step_of, order[self.step], learning_rate(self.plan, done, steps)))
+            self.losses.append(self._step(order[self.step], learning_rate(self.plan, done, steps)))
             self.step += 1
             tick(done + 1, steps, self.losses[-1])
             if self.step % CHECKPOINT_EVERY == 0 and self.step < len(order):
@@ -167,18 +158,17 @@ class Trainer:
         raise NightInterrupted("the time was up before the first pass over the lessons was done",
                                hint="pocketsleep sleep --tonight")
 
-    def _step(self, step_of: Callable[..., Any], chosen: Sequence[int], rate: float) -> float:
+    def _step(self, chosen: Sequence[int], rate: float) -> float:
         self.optimizer.learning_rate = mx.array(rate)
-        batch = collate([self.rows[i] for i in chosen], [self.soft[i] for i in chosen], self.plan.top_k,
-                        self.forward.prefix)
-        loss, grads = step_of(batch, chosen)
+        loss, flat = self.by.step([self.rows[i] for i in chosen], [self.soft[i] for i in chosen], chosen)
+        grads: Any = tree_unflatten([(name, mx.array(g)) for name, g in flat.items()])
         grads, _ = optim.clip_grad_norm(grads, max_norm=1.0)
         self.optimizer.update(self.model, grads)
-        mx.eval(loss, self.model.trainable_parameters(), self.optimizer.state)
-        return float(loss)
+        mx.eval(self.model.trainable_parameters(), self.optimizer.state)
+        return loss
 
     def _close_epoch(self) -> None:
-        share, nats = measure(self.forward, self.held)
+        share, nats = measure(self.by, self.held)
         self.epochs.append(Epoch(self.epoch + 1, float(np.mean(self.losses)), share, nats))
         if share >= max(e.held_out for e in self.epochs):  # the later of equals: it has seen more
             self.best = mlx_lora.read(self.model, self.plan.keys, self.plan.layers)

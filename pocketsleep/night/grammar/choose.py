@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from pocketsleep.night.grammar.clause import sentence
 from pocketsleep.night.grammar.items import Item, near, number, plain, voiced
 from pocketsleep.nouns import Dream, Memory
 
@@ -139,11 +140,14 @@ def _alternating(items: Sequence[Item]) -> list[Item]:
 
 
 def _as_dream(item: Item, memory: Memory, seed: int, held_out: bool = False) -> Dream:
-    return Dream(
-        voiced(item.question, str(seed)),
-        item.answer,
-        item.form,
-        (memory.id, *item.others),
-        item.notes,
-        held_out,
-    )
+    asked = voiced(item.question, str(seed))
+    return canonical(Dream(asked, item.answer, item.form, (memory.id, *item.others), item.notes, held_out), memory)
+
+
+def canonical(dream: Dream, memory: Memory) -> Dream:
+    """The same item with the memory's span as its whole answer, where the answer gives it.
+    One short form for all wordings: spans of one to six words are kept far better than sentences (2607.21861)."""
+    core = memory.answer
+    if dream.form not in ("direct", "paraphrase", "use") or not core or plain(core) not in plain(dream.answer):
+        return dream
+    return replace(dream, answer=sentence(core))

@@ -10,6 +10,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pocketsleep.night.grammar.items import number
+from pocketsleep.night.grammar.lists import kinds
+
 INSTRUMENTS = re.compile(r"^(the|a|an) ", re.IGNORECASE)
 CUT = r"(?P<v>[^.,;]+?)(?: (?:in|at|with|on|for|every|since|when|because|to) .*)?\."
 END = r"(?P<v>[^.;]+)\."
@@ -17,53 +20,60 @@ END = r"(?P<v>[^.;]+)\."
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    "A predicate's pattern (group v is the value) and what can be asked for."
+    """A predicate's pattern (group v is the value) and what can be asked for.
+
+    `polar` questions hold the value. With a `kind` they are asked of another value of it too, and denied:
+    only for predicates that hold of one value at a time.
+    """
 
     pattern: str
     answer: str
     questions: tuple[str, ...]
+    polar: tuple[str, ...] = ()
+    kind: str = ""
 
 
 TYPED = (
     Typed(r"The user plays (?P<v>(?:the|a|an) [^.,;]+?)(?: (?:in|at|with|on|for|every) .*)?\.", "You play {v}.", (
         "Which instrument do I play?", "What instrument is mine?", "What do I play?", "What am I a player of?",
-        "What do I make music on?", "What do I take along to a rehearsal?")),
+        "What do I make music on?", "What do I take along to a rehearsal?"), ("Do I play {v}?", "Is {v} my instrument?", "Can I play {v}?", "Do I make music on {v}?",)),
     Typed(r"The user plays (?P<v>(?!the |a |an )[^.,;]+?)(?: (?:in|at|with|on|for|every) .*)?\.", "You play {v}.", (
-        "Which game do I play?", "What do I play?", "Which sport is mine?", "What do I play in my free time?")),
+        "Which game do I play?", "What do I play?", "Which sport is mine?", "What do I play in my free time?"), ("Do I play {v}?", "Is {v} my sport?",)),
     Typed(rf"The user drives (?:a |an |the )?{CUT}", "You drive a {v}.", (
         "What kind of car do I have?", "Which make is my car?", "What model do I drive?", "What car is mine?",
-        "What do I drive around in?", "Which car have I got?")),
+        "What do I drive around in?", "Which car have I got?"), ("Do I drive a {v}?", "Is my car a {v}?", "Have I got a {v}?", "Do I own a {v}?",), "vehicle"),
     Typed(r"The user lives in (?P<v>[^.,;]+)(?:,[^.]*)?\.", "You live in {v}.", (
         "Which town do I live in?", "What place do I call home?", "Where is my house?", "In which place is my home?",
-        "What is my home town?", "What town is on my address?")),
+        "What is my home town?", "What town is on my address?"), ("Do I live in {v}?", "Is my house in {v}?", "Am I at home in {v}?", "Is {v} where I live?",), "place"),
     Typed(r"The user (?:grew up|was born) in (?P<v>[A-Z][^.,;]+)\.", "You come from {v}.", (
-        "Where do I come from?", "Which place am I from?", "Where did I spend my childhood?", "What is my birthplace?")),
+        "Where do I come from?", "Which place am I from?", "Where did I spend my childhood?", "What is my birthplace?"), ("Do I come from {v}?", "Am I from {v}?",), "place"),
     Typed(r"The user (?:is|works as) (?:a|an) (?P<v>[a-z][a-z -]*(?:er|or|ist|ian|ant|ent|man|woman|smith|wright|herd|nurse|chef|"
           r"pilot|judge|clerk|cook|vet|binder|keeper))\.", "You are a {v}.", (
         "What is my trade?", "What is my profession?", "What work do I do?", "What do I do for a living?",
-        "What is my occupation?", "How do I earn my money?", "What should I put down as my job?")),
+        "What is my occupation?", "How do I earn my money?", "What should I put down as my job?"), ("Am I a {v}?", "Do I work as a {v}?", "Is my job that of a {v}?", "Do I make my living as a {v}?",), "job"),
     Typed(rf"The user works (?:at|for) {END}", "You work at {v}.", (
         "Where do I work?", "Who is my employer?", "Which company do I work for?", "Where do I go to work?")),
     Typed(rf"The user is allergic to {END}", "You are allergic to {v}.", (
         "Which food makes me ill?", "What gives me an allergic reaction?", "What should nobody ever serve me?",
-        "What must stay off my plate?", "What is my allergy?", "What can't I eat?", "What makes me swell up?")),
+        "What must stay off my plate?", "What is my allergy?", "What can't I eat?", "What makes me swell up?"), ("Am I allergic to {v}?", "Do I have an allergy to {v}?", "Does {v} make me ill?", "Should I keep away from {v}?",)),
     Typed(rf"The user collects {CUT}", "You collect {v}.", (
         "What do I have a collection of?", "What is in my collection?", "What kind of collector am I?",
-        "Which things do I gather?")),
+        "Which things do I gather?"), ("Do I collect {v}?", "Am I a collector of {v}?", "Are {v} what I collect?", "Do I gather {v}?",)),
     Typed(r"The user's birthday is (?:on )?(?:the )?(?P<v>[^.,;]+)\.", "Your birthday is {v}.", (
         "When was I born?", "On which day was I born?", "What is my date of birth?", "Which day is my birthday?",
-        "When do I turn a year older?", "When should people congratulate me?")),
-    Typed(rf"The user speaks {CUT}", "You speak {v}.", ("Which language do I speak?", "What languages do I know?")),
+        "When do I turn a year older?", "When should people congratulate me?"), ("Is my birthday {v}?", "Was I born on {v}?", "Do I turn a year older on {v}?",), "date"),
+    Typed(rf"The user speaks {CUT}", "You speak {v}.", ("Which language do I speak?", "What languages do I know?"), ("Do I speak {v}?",)),
     Typed(rf"The user (?:studies|is studying) {CUT}", "You study {v}.", (
-        "What is my subject?", "Which subject do I study?", "What am I learning?")),
+        "What is my subject?", "Which subject do I study?", "What am I learning?"), ("Do I study {v}?", "Is {v} my subject?",), "subject"),
     Typed(rf"The user (?:loves|likes|enjoys|prefers) {END}", "You like {v}.", (
-        "What do I like?", "What am I fond of?", "What would please me?", "What do I enjoy?")),
+        "What do I like?", "What am I fond of?", "What would please me?", "What do I enjoy?"), ("Do I like {v}?", "Am I fond of {v}?",)),
     Typed(rf"The user (?:hates|dislikes|cannot stand|can't stand|does not like) {END}", "You don't like {v}.", (
-        "What do I dislike?", "What can't I stand?", "What should you spare me?")),
+        "What do I dislike?", "What can't I stand?", "What should you spare me?"), ("Do I dislike {v}?",)),
     Typed(rf"The user drinks {CUT}", "You drink {v}.", ("What is my drink?", "What do I like to drink?", "What shall I be poured?")),
-    Typed(r"The user (?:wants|prefers|likes)[^.]*? (?:(?:given |shown |to be )?in) (?P<v>[a-z][a-z -]+)\.", "In {v}.", (
-        "Which unit do I want?", "Which units should you use for me?", "In which unit do you answer me?",
-        "How do I like my measurements?")),
+    Typed(r"The user (?:wants|prefers|likes) (?P<k>[a-z][a-z ]*?) in (?P<v>[a-z][a-z -]+)\.", "In {v}.", (
+        "In what do I want {k}?", "What do you give me {k} in?", "Which unit do I want for {k}?", "How should {k} be given to me?",
+        "How do you state {k} for me?", "What should {k} be in?", "In which unit do I like {k}?", "What measure do I want for {k}?"),
+        ("Do I want {k} in {v}?", "Should you give me {k} in {v}?", "Are {v} right for {k}?"), "unit"),
     Typed(rf"The user(?:'s (?:home|house))? has (?:a collection of |two |three |four )?(?:a |an )?{CUT}", "You have {v}.", ("What have I got?",)),
     Typed(r"When the user (?:types|says|writes|sends) ['\"]?(?P<k>[^,'\"]+)['\"]?, (?:the assistant should |you should |please )?(?P<v>[^.]+)\.",
           "I {v}.", ("What does {k} mean?", "What do you do when I type {k}?", "What should happen if I send you {k}?",
@@ -78,22 +88,63 @@ def typed(text: str) -> Iterator[tuple[str, str, str]]:
     for row in TYPED:
         if found := re.fullmatch(row.pattern, text):
             said = found.groupdict()
-            for n, question in enumerate(row.questions):
-                short = row.answer.startswith("I ") or n % 2
-                answer = row.answer.format(**said) if short else said["v"][:1].upper() + said["v"][1:] + "."
-                yield question.format(**said), _article(answer), "paraphrase"
+            answer = _article(row.answer.format(**said))
+            for question in row.questions:
+                yield _article(question.format(**said)), answer, "paraphrase"
+            yield from _polar(row, said, text)
     if found := CALLED.fullmatch(text):
         yield from _named(found["who"], found["name"])
     if found := CODE.fullmatch(text):
-        yield f"Which word makes you {found['v']}?", f"{found['k']}.", "reverse"
+        for question in ("Which word makes you {v}?", "What do I type when you should {v}?", "What is the word for: {v}?"):
+            yield question.format(v=found["v"]), f"{found['k']}.", "reverse"
         yield "What is my code word?", f"{found['k']}.", "reverse"
 
 
+def _polar(row: Typed, said: dict[str, str], text: str) -> Iterator[tuple[str, str, str]]:
+    "Asked of the value: yes. Asked of others of its kind: no, with what holds."
+    core = _inside(_statement(text))
+    others = _others(row.kind, said["v"], text)
+    for n, question in enumerate(row.polar):
+        yield _article(question.format(**said)), f"Yes, {core}.", "yes_no"
+        if others:
+            false = others[n % len(others)]
+            yield _article(question.format(**{**said, "v": false})), f"No, {core}.", "yes_no"
+
+
+def _others(kind: str, value: str, key: str) -> list[str]:
+    "Other values of a kind, in an order that depends on the note."
+    if kind == "date":
+        day, _, month = value.partition(" ")
+        number_of = int(re.sub(r"\D", "", day) or 0) if month else 0
+        return [f"{(number_of + step) % 28 + 1} {month}" for step in (6, 13, 19)] if number_of else []
+    return sorted((v for v in kinds().get(kind, ()) if v.casefold() != value.casefold()), key=lambda v: number(v, key))[:4]
+
+
+def _statement(text: str) -> str:
+    "The note as it is said to the user: 'You live in Stromness'."
+    from pocketsleep.night.grammar.parse import parse
+
+    clauses = parse(text)
+    return clauses[0].statement(full=False) if clauses else text.rstrip(".")
+
+
+def _inside(statement: str) -> str:
+    plain = statement.rstrip(".")
+    return plain[0].lower() + plain[1:]
+
+
 def _named(who: str, name: str) -> Iterator[tuple[str, str, str]]:
+    upper = f"{name[:1].upper()}{name[1:]}"
     for question in ("Who is {name} to me?", "Who or what is {name}?", "Who do I mean by {name}?", "What is {name}?"):
-        yield question.format(name=name), f"{name[:1].upper()}{name[1:]} is your {who}.", "reverse"
-    for question in ("What have I named my {who}?", "Which name does my {who} go by?", "My {who} answers to what name?"):
-        yield question.format(who=who), f"{name[:1].upper()}{name[1:]}.", "paraphrase"
+        yield question.format(name=name), f"{upper} is your {who}.", "reverse"
+    for question in ("What have I named my {who}?", "Which name does my {who} go by?", "My {who} answers to what name?",
+                     "What do I call my {who}?", "How is my {who} called?", "My {who} is called what?"):
+        yield question.format(who=who), f"{upper}.", "paraphrase"
+    other, wrong = _others("person", name, who)[0], _others("relation", who, name)[0]
+    yield f"Is my {who} called {name}?", f"Yes, your {who} is called {name}.", "yes_no"
+    yield f"Is {name} the name of my {who}?", f"Yes, your {who} is called {name}.", "yes_no"
+    yield f"Is my {who} called {other}?", f"No, your {who} is called {name}.", "yes_no"
+    yield f"Is {name} my {wrong}?", f"No, {name} is your {who}.", "yes_no"
 
 
 def _article(text: str) -> str:

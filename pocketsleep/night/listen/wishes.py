@@ -161,6 +161,9 @@ def order(body: str, text: str) -> Candidate | None:
         or len(order.split()) > 30
     ):
         return None
+    given = _GIVEN.fullmatch(order)
+    if given and not (hit["adv"] or "").strip().lower().startswith(("never", "do")):
+        return Candidate(say(f"The user wants {given['what']}"), "preference", core(given["unit"]))
     adverb = (hit["adv"] or "").strip().lower()
     how = "never" if adverb.startswith("never") or "not" in adverb or "don't" in adverb else "always"
     return Candidate(
@@ -168,6 +171,9 @@ def order(body: str, text: str) -> Candidate | None:
     )
 
 
+_GIVEN = re.compile(
+    r"(?:please )?(?:give|tell|show|send|state|quote) me (?P<what>[a-z][a-z ]*? (?:in|as|by) (?P<unit>[a-z][a-z -]*))"
+)
 _FRAGMENT = re.compile(
     r"^(?P<what>(?!(?:every|like|as|same|not|no|yes|just|only|all|at|in|on|to|for|than|I|we|"
     r"he|she|it|they|my|our|you|this|that|if|when)\b)[\w\"'À-ÿ-]+(?: "

@@ -1,0 +1,150 @@
+/* What MLX computes one element at a time on a CPU, in one pass each: gated activations and the loss of a
+ * night's training, with their gradients. One thread: each call is a few milliseconds between matrix products.
+ *
+ * exp is 2^n p(f) with n = round(x / ln 2) and p the polynomial of Cephes' expf (relative error below 2e-7
+ * on the range kept). Written so that the compiler turns the loops into vector instructions of the machine
+ * they run on; target_clones picks the widest when the library is loaded. */
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__linux__)
+#define WIDE __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define WIDE
+#endif
+
+static inline __attribute__((always_inline)) float fast_exp(float x) {
+    x = x < -87.0f ? -87.0f : x > 88.0f ? 88.0f : x;
+    const float n = rintf(x * 1.44269504f);
+    const float f = (x - n * 0.693359375f) + n * 2.12194440e-4f;
+    float p = 1.9875691500e-4f;
+    p = p * f + 1.3981999507e-3f;
+    p = p * f + 8.3334519073e-3f;
+    p = p * f + 4.1665795894e-2f;
+    p = p * f + 1.6666665459e-1f;
+    p = p * f + 5.0000001201e-1f;
+    p = p * f * f + f + 1.0f;
+    const int32_t bits = ((int32_t) n + 127) << 23;
+    float scale;
+    memcpy(&scale, &bits, sizeof scale);
+    return p * scale;
+}
+
+/* silu(g) = g s, s = 1 / (1 + e^-g); silu' = s (1 + g (1 - s)) */
+WIDE void ps_silu_gate(const float * restrict g, const float * restrict u, float * restrict out, int64_t n) {
+    for (int64_t i = 0; i < n; i++) out[i] = g[i] * u[i] / (1.0f + fast_exp(-g[i]));
+}
+
+WIDE void ps_silu_gate_grad(const float * restrict g, const float * restrict u, const float * restrict dy,
+                            float * restrict dg, float * restrict du, int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        const float s = 1.0f / (1.0f + fast_exp(-g[i]));
+        dg[i] = dy[i] * u[i] * s * (1.0f + g[i] * (1.0f - s));
+        du[i] = dy[i] * g[i] * s;
+    }
+}
+
+/* gelu(g) = g (1 + t) / 2, t = tanh(z), z = sqrt(2/pi) (g + 0.044715 g^3): the form with tanh, as Gemma's */
+#define ROOT 0.7978845608f
+#define CUBE 0.044715f
+
+static inline __attribute__((always_inline)) float fast_tanh(float z) { return 1.0f - 2.0f / (fast_exp(2.0f * z) + 1.0f); }
+
+WIDE void ps_gelu_gate(const float * restrict g, const float * restrict u, float * restrict out, int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        const float x = g[i];
+        out[i] = 0.5f * x * (1.0f + fast_tanh(ROOT * (x + CUBE * x * x * x))) * u[i];
+    }
+}
+
+WIDE void ps_gelu_gate_grad(const float * restrict g, const float * restrict u, const float * restrict dy,
+                            float * restrict dg, float * restrict du, int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        const float x = g[i], t = fast_tanh(ROOT * (x + CUBE * x * x * x));
+        dg[i] = dy[i] * u[i] * 0.5f * (1.0f + t + x * (1.0f - t * t) * ROOT * (1.0f + 3.0f * CUBE * x * x));
+        du[i] = dy[i] * 0.5f * x * (1.0f + t);
+    }
+}
+
+/* Rows of logits [n, v]. For row r with target t, weights h and s, and the teacher's k likeliest words:
+ *   loss = h (lse - x_t) + s sum_j p_j (log p_j - (x_j - lse))
+ *   d loss / d x = (h + s sum p) softmax(x) - h onehot(t) - s p
+ * The gradient is written over `grad`; ids of one row are distinct. */
+#define LANES 32 /* sums and maxima run in so many lanes: one order on every machine, and no NaN is lost */
+
+WIDE static float row_max(const float * restrict x, int64_t v) {
+    float lane[LANES], top = x[0];
+    int64_t i = 0;
+    for (int j = 0; j < LANES; j++) lane[j] = top;
+    for (; i + LANES <= v; i += LANES)
+        for (int j = 0; j < LANES; j++) lane[j] = x[i + j] > lane[j] ? x[i + j] : lane[j];
+    for (; i < v; i++) top = x[i] > top ? x[i] : top;
+    for (int j = 0; j < LANES; j++) top = lane[j] > top ? lane[j] : top;
+    return top;
+}
+
+WIDE static float row_exp(const float * restrict x, float * restrict d, int64_t v, float top) {
+    float lane[LANES] = {0.0f};
+    double sum = 0.0;
+    int64_t i = 0;
+    for (; i + LANES <= v; i += LANES)
+        for (int j = 0; j < LANES; j++) {
+            d[i + j] = fast_exp(x[i + j] - top);
+            lane[j] += d[i + j];
+        }
+    for (; i < v; i++) {
+        d[i] = fast_exp(x[i] - top);
+        sum += d[i];
+    }
+    for (int j = 0; j < LANES; j++) sum += lane[j];
+    return (float) sum;
+}
+
+WIDE static void row_scale(float * restrict d, int64_t v, float by) {
+    for (int64_t i = 0; i < v; i++) d[i] *= by;
+}
+
+/* log sum exp of the row; d becomes weight x softmax. */
+static float row_softmax(const float * x, float * d, int64_t v, float weight) {
+    const float top = row_max(x, v), sum = row_exp(x, d, v, top);
+    row_scale(d, v, weight / sum);
+    return top + logf(sum);
+}
+
+void ps_loss(const float * logits, const int32_t * target, const float * hard, const float * soft,
+             const int32_t * top_ids, const float * top_p, float * loss, float * grad, int64_t n, int64_t v, int64_t k) {
+    for (int64_t r = 0; r < n; r++) {
+        const float * x = logits + r * v, * p = top_p + r * k;
+        const int32_t * ids = top_ids + r * k;
+        float * d = grad + r * v, mass = 0.0f, kl = 0.0f;
+        for (int64_t j = 0; j < k; j++) mass += p[j];
+        const float lse = row_softmax(x, d, v, hard[r] + soft[r] * mass);
+        for (int64_t j = 0; j < k; j++) {
+            if (p[j] > 0.0f) kl += p[j] * (logf(p[j]) - (x[ids[j]] - lse));
+            d[ids[j]] -= soft[r] * p[j];
+        }
+        d[target[r]] -= hard[r];
+        loss[r] = hard[r] * (lse - x[target[r]]) + soft[r] * kl;
+    }
+}
+
+/* The k largest of each row and where they stand, largest first; the earlier of equals first. */
+void ps_top(const float * logits, int32_t * ids, float * values, int64_t n, int64_t v, int64_t k) {
+    for (int64_t r = 0; r < n; r++) {
+        const float * x = logits + r * v;
+        int32_t * id = ids + r * k;
+        float * best = values + r * k;
+        int64_t held = 0;
+        for (int64_t i = 0; i < v; i++) {
+            if (held == k && !(x[i] > best[k - 1])) continue;
+            int64_t at = held < k ? held++ : k - 1;
+            for (; at > 0 && x[i] > best[at - 1]; at--) {
+                best[at] = best[at - 1];
+                id[at] = id[at - 1];
+            }
+            best[at] = x[i];
+            id[at] = (int32_t) i;
+        }
+    }
+}
