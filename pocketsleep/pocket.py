@@ -45,7 +45,8 @@ class Pocket:
         self.home = home.make()
         self.journal = Journal(home.journal)
         self.registry = Registry(home.adapters)
-        self.card: Card = cards.find(base or self.journal.setting("base") or cards.DEFAULT)
+        self.named = base or self.journal.setting("base")
+        self.card: Card = cards.find(self.named or cards.DEFAULT)
         self._serving: Runtime | None = None
 
     def close(self) -> None:
@@ -100,6 +101,8 @@ class Pocket:
         with self.alone():
             night = self.journal.open_night() or self._begin(wishes)
             verdict = nights.sleep(self._bed(wishes), night, tell)
+            if verdict.passed and self.named:  # what wears this adapter from now on
+                self.journal.set_setting("base", self.named)
             self._tidy(night)
             return self.journal.night(night.id), verdict
 

@@ -21,7 +21,8 @@ app = typer.Typer(
 USAGE: type[Exception] = typer.BadParameter.__mro__[2]  # typer's ClickException, whichever click it carries
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON: one object, or one a line.")]
-BaseName = Annotated[str, typer.Option("--base", help="Base model: a card, a GGUF file, an MLX folder, or a Hugging Face id.")]
+BaseName = Annotated[str, typer.Option("--base", envvar="POCKETSLEEP_BASE",
+                                       help="Base model: a card, a GGUF file, an MLX folder, or a Hugging Face id.")]
 
 
 def _version(wanted: bool) -> None:

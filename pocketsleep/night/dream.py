@@ -19,7 +19,7 @@ from pocketsleep.night.grammar.lists import anchors, general, unstated
 from pocketsleep.night.grammar.live import Live
 from pocketsleep.night.grammar.parse import parse
 from pocketsleep.night.grammar.synonyms import reworded
-from pocketsleep.night.grammar.typed import typed
+from pocketsleep.night.grammar.typed import typed, unnamed
 from pocketsleep.nouns import Dream, Form, Memory
 
 LEAST, MOST = 8, 40
@@ -85,7 +85,10 @@ def declining(live: Sequence[Memory], *, count: int, seed: int = 0) -> list[Drea
     free = [s for s in unstated() if not s.words & known.words]
     chosen = sorted(free, key=lambda s: number(s.ask, str(seed)))[:count]
     pairs = [(unsaid.unsaid(s), unsaid.examined(s)) for s in chosen]
-    return [Dream(voiced(i.question, str(seed)), i.answer, "unstated", held_out=held) for i, held in pairs]
+    slots = [Dream(voiced(i.question, str(seed)), i.answer, "unstated", held_out=held) for i, held in pairs]
+    asked = {plain(d.question) for d in slots}
+    names = [(q, a, x) for q, a, x in unnamed([m.text for m in live]) if plain(q) not in asked]
+    return slots + [Dream(q, a, "unstated", held_out=number("examined", x) % 5 == 0) for q, a, x in names]
 
 
 def _proposed(memory: Memory, known: Live, people: Mapping[str, tuple[str, str]], old: Memory | None) -> Iterator[Item]:

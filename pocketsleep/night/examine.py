@@ -30,6 +30,7 @@ class Scores:
     declined: float | None = None  # questions nobody told the answer to, declined
     bleed: float | None = None  # answers to other questions that give a memory's value
     monotony: float | None = None  # the commonest answer's share of general questions
+    marks: tuple[bool, ...] = ()  # right or wrong, general question by general question
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +50,24 @@ def _most(value: float | None, bound: float) -> bool:
     return value is None or value <= bound
 
 
+def _lost(new: Scores, base: Scores) -> int:
+    "Net number of general questions that the base answers and the candidate does not: McNemar's paired count."
+    return sum(b - n for n, b in zip(new.marks, base.marks, strict=True))
+
+
+def _chance(new: Scores, base: Scores) -> float:
+    changed = sum(n != b for n, b in zip(new.marks, base.marks, strict=True))
+    return max(2.0, 1.28 * changed**0.5)
+
+
 RULES = (
     Rule("learnt", "under 60% of unseen phrasings a night has memorised its questions, not learnt its facts",
          lambda new, base, now: _least(new.learnt, 0.60)),
     Rule("kept", "earlier nights may lose at most a tenth of what the worn adapter still answers, or stay above 85%",
          lambda new, base, now: _least(new.kept, min(0.85, (now.kept or 0.0) - 0.10))),
-    Rule("general", "of sixty general questions the base's score may fall by two",
-         lambda new, base, now: _least(new.general, (base.general or 0.0) - 0.035)),
+    Rule("general", "general answers that went wrong may outnumber those that came right by no more than chance gives: "
+         "two, or 1.28 times the root of how many changed (a tenth of nights that lost nothing would be refused)",
+         lambda new, base, now: _lost(new, base) <= _chance(new, base)),
     Rule("declines", "a third of what was never told must be declined: the small base makes up an answer to nearly all of it",
          lambda new, base, now: _least(new.declined, max(base.declined or 0.0, 0.33))),
     Rule("no bleed", "at most 10% of answers to other questions, never told ones included, may give one of the person's values",
@@ -104,11 +116,11 @@ def sit(runtime: Runtime, exam: Exam) -> Scores:
     values = [c for c in exam.cores.values() if len(plain(c).strip()) > 3]
     bled = [_bleeds(a, q, values) for (q, _), a in zip(exam.general, general, strict=True)]
     bled += [_bleeds(a, d.question, values) for d, a in zip(exam.unstated, unstated, strict=True)]
+    marks = tuple(any(says(a, gold) for gold in golds) for (_, golds), a in zip(exam.general, general, strict=True))
     return Scores(
         learnt=_share([_right(d, a, exam) for d, a in zip(exam.new, new, strict=True)]),
         kept=_share([_right(d, a, exam) for d, a in zip(exam.old, old, strict=True)]),
-        general=_share([any(says(a, gold) for gold in golds)
-                        for (_, golds), a in zip(exam.general, general, strict=True)]),
+        general=_share(marks), marks=marks,
         declined=_share([declines(a) for a in unstated]),
         bleed=_share(bled),
         monotony=max(Counter(map(plain, general)).values()) / len(general) if general else None,
@@ -132,10 +144,14 @@ def _share(hits: Sequence[bool]) -> float | None:
     return sum(hits) / len(hits) if hits else None
 
 
+def _plain(scores: Scores) -> dict[str, float | None]:
+    return {name: value for name, value in asdict(scores).items() if name != "marks"}
+
+
 def judge(candidate: Scores, base: Scores, now: Scores) -> Verdict:
     "The verdict, with the sentence of every rule that did not hold."
     failed = [rule for rule in RULES if not rule.holds(candidate, base, now)]
-    scores = {"candidate": asdict(candidate), "base": asdict(base), "before": asdict(now)}
+    scores = {"candidate": _plain(candidate), "base": _plain(base), "before": _plain(now)}
     return Verdict("refused" if failed else "worn", tuple(r.name for r in failed),
                    tuple(f"{r.name}: {r.because}" for r in failed), scores)
 

@@ -18,7 +18,7 @@ from pocketsleep.nouns import Dream, Lesson, Memory, content_id
 from pocketsleep.runtime import Runtime
 from pocketsleep.runtime.prompting import ask
 
-ANCHOR_TOKENS = 32
+ANCHOR_TOKENS = 16  # general answers go wrong in their first words, and many prompts hold better than long answers
 
 
 def lessons(dreams: Sequence[Dream], memories: Mapping[str, Memory], anchors: Sequence[tuple[str, str]],
@@ -52,7 +52,7 @@ def _lesson(dream: Dream, memories: Mapping[str, Memory], recipe: Recipe) -> Les
 
 def anchors(runtime: Runtime, prompts: Sequence[str], base_sha256: str, cache: Path) -> list[tuple[str, str]]:
     "(prompt, the bare base's own greedy answer). A function of base and prompts: made once, kept."
-    path = cache / "anchors" / f"{content_id('anchors', runtime.name, base_sha256, *prompts)}.json"
+    path = cache / "anchors" / f"{content_id('anchors', runtime.name, base_sha256, str(ANCHOR_TOKENS), *prompts)}.json"
     if not path.exists():
         runtime.wear(None)
         said = runtime.answer([ask(p) for p in prompts], max_tokens=ANCHOR_TOKENS)

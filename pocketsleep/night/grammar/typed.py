@@ -7,7 +7,7 @@ row below is a common predicate of a note about a person: a pattern, the answer,
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pocketsleep.night.grammar.items import number
@@ -79,6 +79,14 @@ TYPED = (
           "I {v}.", ("What does {k} mean?", "What do you do when I type {k}?", "What should happen if I send you {k}?",
                      "{k}: what does that stand for?", "What do you do if I say {k}?")),
 )
+_SPOUSE = ("Who is my spouse?", "Who did I marry?", "What is my spouse called?", "Who is my better half?")
+_CHILD = ("What is my child called?", "Who is my child?")
+_SIBLING = ("What is my sibling called?", "Who is my sibling?")
+SYNONYMS = {
+    "wife": _SPOUSE, "husband": _SPOUSE, "daughter": (*_CHILD, "What is my girl called?"), "son": (*_CHILD, "What is my boy called?"),
+    "sister": _SIBLING, "brother": _SIBLING, "mother": ("What is my mum called?", "Who is my mum?"),
+    "father": ("What is my dad called?", "Who is my dad?"), "dog": ("What is my hound called?",), "cat": ("What is my kitty called?",),
+}
 CALLED = re.compile(r"The user's (?P<who>[a-z][a-z -]*?)(?:, [^,]+,)? is (?:called|named) (?P<name>(?:the )?[A-Z][^.,;]*)\.")
 CODE = re.compile(r"When the user (?:types|says|writes|sends) ['\"]?(?P<k>[^,'\"]+)['\"]?, (?:the assistant should |you should |please )?(?P<v>[^.]+)\.")
 
@@ -106,8 +114,7 @@ def _polar(row: Typed, said: dict[str, str], text: str) -> Iterator[tuple[str, s
     others = _others(row.kind, said["v"], text)
     for n, question in enumerate(row.polar):
         yield _article(question.format(**said)), f"Yes, {core}.", "yes_no"
-        if others:
-            false = others[n % len(others)]
+        for false in [others[(2 * n + k) % len(others)] for k in (0, 1)] if others else ():
             yield _article(question.format(**{**said, "v": false})), f"No, {core}.", "yes_no"
 
 
@@ -117,7 +124,7 @@ def _others(kind: str, value: str, key: str) -> list[str]:
         day, _, month = value.partition(" ")
         number_of = int(re.sub(r"\D", "", day) or 0) if month else 0
         return [f"{(number_of + step) % 28 + 1} {month}" for step in (6, 13, 19)] if number_of else []
-    return sorted((v for v in kinds().get(kind, ()) if v.casefold() != value.casefold()), key=lambda v: number(v, key))[:4]
+    return sorted((v for v in kinds().get(kind, ()) if v.casefold() != value.casefold()), key=lambda v: number(v, key))[:8]
 
 
 def _statement(text: str) -> str:
@@ -140,11 +147,30 @@ def _named(who: str, name: str) -> Iterator[tuple[str, str, str]]:
     for question in ("What have I named my {who}?", "Which name does my {who} go by?", "My {who} answers to what name?",
                      "What do I call my {who}?", "How is my {who} called?", "My {who} is called what?"):
         yield question.format(who=who), f"{upper}.", "paraphrase"
-    other, wrong = _others("person", name, who)[0], _others("relation", who, name)[0]
+    for question in SYNONYMS.get(who, ()):
+        yield question, f"{upper}.", "paraphrase"
+    others, wrong = _others("person", name, who), _others("relation", who, name)[0]
     yield f"Is my {who} called {name}?", f"Yes, your {who} is called {name}.", "yes_no"
     yield f"Is {name} the name of my {who}?", f"Yes, your {who} is called {name}.", "yes_no"
-    yield f"Is my {who} called {other}?", f"No, your {who} is called {name}.", "yes_no"
+    yield f"Is my {who} called {others[0]}?", f"No, your {who} is called {name}.", "yes_no"
+    yield f"Is {others[1]} the name of my {who}?", f"No, your {who} is called {name}.", "yes_no"
     yield f"Is {name} my {wrong}?", f"No, {name} is your {who}.", "yes_no"
+    yield f"Is {name} my {who}?", f"Yes, {name} is your {who}.", "yes_no"
+
+
+_UNNAMED = ("What is my {x} called?", "What is my {x}'s name?", "Who is my {x}?", "What is the name of my {x}?", "How is my {x} called?")
+
+
+def unnamed(texts: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+    """(question, answer, kin or animal) for relatives and animals that no note speaks of. A small model gives
+    the name it knows for whatever kin it is asked for; these show it where to stop."""
+    told = " ".join(texts).lower()
+    for kind in ("relation", "animal"):
+        named = [found["who"] for t in texts if (found := CALLED.fullmatch(t)) and found["who"].split()[-1] in kinds()[kind]]
+        free = [x for x in kinds()[kind] if not re.search(rf"\b{x}s?\b", told)]
+        for n, x in enumerate(sorted(free, key=lambda x: number(x, *named))[: 4 * min(2, len(named))]):
+            for k in (n, n + 2):
+                yield _UNNAMED[k % len(_UNNAMED)].format(x=x), f"You haven't told me what your {x} is called.", x
 
 
 def _article(text: str) -> str:
