@@ -81,9 +81,11 @@ def _engines(pocket: Any) -> list[tuple[str, str]]:
         rows.append(("speed", _speed(pocket)))
     except PocketError as error:
         return [("serves with", f"nothing: {error} ({error.hint})")]
-    from pocketsleep.runtime import blas, mlx
+    from pocketsleep.runtime import blas, mlx, packed_math
 
-    return [*rows, ("trains with", f"mlx on {mlx.device()}; {blas.BRIDGE.reason}")]
+    why = packed_math.reason()
+    return [*rows, ("trains with", f"mlx on {mlx.device()}; {blas.BRIDGE.reason}"),
+            ("training step", f"MLX's own: {why}" if why else "packed: OpenBLAS and native/fused, for Llama and Gemma 3")]
 
 
 def _speed(pocket: Any) -> str:
