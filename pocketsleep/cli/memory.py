@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
@@ -12,8 +13,10 @@ import typer
 from pocketsleep.cli import Json, app, opened, out
 from pocketsleep.errors import BadInput, NotFound
 from pocketsleep.journal.importing import BadLine, read_jsonl
-from pocketsleep.nouns import Memory
+from pocketsleep.nouns import Episode, Memory
 from pocketsleep.pocket import Pocket
+
+AT_ONCE = 256  # conversations a transaction: one each would wait for the disk each time
 
 
 @app.command("import")
@@ -34,14 +37,25 @@ def import_(files: Annotated[list[Path], typer.Argument(help="JSON Lines, a conv
 
 def _import_one(pocket: Pocket, file: Path) -> dict[str, Any]:
     report: dict[str, Any] = {"file": str(file), "conversations": 0, "added_turns": 0, "bad": []}
-    for found in read_jsonl(file):
-        if isinstance(found, BadLine):
-            report["bad"].append({"line": found.number, "reason": found.what})
-            out.talk.print(f"{file}:{found.number}: {found.what}; the rest is read", markup=False)
-            continue
-        report["conversations"] += 1
-        report["added_turns"] += pocket.journal.record(found).added_turns
+
+    def good() -> Iterator[Episode]:
+        for found in read_jsonl(file):
+            if isinstance(found, BadLine):
+                report["bad"].append({"line": found.number, "reason": found.what})
+                out.talk.print(f"{file}:{found.number}: {found.what}; the rest is read", markup=False)
+            else:
+                yield found
+
+    for batch in batched(good(), AT_ONCE):
+        report["conversations"] += len(batch)
+        report["added_turns"] += sum(r.added_turns for r in pocket.journal.record_all(batch))
     return report
+
+
+def batched(episodes: Iterator[Episode], size: int) -> Iterator[list[Episode]]:
+    "Lists of so many; the last may be shorter."
+    while batch := list(islice(episodes, size)):
+        yield batch
 
 
 @app.command()
@@ -187,9 +201,11 @@ def forget(
         now = pocket.journal.current()
     if json_:
         out.one({"memories": list(gone.memories), "turns": [[c.episode, c.turn] for c in gone.turns],
-                 "dreams": gone.dreams, "worn_before": worn, "worn": now})
+                 "dreams": gone.dreams, "worn_before": worn, "worn": now, "still_said_in": list(gone.still_said_in)})
         return
     out.data(f"forgotten: {len(gone.memories)} memories, {len(gone.turns)} turns, {gone.dreams} study items")
+    if gone.still_said_in:
+        out.talk.print(f"the same is still said in: {', '.join(gone.still_said_in)}. hint: `pocketsleep forget` those as well")
     if worn != now:
         out.talk.print(f"the adapter that held it is deleted; worn now: {now or 'the bare base'}. "
                        "hint: `pocketsleep sleep --tonight` rebuilds it without")

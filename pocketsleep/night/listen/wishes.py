@@ -161,7 +161,7 @@ def order(body: str, text: str) -> Candidate | None:
         or len(order.split()) > 30
     ):
         return None
-    given = _GIVEN.fullmatch(order)
+    given = _GIVEN.fullmatch(order.split(",")[0])
     if given and not (hit["adv"] or "").strip().lower().startswith(("never", "do")):
         return Candidate(say(f"The user wants {given['what']}"), "preference", core(given["unit"]))
     adverb = (hit["adv"] or "").strip().lower()

@@ -1,0 +1,155 @@
+"""How fast a night's training goes, against MLX's own pass, stock mlx_lm and the machine's matrix products.
+
+Every arm sees the same batches of the same lessons from the same start. Results are compared before
+anything is timed: an arm that computes another loss is an error, not a figure.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pocketsleep.bench.study import lessons
+from pocketsleep.errors import ModelError
+from pocketsleep.runtime import blas  # noqa: F401  before mlx
+
+# isort: split
+import mlx.core as mx
+import mlx.optimizers as optim
+import numpy as np
+from mlx.utils import tree_unflatten
+
+from pocketsleep.nouns import Card, Plan
+from pocketsleep.runtime import mlx_lora, mlx_train
+from pocketsleep.runtime.mlx import Mlx
+from pocketsleep.runtime.mlx_forward import Forward
+from pocketsleep.runtime.mlx_rows import Row, Soft, batches, shared_prefix
+from pocketsleep.weights import Base
+
+SIDE = 1024  # of the square product that measures the peak
+SAME = 2e-3  # relative difference of a loss between arms
+
+STOCK = '''
+import json, sys, time
+import mlx.core as mx, mlx.nn as nn, mlx.optimizers as optim
+from pathlib import Path
+from mlx_lm.utils import load_model
+from mlx_lm.tuner.lora import LoRALinear
+task = json.loads(Path(sys.argv[1]).read_text())
+model, _ = load_model(Path(task["folder"])); model.set_dtype(mx.float32); model.freeze()
+for i in task["layers"]:
+    for key in task["keys"]:
+        block, name = key.split(".")
+        part = getattr(model.model.layers[i], block)
+        setattr(part, name, LoRALinear.from_base(getattr(part, name), r=task["rank"], scale=task["scale"]))
+def loss_of(model, ids, mask):  # mlx_lm.tuner.trainer.default_loss, with the prompt masked
+    logits = model(ids[:, :-1]).astype(mx.float32)
+    return (nn.losses.cross_entropy(logits, ids[:, 1:]) * mask).sum() / mask.sum()
+step, adam = nn.value_and_grad(model, loss_of), optim.AdamW(learning_rate=1e-5)
+model.train()
+took = []
+for rows in task["batches"]:
+    width = max(len(p) + len(a) for p, a in rows)
+    ids = mx.array([p + a + [0] * (width - len(p) - len(a)) for p, a in rows])
+    mask = mx.array([[float(len(p) <= t + 1 < len(p) + len(a)) for t in range(width - 1)] for p, a in rows])
+    started = time.perf_counter()
+    loss, grads = step(model, ids, mask); adam.update(model, grads); mx.eval(loss, model.parameters(), adam.state)
+    took.append([len(rows), time.perf_counter() - started, loss.item()])
+print(json.dumps(took))
+'''
+
+
+def train(card: Card, base: Base, say: Callable[[str], None], steps: int = 16, stock_steps: int = 2) -> dict[str, Any]:
+    """examples_per_second and what they are to be compared with; `gemm_share` counts the step's products before
+    what sharing saves, over this machine's peak for a 1024-cube."""
+    study, _, recipe = lessons(base)
+    runtime, plan = Mlx(card, base), recipe.plan()
+    rows = runtime.rows(study)
+    mlx_lora.attach(runtime.model, plan.keys, plan.layers, plan.rank, plan.scale, plan.seed)
+    say(f"{len(rows)} lessons, {sum(map(len, rows))} tokens; batches of {plan.batch}")
+    peak = gemm_peak()
+    say(f"peak of a {SIDE}-cube: {peak:.0f} GFLOP/s")
+    fast, plain = mlx_train.engine(runtime.model, rows, plan), Forward(runtime.model, rows)
+    order = batches(rows, plan.batch, plan.seed, 0, shared_prefix([r.prompt for r in rows]))
+    agree(runtime, plan, fast, plain, [rows[i] for i in order[0]], order[0])
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.perf_counter()
+        fast.keep_lower(rows, Path(folder) / "lower.bin")
+        kept = time.perf_counter() - started
+        ours = timed(runtime, plan, fast, rows, order[:steps])
+        mlx = timed(runtime, plan, plain, rows, order[: max(2, steps // 4)])
+        say("stock mlx_lm, in a process of its own")
+        stock = stock_seconds(base, plan, rows, order[:stock_steps])
+    chosen = [rows[i] for part in order[:steps] for i in part]
+    return {
+        "examples_per_second": ours, "mlx_examples_per_second": mlx, "stock_examples_per_second": stock,
+        "ratio_mlx": ours / mlx, "ratio_mlx_lm": ours / stock, "gemm_peak_gflops": peak,
+        "gemm_share": flops(base, plan, chosen) / len(chosen) * ours / 1e9 / peak, "seconds_to_keep_lower": kept,
+        "step": fast.reason or "packed", "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+def agree(runtime: Mlx, plan: Plan, fast: mlx_train.Engine, plain: Forward, rows: Sequence[Row], indices: Sequence[int]) -> None:
+    "Raise unless both engines give the same loss and gradients for one batch."
+    none: list[Soft | None] = [None] * len(rows)
+    (loss, grads), (want, ours) = fast.step(rows, none, indices), plain.step(rows, none, indices)
+    off = max(float(np.abs(np.array(grads[k]) - np.array(g)).max() / np.abs(np.array(g)).max()) for k, g in ours.items()
+              if float(mx.abs(mx.array(g)).max()) > 0)
+    if abs(loss - want) > SAME * abs(want) or off > 2e-2:
+        raise ModelError(f"the engines disagree: loss {loss:.5f} and {want:.5f}, gradients by {off:.1%}", hint="pocketsleep doctor")
+
+
+def timed(runtime: Mlx, plan: Plan, by: mlx_train.Engine, rows: Sequence[Row], order: Sequence[Sequence[int]]) -> float:
+    "Examples a second, optimizer included; one step to warm up."
+    adam = optim.AdamW(learning_rate=1e-5)
+    started, done = 0.0, 0
+    for n, part in enumerate([order[0], *order]):
+        if n == 1:
+            started = time.perf_counter()
+        _, flat = by.step([rows[i] for i in part], [None] * len(part), part)
+        adam.update(runtime.model, tree_unflatten([(name, mx.array(g)) for name, g in flat.items()]))
+        mx.eval(runtime.model.trainable_parameters(), adam.state)
+        done += len(part) if n else 0
+    return done / (time.perf_counter() - started)
+
+
+def stock_seconds(base: Base, plan: Plan, rows: Sequence[Row], order: Sequence[Sequence[int]]) -> float:
+    "Examples a second of mlx_lm's own loss and LoRA, in a process that never loads pocketsleep's BLAS bridge."
+    task = {"folder": str(base.folder), "rank": plan.rank, "scale": plan.scale, "keys": plan.keys, "layers": plan.layers,
+            "batches": [[[list(rows[i].prompt), list(rows[i].answer)] for i in part] for part in order]}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "task.json"
+        path.write_text(json.dumps(task))
+        run = subprocess.run([sys.executable, "-c", STOCK, str(path)], capture_output=True, text=True)
+    if run.returncode:
+        raise ModelError(f"stock mlx_lm failed: {run.stderr.strip()[-300:]}", hint="pip install mlx-lm")
+    took = json.loads(run.stdout.splitlines()[-1])
+    return float(sum(n for n, _, _ in took) / sum(s for _, s, _ in took))
+
+
+def gemm_peak(repeats: int = 8) -> float:
+    "GFLOP/s of a SIDE-cube float32 product on the device MLX computes on: the best of several."
+    a = mx.random.normal((SIDE, SIDE))
+    mx.eval(a @ a)
+    best = 0.0
+    for _ in range(repeats):
+        started = time.perf_counter()
+        mx.eval(a @ a)
+        best = max(best, 2 * SIDE**3 / (time.perf_counter() - started) / 1e9)
+    return best
+
+
+def flops(base: Base, plan: Plan, rows: Sequence[Row]) -> float:
+    """Products of forward and backward over these rows, each row whole: all blocks forward, adapted ones backward
+    without weight gradients, the head at answer positions both ways."""
+    per_block = sum(np.prod(shape) for name, shape in base.shapes.items() if name.startswith("model.layers.0.") and len(shape) == 2)
+    table = np.prod(base.shapes["model.embed_tokens.weight"])
+    tokens, answers = sum(map(len, rows)), sum(len(r.answer) for r in rows)
+    return float(2 * per_block * tokens * (base.layers + len(plan.layers)) + 4 * table * answers)

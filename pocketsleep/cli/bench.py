@@ -1,0 +1,44 @@
+"""Commands that measure: bench train, bench generate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from pocketsleep.cli import BaseName, Json, app, opened, out
+
+bench = typer.Typer(help="Measure, after checking that what is measured is right.", no_args_is_help=True)
+app.add_typer(bench, name="bench")
+
+
+@bench.command("train")
+def train(base: BaseName = "", json_: Json = False) -> None:
+    """Training steps against MLX's own pass, stock mlx_lm and the machine's matrix products.
+
+    Example: pocketsleep bench train
+    """
+    from pocketsleep.bench import train as measure
+
+    with opened(base) as pocket:
+        _show(measure.train(pocket.card, pocket.base, out.talk.print), json_)
+
+
+@bench.command("generate")
+def generate(base: BaseName = "", json_: Json = False) -> None:
+    """Answers in bulk against one at a time.
+
+    Example: pocketsleep bench generate
+    """
+    from pocketsleep.bench import generate as measure
+
+    with opened(base) as pocket:
+        _show(measure.generate(pocket.serving(), out.talk.print), json_)
+
+
+def _show(found: dict[str, Any], json_: bool) -> None:
+    if json_:
+        out.one({k: round(v, 4) if isinstance(v, float) else v for k, v in found.items()})
+        return
+    for name, value in found.items():
+        out.data(f"{name:<34} {value:.3g}" if isinstance(value, float) else f"{name:<34} {value}")
