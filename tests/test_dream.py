@@ -51,9 +51,9 @@ def test_the_answers_are_right() -> None:
     for question, answer in (
         ("What is my dog called?", "Tarragon."),
         ("What am I allergic to?", "Hazelnuts."),
-        ("What kind of roof will my shed have?", "A sedum roof."),
+        ("What kind of roof will my shed have?", "Sedum."),
         ("Who is my accountant?", "Ottilie Brankin."),
-        ("Where did I grow up?", "In Amlwch."),
+        ("Where did I grow up?", "Amlwch."),
         ("Who is Ottilie Brankin?", "Your accountant."),
         ("What does my daughter study?", "Horology."),
         ("What do I enjoy on Wednesdays?", "Bell ringing."),
@@ -96,10 +96,33 @@ def test_no_question_has_two_answers() -> None:
     for item in items:
         by_question.setdefault(plain(item.question), set()).add(item.answer)
     assert all(len(answers) == 1 for answers in by_question.values())
-    # "What am I learning?" has no one answer: only questions that name the language are left
-    questions = [d.question.lower() for d in items if d.form in ("direct", "paraphrase") and "learning" in d.question]
-    assert questions
-    assert all("welsh" in q or "greek" in q for q in questions)
+    # "What am I learning?" has no one answer, and a question that names the language asks nothing: yes and no are left
+    assert not [d.question for d in items if d.form in ("direct", "paraphrase") and "learning" in d.question.lower()]
+    assert {"welsh", "greek"} <= {word for d in items if d.form == "yes_no" for word in plain(d.question).split()}
+
+
+def test_a_type_that_two_notes_share_is_not_asked_for() -> None:
+    both = [Memory("The user is allergic to hazelnuts.", answer="hazelnuts"), Memory("The user is allergic to wasp stings.", answer="wasp stings")]
+    asked_for = {plain(d.question) for d in dream(both, seed=0, per_memory=40)}
+    assert plain("Which food makes me ill?") not in asked_for
+    one = {plain(d.question) for d in dream(both[:1], seed=0, per_memory=40)}
+    assert plain("Which food makes me ill?") in one
+
+
+def test_denials_never_deny_another_note() -> None:
+    both = [Memory("The user lives in Lisbon.", answer="Lisbon"), Memory("The user's office is in Oslo.", answer="Oslo"),
+            Memory("The user's cottage is in Bristol.", answer="Bristol"), Memory("The user met Ann in Vienna.", answer="Vienna")]
+    denials = [d.question for d in dream(both, seed=0, per_memory=40) if d.answer.startswith("No, you live in Lisbon")]
+    assert denials
+    assert not [q for q in denials for m in both[1:] if says(q, m.answer)]
+
+
+def test_kin_that_no_note_names_are_declined() -> None:
+    items = [d for d in declining(MEMORIES, count=0) if "called" in d.answer]
+    assert items
+    assert all(declines(d.answer) for d in items)
+    assert not [d for d in items if "daughter" in d.question], "she was named"
+    assert {d.held_out for d in items} == {True, False}
 
 
 def test_a_quota_is_kept_between_its_bounds() -> None:
@@ -138,7 +161,7 @@ def test_what_was_said_is_never_called_unsaid() -> None:
 
 def test_declining_keeps_some_for_the_exam() -> None:
     items = declining(MEMORIES, count=60, seed=1)
-    assert len(items) == 60
+    assert len(items) >= 60
     assert all(declines(d.answer) and d.form == "unstated" for d in items)
     held = {plain(d.question) for d in items if d.held_out}
     assert 4 <= len(held) <= 24

@@ -14,7 +14,7 @@ from pocketsleep.night.asked import asked
 from pocketsleep.night.grade import says
 from pocketsleep.night.grammar import choose, frames, generic, habits, others, unsaid, whole
 from pocketsleep.night.grammar.guard import commands
-from pocketsleep.night.grammar.items import Item, number, plain, voiced
+from pocketsleep.night.grammar.items import Item, near, number, plain, voiced
 from pocketsleep.night.grammar.lists import anchors, general, unstated
 from pocketsleep.night.grammar.live import Live
 from pocketsleep.night.grammar.parse import parse
@@ -37,7 +37,8 @@ def dream(
     """Study items for each memory, held-out ones included, in the order of the memories.
 
     `superseded`: id of a memory -> the memory it replaced. `live`: all memories that hold (default: these).
-    `quota`: how many items to train on for one memory (default `per_memory`); held between 8 and 40.
+    `quota`: how many items to train on for one memory (default `per_memory`); held between 8 and 40. Questions
+    by type fill all but eight of them where a note has a known predicate.
     Held-out items come on top: three unseen wordings and one yes/no where there are enough.
     """
     kept = [m for m in memories if not commands(m.text)]
@@ -57,8 +58,13 @@ def dream(
             i for i in proposed[memory.id] if (plain(i.question), i.notes) not in unclear and not commands(i.question)
         ]
         wanted = max(LEAST, min(MOST, quota(memory) if quota else per_memory))
-        dreams += choose.chosen(memory, [i for i in items if asks(i, memory)], wanted, seed, asked, rewrites)
-        dreams += _typed(memory, asked, kept)
+        by_type = _evenly(_typed(memory, kept), wanted - LEAST)
+        free = [i for i in items if asks(i, memory)]
+        mine = list(choose.chosen(memory, free, wanted - len(by_type), seed, asked, rewrites))
+        held = [plain(d.question) for d in mine if d.held_out]
+        fresh = [d for d in by_type if not any(near(plain(d.question), h) for h in held) and plain(d.question) not in asked]
+        asked |= {plain(d.question) for d in fresh}
+        dreams += [*mine, *fresh]
     return tuple(dreams)
 
 
@@ -67,16 +73,23 @@ def asks(item: Item, memory: Memory) -> bool:
     return item.form not in ("direct", "paraphrase") or not says(item.question, memory.answer)
 
 
-def _typed(memory: Memory, asked: set[str], live: Sequence[Memory]) -> Iterator[Dream]:
-    """Questions by type, but those asked already (in training or held out), those that another memory
-    answers otherwise, and denials of what another memory says."""
+def _typed(memory: Memory, live: Sequence[Memory]) -> list[Dream]:
+    "Questions by type, but those that another memory answers otherwise, and denials of what another memory says."
     others = [m for m in live if m.id != memory.id]
-    elsewhere = {plain(q) for m in others for q, a, _ in typed(m.text)}
+    elsewhere = {plain(q) for m in others for q, _, _ in typed(m.text)}
+    made: dict[str, Dream] = {}
     for question, answer, form in typed(memory.text):
         denied = answer.startswith("No,") and any(says(question, m.answer) for m in others)
-        if plain(question) not in asked | elsewhere and not denied:
-            asked.add(plain(question))
-            yield choose.canonical(Dream(question, answer, cast(Form, form), (memory.id,)), memory)
+        if plain(question) not in elsewhere and not denied:
+            made[plain(question)] = choose.canonical(Dream(question, answer, cast(Form, form), (memory.id,)), memory)
+    return list(made.values())
+
+
+def _evenly(dreams: Sequence[Dream], most: int) -> list[Dream]:
+    "At most so many, taken at equal distances: each kind of question keeps its share."
+    if len(dreams) <= most:
+        return list(dreams)
+    return [dreams[i * len(dreams) // most] for i in range(most)] if most > 0 else []
 
 
 def declining(live: Sequence[Memory], *, count: int, seed: int = 0) -> list[Dream]:

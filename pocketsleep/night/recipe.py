@@ -58,7 +58,7 @@ def derive(memories: int, parameters: int, layers: int, seed: int = 0, epochs: i
     """
     floor = 8 if parameters < SMALL else 16 if parameters < MIDDLE else 32
     rank = min(64, max(floor, 8 * -(-memories // 60)))
-    per_memory = 10 if memories <= 200 else 8
+    per_memory = 28 if memories <= 200 else 16
     small = parameters < SMALL
     reasons = (
         ("rank", f"{rank}: {floor} is the least for {parameters / 1e6:.0f}M parameters, 8 more for every 60 memories"),
@@ -76,7 +76,8 @@ def derive(memories: int, parameters: int, layers: int, seed: int = 0, epochs: i
     )
     recipe = Recipe(
         rank=rank, scale=2.0, keys=("mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"),
-        first_layer=layers // 3, layers=layers, learning_rate=4e-4, epochs=epochs or (4 if memories >= 10 else 6), batch=4, seed=seed,
+        first_layer=layers // 3, layers=layers, learning_rate=4e-4, epochs=epochs or (4 if memories >= 10 else 6), batch=4,
+        seed=seed,
         per_memory=per_memory, anchors=320, anchor_weight=2.0, anchor_turns=2, decline_share=0.3, declines=max(140, memories),
         distil=0.0 if small else 0.5, self_asked=parameters >= MIDDLE, enough=0.97, reasons=reasons,
     )

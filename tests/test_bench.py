@@ -1,0 +1,67 @@
+"""Benches check before they time: a wrong engine is an error, and counted work is what the shapes say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import mlx.core as mx
+import numpy as np
+import pytest
+
+from pocketsleep import cards, weights
+from pocketsleep.bench import study
+from pocketsleep.bench import train as bench
+from pocketsleep.errors import ModelError
+from pocketsleep.nouns import Plan
+from pocketsleep.runtime import mlx_lora, mlx_train
+from pocketsleep.runtime.mlx import Mlx
+from pocketsleep.runtime.mlx_forward import Forward
+from tests.test_forward import KEYS, rows
+
+PLAN = Plan(rank=4, scale=2.0, keys=KEYS, layers=(1, 2), learning_rate=1e-2, epochs=1, batch=4, seed=7, enough=1.1)
+
+
+@pytest.fixture
+def runtime(tiny: Path, tmp_path: Path) -> Mlx:
+    card = cards.find(str(tiny))
+    made = Mlx(card, weights.open_base(card, tmp_path))
+    mlx_lora.attach(made.model, PLAN.keys, PLAN.layers, PLAN.rank, PLAN.scale, 0)
+    for _, parent, name in mlx_lora.linears(made.model, PLAN.keys, PLAN.layers):
+        module = getattr(parent, name)
+        module.lora_b = mx.array(np.random.default_rng(0).normal(0, 0.1, module.lora_b.shape).astype(np.float32))
+    return made
+
+
+def test_engines_that_agree_are_timed(runtime: Mlx) -> None:
+    some = rows(4)
+    fast = mlx_train.engine(runtime.model, some, PLAN)
+    bench.agree(runtime, PLAN, fast, Forward(runtime.model, some), some, range(4))
+    assert bench.timed(runtime, PLAN, fast, some, [[0, 1], [2, 3]]) > 0
+
+
+def test_an_engine_that_computes_something_else_is_an_error(runtime: Mlx) -> None:
+    some = rows(4)
+
+    class Wrong(Forward):
+        def step(self, rows, soft, indices):  # type: ignore[no-untyped-def]
+            loss, grads = super().step(rows, soft, indices)
+            return loss, {name: 1.1 * g for name, g in grads.items()}
+
+    with pytest.raises(ModelError, match="disagree"):
+        bench.agree(runtime, PLAN, Wrong(runtime.model, some), Forward(runtime.model, some), some, range(4))
+
+
+def test_counted_work_is_what_the_shapes_say(runtime: Mlx) -> None:
+    some = rows(3)
+    tokens, answers = sum(map(len, some)), sum(len(r.answer) for r in some)
+    hidden, wide, narrow, words = 64, 96, 32, runtime.base.shapes["model.embed_tokens.weight"][0]
+    block = 2 * hidden * hidden + 2 * hidden * narrow + 3 * hidden * wide
+    assert bench.flops(runtime.base, PLAN, some) == 2 * block * tokens * (3 + 2) + 4 * words * hidden * answers
+
+
+def test_the_study_is_a_nights(smol: weights.Base) -> None:
+    made, held, recipe = study.lessons(smol)
+    assert len(made) > 400
+    assert len(held) > 30
+    assert recipe.rank == 8
+    assert {lesson.hard for lesson in made} == {0.0, 1.0}
