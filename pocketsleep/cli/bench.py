@@ -8,7 +8,11 @@ import typer
 
 from pocketsleep.cli import BaseName, Json, app, opened, out
 
-bench = typer.Typer(help="Measure, after checking that what is measured is right.", no_args_is_help=True)
+ABOUT = """Measure, after checking that what is measured is right.
+
+Example: pocketsleep bench train
+"""
+bench = typer.Typer(help=ABOUT, no_args_is_help=True)
 app.add_typer(bench, name="bench")
 
 

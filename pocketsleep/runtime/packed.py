@@ -7,7 +7,7 @@ comparing this pass with the model's own, and takes that where they differ.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,7 @@ class Packed:
 
     def keep_lower(self, rows: Sequence[Row], path: Path) -> None:
         "Compute what enters block `first` once for each of these rows; `step` then takes it by index."
-        if self.first:
+        if self.first and 2 * sum(map(len, rows)) * self.table.shape[1] <= mlx_forward.MOST_KEPT:
             self.kept = Kept(self, rows, path)
 
     def step(self, rows: Sequence[Row], soft: Sequence[Soft | None], indices: Sequence[int]) -> tuple[float, dict[str, Array]]:
@@ -87,18 +87,20 @@ class Packed:
     def logits(self, rows: Sequence[Row]) -> Iterator[tuple[int, Array]]:
         "(index of a row, logits [answer tokens, V]): valid until the next is taken."
         self.refresh()
-        for part in _portions(rows):
+        for part in _portions(range(len(rows)), lambda i: len(rows[i]), TOKENS_AT_ONCE):
             some = [rows[i] for i in part]
             lay, x = self._embedded(some)
             for block in self.blocks:
                 x = block.forward(x, lay, self.room, SHARED)
-            states = self._normed(x[self._where(some, lay)])
-            at = 0
-            for i in part:
-                count = len(rows[i].answer)
+            states, begin = self._normed(x[self._where(some, lay)]), 0
+            for together in _portions(part, lambda i: len(rows[i].answer), ANSWERS_AT_ONCE):
+                count = sum(len(rows[i].answer) for i in together)
                 out = self.room.get("logits", -1, count, len(self.head))
-                yield i, gemm(states[at : at + count], self.head, out, tb=True)
-                at += count
+                gemm(states[begin : begin + count], self.head, out, tb=True)
+                begin, at = begin + count, 0
+                for i in together:
+                    yield i, out[at : at + len(rows[i].answer)]
+                    at += len(rows[i].answer)
 
     def below(self, rows: Sequence[Row]) -> tuple[Layout, Array]:
         "What enters block `first`, [n, D] of a packed batch."
@@ -180,8 +182,7 @@ class Kept:
 
     def _fill(self, packed: Packed, rows: Sequence[Row], chosen: Sequence[int]) -> bool:
         "Whether every state fitted the file's precision."
-        for portion in _portions([rows[i] for i in chosen]):
-            part = [chosen[k] for k in portion]
+        for part in _portions(chosen, lambda i: len(rows[i]), TOKENS_AT_ONCE):
             lay, x = packed.below([rows[i] for i in part])
             if self.states.dtype == np.float16 and float(np.abs(x).max()) > mlx_forward.HALF_RANGE:
                 return False
@@ -200,16 +201,16 @@ class Kept:
         return out
 
 
-def _portions(rows: Sequence[Row]) -> Iterator[list[int]]:
-    "Indices of rows in portions of about TOKENS_AT_ONCE, in order."
+def _portions(indices: Sequence[int], size: Callable[[int], int], most: int) -> Iterator[list[int]]:
+    "Indices in order, in portions whose sizes add up to at most `most` (or of one, where it is larger)."
     part: list[int] = []
-    size = 0
-    for i, row in enumerate(rows):
-        if part and size + len(row) > TOKENS_AT_ONCE:
+    total = 0
+    for i in indices:
+        if part and total + size(i) > most:
             yield part
-            part, size = [], 0
+            part, total = [], 0
         part.append(i)
-        size += len(row)
+        total += size(i)
     if part:
         yield part
 
