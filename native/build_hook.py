@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = Path("pocketsleep") / "_native"
 LIBRARY = FOLDER / "libpsblas.so"
 FUSED = FOLDER / "libpsfused.so"
+PASSES = ("fused/fused.c", "fused/block.c")
 VECTORS = ("-O3", "-fno-math-errno", "-fno-trapping-math")  # not -ffast-math: it would set denormals to 0 process-wide
 
 
@@ -33,7 +34,13 @@ def compile_blas(root: Path = ROOT) -> str:
 
 def compile_fused(root: Path = ROOT) -> str:
     "Build the fused passes; '' when they are there, otherwise why they are not."
-    return compile_c(root, ("fused/fused.c", "fused/block.c"), FUSED, VECTORS)
+    reason = compile_c(root, PASSES, FUSED, VECTORS)
+    return compile_c(root, PASSES, FUSED, (*VECTORS, "-DNARROW")) if reason else ""  # a compiler without target_clones
+
+
+def compile_all(root: Path = ROOT) -> dict[Path, str]:
+    "Every library, and why it is not there ('' when it is): one that fails takes no other with it."
+    return {LIBRARY: compile_blas(root), FUSED: compile_fused(root)}
 
 
 def compile_c(root: Path, sources: tuple[str, ...], library: Path, flags: tuple[str, ...]) -> str:
@@ -58,11 +65,15 @@ class CustomBuildHook(BuildHookInterface):
     "hatchling calls `initialize` before it collects files."
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        reason = compile_blas(Path(self.root)) or compile_fused(Path(self.root))
-        if reason:
-            self.app.display_warning(f"pocketsleep builds without its native parts: {reason}")
+        built = []
+        for library, reason in compile_all(Path(self.root)).items():
+            if reason:
+                self.app.display_warning(f"pocketsleep builds without {library.name}: {reason}")
+            else:
+                built.append(str(library))
+        if not built:
             return
-        build_data["artifacts"] += [str(LIBRARY), str(FUSED)]
+        build_data["artifacts"] += built
         build_data["pure_python"] = False
         # A ctypes library binds no Python ABI: one wheel serves every Python 3 of this platform.
         platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
@@ -70,4 +81,4 @@ class CustomBuildHook(BuildHookInterface):
 
 
 if __name__ == "__main__":
-    sys.exit(compile_blas() or compile_fused() or 0)
+    sys.exit("\n".join(filter(None, compile_all().values())) or 0)

@@ -6,7 +6,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from pocketsleep import cards, disk, weights
 from pocketsleep import night as nights
-from pocketsleep.errors import Busy, NotFound
+from pocketsleep.errors import BadInput, Busy, NotFound
 from pocketsleep.home import Home
 from pocketsleep.journal import Forgotten, Journal
 from pocketsleep.night import extract as extracting
@@ -36,6 +36,7 @@ class Wishes:
     seed: int = 0
     budget: float = 0.0  # minutes, 0 for no limit
     changes: Mapping[str, Any] | None = None  # recipe fields, for experiments
+    fresh: bool = False  # begin a night that was cut short again
 
 
 class Pocket:
@@ -99,31 +100,40 @@ class Pocket:
     def sleep(self, wishes: Wishes, tell: nights.Teller) -> tuple[Night, Verdict]:
         "One night, from the start or from where the last one was cut short."
         with self.alone():
-            night = self.journal.open_night() or self._begin(wishes)
-            verdict = nights.sleep(self._bed(wishes), night, tell)
+            night = self._tonight(wishes)
+            verdict = nights.sleep(self._bed(night, wishes.budget), night, tell)
             if verdict.passed and self.named:  # what wears this adapter from now on
                 self.journal.set_setting("base", self.named)
             self._tidy(night)
             return self.journal.night(night.id), verdict
 
-    def _begin(self, wishes: Wishes) -> Night:
+    def _tonight(self, wishes: Wishes) -> Night:
+        "The night that was cut short, as it was begun; else a new one."
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        return self.journal.begin(Night("", now, wishes.seed, self.card.name, wishes.changes or {},
-                                        previous=self.journal.current()))
+        wanted = Night("", now, wishes.seed, self.card.name, wishes.changes or {}, previous=self.journal.current())
+        if (night := self.journal.open_night()) is None:
+            return self.journal.begin(wanted)
+        if wishes.fresh or nights.outdated(self.journal, night):
+            rmtree(self.home.work / night.id, ignore_errors=True)
+            return self.journal.restart(replace(wanted, id=night.id))
+        if night.base != self.card.name:
+            raise BadInput(f"night `{night.id}` was begun on `{night.base}`, and `{self.card.name}` is asked for now",
+                           hint=f"`pocketsleep sleep --tonight --base {night.base}` goes on with it, `--fresh` begins it again")
+        return night
 
-    def _bed(self, wishes: Wishes) -> nights.Bed:
-        started = time.monotonic()
-        limit = wishes.budget * 60
+    def _bed(self, night: Night, budget: float) -> nights.Bed:
+        started, limit = time.monotonic(), budget * 60
         return nights.Bed(
             journal=self.journal, registry=self.registry, serving=self.serving, trainer=self._trainer,
-            recipe=self.recipe(wishes), base=self.card.name, base_sha256=self.base.sha256, cache=self.home.cache,
-            work=self.home.work, dress=self.dress,
+            recipe=self.recipe(night.seed, night.recipe), base=self.card.name, base_sha256=self.base.sha256,
+            cache=self.home.cache, work=self.home.work, dress=self.dress,
             late=lambda: bool(limit) and time.monotonic() - started > limit,
         )
 
-    def recipe(self, wishes: Wishes) -> Callable[[int], Recipe]:
-        return lambda memories: derive(memories, self.card.parameters or self.base.parameters, self.base.layers,
-                                       wishes.seed, changes=wishes.changes)
+    def recipe(self, seed: int, changes: Mapping[str, Any]) -> Callable[[int], Recipe]:
+        "How a night on this base is made, by the number of its memories."
+        size = self.card.parameters or self.base.parameters
+        return lambda memories: derive(memories, size, self.base.layers, seed, changes=changes)
 
     def _trainer(self) -> Any:
         from pocketsleep.runtime.mlx import Mlx

@@ -35,8 +35,8 @@ def runtime(tiny: Path, tmp_path: Path) -> Mlx:
 def test_engines_that_agree_are_timed(runtime: Mlx) -> None:
     some = rows(4)
     fast = mlx_train.engine(runtime.model, some, PLAN)
-    bench.agree(runtime, PLAN, fast, Forward(runtime.model, some), some, range(4))
-    assert bench.timed(runtime, PLAN, fast, some, [[0, 1], [2, 3]]) > 0
+    bench.agree(fast, Forward(runtime.model, some), some, range(4))
+    assert bench.timed(runtime, fast, some, [[0, 1], [2, 3]]) > 0
 
 
 def test_an_engine_that_computes_something_else_is_an_error(runtime: Mlx) -> None:
@@ -48,7 +48,7 @@ def test_an_engine_that_computes_something_else_is_an_error(runtime: Mlx) -> Non
             return loss, {name: 1.1 * g for name, g in grads.items()}
 
     with pytest.raises(ModelError, match="disagree"):
-        bench.agree(runtime, PLAN, Wrong(runtime.model, some), Forward(runtime.model, some), some, range(4))
+        bench.agree(Wrong(runtime.model, some), Forward(runtime.model, some), some, range(4))
 
 
 def test_counted_work_is_what_the_shapes_say(runtime: Mlx) -> None:

@@ -96,9 +96,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not sys.platform.startswith("linux"):
         pytest.skip("only Linux wheels of MLX need the bridge")
     folder = _copy(tmp_path_factory.mktemp("compiled"))
-    if "no C compiler" in (reason := compile_blas(folder)):
-        pytest.skip(reason)
-    assert reason == ""
+    assert compile_blas(folder) == ""  # a C++ compiler is among what the README asks for
     assert (folder / LIBRARY).exists()
     return folder
 

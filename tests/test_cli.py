@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from pocketsleep.cli import app
+from pocketsleep.cli import app, memory
+from pocketsleep.home import Home
+from pocketsleep.pocket import Pocket
 
 COMMANDS = sorted(c.name or c.callback.__name__.rstrip("_") for c in app.registered_commands)  # type: ignore[union-attr]
 
@@ -70,6 +73,20 @@ def test_broken_lines_are_named_the_rest_imported_and_twice_adds_nothing(day: Pa
     assert report["added_turns"] == 4
     assert again["added_turns"] == 0
     assert "line 2" in first.stderr + first.stdout or '"line": 2' in first.stdout
+
+
+def test_what_was_read_before_an_interruption_is_kept(day: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = memory.read_jsonl
+
+    def interrupted(file: Path) -> Iterator[object]:
+        yield next(read(file))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(memory, "read_jsonl", interrupted)
+    with Pocket(Home(tmp_path / "home")) as pocket:
+        with pytest.raises(KeyboardInterrupt):
+            memory._import_one(pocket, day)
+        assert [e.id for e in pocket.journal.episodes()] == ["a"]
 
 
 def test_an_empty_day_learns_nothing_and_says_why() -> None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import ctypes
+import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from native.build_hook import compile_c
+from native.build_hook import FUSED, LIBRARY, PASSES, compile_all, compile_c
 from pocketsleep.runtime import fused
 from pocketsleep.runtime.packed_math import Layout, call, reason, top
 
-pytestmark = pytest.mark.skipif(bool(reason()), reason=reason() or "compiled")
+LINUX = sys.platform.startswith("linux")
+pytestmark = pytest.mark.skipif(not LINUX, reason="the passes are compiled on Linux")
 Array = np.ndarray
 
 
@@ -40,6 +43,12 @@ def slope(f: Callable[[Array], Array], x: Array, dy: Array, step: float = 1e-5) 
             ends.append((dy * f(moved)).sum())
         out[i] = (ends[0] - ends[1]) / (2 * step)
     return out
+
+
+def test_an_installation_with_a_compiler_has_them() -> None:
+    "Without this, a library that failed to build would take all tests of it along, silently."
+    assert fused.reason() == ""
+    assert reason() in ("", "MLX computes on a GPU")
 
 
 @pytest.mark.parametrize(("name", "plain"), [("silu", silu), ("gelu", gelu)])
@@ -167,7 +176,32 @@ def test_the_source_compiles_without_a_warning_and_leaves_denormals_alone(tmp_pa
     "-ffast-math would set a flag of the whole process when the library is loaded."
     root, out = Path(__file__).resolve().parent.parent, tmp_path / "lib.so"
     flags = ("-O3", "-fno-math-errno", "-fno-trapping-math", "-Wall", "-Wextra", "-Werror")
-    assert compile_c(root, ("fused/fused.c", "fused/block.c"), out, flags) == ""
+    assert compile_c(root, PASSES, out, flags) == ""
     ctypes.CDLL(str(out))
     assert np.float32(1e-40) * np.float32(1.0) != 0.0
     assert fused.reason() == ""
+
+
+def test_a_compiler_without_versions_by_processor_builds_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Path(__file__).resolve().parent.parent
+    shutil.copytree(root / "native", tmp_path / "native")
+    (tmp_path / "pocketsleep").mkdir()
+    wide = tmp_path / "native" / "fused" / "wide.h"
+    wide.write_text(wide.read_text().replace("x86-64-v4", "a-processor-of-tomorrow"))
+    assert compile_all(tmp_path) == {LIBRARY: "", FUSED: ""}
+    narrow = ctypes.CDLL(str(tmp_path / FUSED))
+    monkeypatch.setattr(fused, "_library", narrow)
+    x, w, out = draw(3, 32), draw(32), np.empty((3, 32), np.float32)
+    call("ps_rms", x, w, out, 3, 32, 32, 32, 1e-5)
+    assert np.allclose(out, x / np.sqrt((x**2).mean(-1, keepdims=True) + 1e-5) * w, atol=1e-5)
+
+
+def test_one_library_that_fails_takes_no_other_with_it(tmp_path: Path) -> None:
+    root = Path(__file__).resolve().parent.parent
+    shutil.copytree(root / "native", tmp_path / "native")
+    (tmp_path / "pocketsleep").mkdir()
+    (tmp_path / "native" / "fused" / "block.c").write_text("this is no C")
+    built = compile_all(tmp_path)
+    assert built[LIBRARY] == ""
+    assert "failed" in built[FUSED]
+    assert (tmp_path / LIBRARY).exists()

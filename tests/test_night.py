@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pocketsleep import night as nights
-from pocketsleep.errors import Busy, NotFound
+from pocketsleep.errors import BadInput, Busy, NotFound
 from pocketsleep.home import Home
 from pocketsleep.journal import Journal
 from pocketsleep.nouns import Episode, Turn
@@ -158,6 +159,46 @@ def test_forgetting_between_a_kill_and_the_resume(tiny: Path, tmp_path: Path) ->
         for file in (tmp_path / "home").rglob("*"):
             if file.is_file():
                 assert b"Biscuit" not in file.read_bytes(), f"{file} still holds what was forgotten"
+
+
+class DyingInTraining(Silent):
+    def progress(self, done: int, total: int, detail: str = "") -> None:
+        raise Killed
+
+
+def test_a_memory_replaced_between_a_kill_and_the_resume(tiny: Path, tmp_path: Path) -> None:
+    "The night begins again by itself: what it had read no longer holds."
+    with home(tmp_path / "home", tiny) as pocket, pytest.raises(Killed):
+        pocket.sleep(SMALL, DyingInTraining())
+    with Pocket(Home(tmp_path / "home"), str(tiny)) as pocket:
+        old = next(m for m in pocket.journal.memories() if "Stromness" in m.text)
+        new = pocket.remember("I live in Lerwick.", supersedes=old.text)
+        night, _ = pocket.sleep(SMALL, Silent())
+        assert night.id == "n1"
+        held = pocket.journal.holds(night.adapter)
+        assert new is not None
+        assert new.id in held
+        assert old.id not in held
+
+
+def test_a_night_cut_short_goes_on_as_it_was_begun(tiny: Path, tmp_path: Path, undisturbed: dict[str, Any]) -> None:
+    "Seed and recipe are the night's; another base is refused unless the night is begun again."
+    with home(tmp_path / "home", tiny) as pocket, pytest.raises(Killed):
+        pocket.sleep(SMALL, DyingInTraining())
+    with Pocket(Home(tmp_path / "home")) as other, pytest.raises(BadInput) as refused:
+        other.sleep(SMALL, Silent())
+    assert "--fresh" in refused.value.hint
+    with Pocket(Home(tmp_path / "home"), str(tiny)) as pocket:
+        night, _ = pocket.sleep(Wishes(seed=99), Silent())
+        assert (night.id, night.adapter) == ("n1", undisturbed["adapter"])
+
+
+def test_a_night_cut_short_may_begin_again(tiny: Path, tmp_path: Path, undisturbed: dict[str, Any]) -> None:
+    with home(tmp_path / "home", tiny) as pocket:
+        with pytest.raises(Killed):
+            pocket.sleep(replace(SMALL, seed=8), DyingInTraining())
+        night, _ = pocket.sleep(replace(SMALL, fresh=True), Silent())
+        assert (night.id, night.seed, night.adapter) == ("n1", SMALL.seed, undisturbed["adapter"])
 
 
 def test_stage_order_is_the_six_lines() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +20,8 @@ from pocketsleep.runtime.packed_math import reason
 from pocketsleep.weights import model as weights_model
 from tests.test_forward import KEYS, PREFIX, dress, rows
 
-needs_passes = pytest.mark.skipif(bool(reason()), reason=reason() or "compiled")
+# tests/test_fused.py fails where Linux lacks the compiled passes: nothing is skipped there unnoticed
+needs_passes = pytest.mark.skipif(not sys.platform.startswith("linux") or reason() == "MLX computes on a GPU", reason="a CPU's pass, compiled on Linux")
 
 
 @pytest.fixture(scope="module")

@@ -78,13 +78,13 @@ def train(card: Card, base: Base, say: Callable[[str], None], steps: int = 16, s
     say(f"peak of a {SIDE}-cube: {peak:.0f} GFLOP/s")
     fast, plain = mlx_train.engine(runtime.model, rows, plan), Forward(runtime.model, rows)
     order = batches(rows, plan.batch, plan.seed, 0, shared_prefix([r.prompt for r in rows]))
-    agree(runtime, plan, fast, plain, [rows[i] for i in order[0]], order[0])
+    agree(fast, plain, [rows[i] for i in order[0]], order[0])
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
         fast.keep_lower(rows, Path(folder) / "lower.bin")
         kept = time.perf_counter() - started
-        ours = timed(runtime, plan, fast, rows, order[:steps])
-        mlx = timed(runtime, plan, plain, rows, order[: max(2, steps // 4)])
+        ours = timed(runtime, fast, rows, order[:steps])
+        mlx = timed(runtime, plain, rows, order[: max(2, steps // 4)])
         say("stock mlx_lm, in a process of its own")
         stock = stock_seconds(base, plan, rows, order[:stock_steps])
     chosen = [rows[i] for part in order[:steps] for i in part]
@@ -96,7 +96,7 @@ def train(card: Card, base: Base, say: Callable[[str], None], steps: int = 16, s
     }
 
 
-def agree(runtime: Mlx, plan: Plan, fast: mlx_train.Engine, plain: Forward, rows: Sequence[Row], indices: Sequence[int]) -> None:
+def agree(fast: mlx_train.Engine, plain: Forward, rows: Sequence[Row], indices: Sequence[int]) -> None:
     "Raise unless both engines give the same loss and gradients for one batch."
     none: list[Soft | None] = [None] * len(rows)
     (loss, grads), (want, ours) = fast.step(rows, none, indices), plain.step(rows, none, indices)
@@ -106,7 +106,7 @@ def agree(runtime: Mlx, plan: Plan, fast: mlx_train.Engine, plain: Forward, rows
         raise ModelError(f"the engines disagree: loss {loss:.5f} and {want:.5f}, gradients by {off:.1%}", hint="pocketsleep doctor")
 
 
-def timed(runtime: Mlx, plan: Plan, by: mlx_train.Engine, rows: Sequence[Row], order: Sequence[Sequence[int]]) -> float:
+def timed(runtime: Mlx, by: mlx_train.Engine, rows: Sequence[Row], order: Sequence[Sequence[int]]) -> float:
     "Examples a second, optimizer included; one step to warm up."
     adam = optim.AdamW(learning_rate=1e-5)
     started, done = 0.0, 0

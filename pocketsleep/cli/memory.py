@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
@@ -46,16 +45,21 @@ def _import_one(pocket: Pocket, file: Path) -> dict[str, Any]:
             else:
                 yield found
 
-    for batch in batched(good(), AT_ONCE):
-        report["conversations"] += len(batch)
+    batch: list[Episode] = []
+
+    def keep() -> None:
         report["added_turns"] += sum(r.added_turns for r in pocket.journal.record_all(batch))
+        report["conversations"] += len(batch)
+        batch.clear()
+
+    try:
+        for episode in good():
+            batch.append(episode)
+            if len(batch) == AT_ONCE:
+                keep()
+    finally:  # whatever ends the reading, what was read is kept
+        keep()
     return report
-
-
-def batched(episodes: Iterator[Episode], size: int) -> Iterator[list[Episode]]:
-    "Lists of so many; the last may be shorter."
-    while batch := list(islice(episodes, size)):
-        yield batch
 
 
 @app.command()

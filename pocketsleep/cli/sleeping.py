@@ -19,6 +19,7 @@ def sleep(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would learn and from where; write nothing.")] = False,
     budget: Annotated[float, typer.Option(help="Minutes; training stops at its last finished pass.", min=0)] = 0.0,
     seed: Annotated[int, typer.Option(help="The same inputs and seed give the same adapter.")] = 0,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Begin a night that was cut short again, instead of going on.")] = False,
     base: BaseName = "", json_: Json = False,
 ) -> None:
     """Sleep: turn what was said into tomorrow's adapter, or leave everything as it was.
@@ -32,7 +33,7 @@ def sleep(
             _dry_run(pocket, json_)
             return
         with out.Tell() as tell:
-            night, verdict = pocket.sleep(Wishes(seed, budget), tell)
+            night, verdict = pocket.sleep(Wishes(seed, budget, fresh=fresh), tell)
         report = night_report(pocket, night)
     out.one(report) if json_ else _say(verdict, report)
 

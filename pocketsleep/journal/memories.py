@@ -38,11 +38,18 @@ class Memories(Search):
                 return None
             self._check_cites(memory.cites)
             old = self.row("select * from memories where id = ?", memory.id)
+            if old is not None and self._heard_before(memory):
+                return self.memory(memory.id)
             self._put_memory(memory, old)
             for cite in memory.cites:
                 self.put("cites", {"memory": memory.id, "episode": cite.episode, "turn": cite.turn})
             self._supersede(memory)
             return self.memory(memory.id)
+
+    def _heard_before(self, memory: Memory) -> bool:
+        "Whether these very turns told it before: read again, they say nothing new and bring nothing superseded back."
+        rows = self.rows("select episode, turn from cites where memory = ?", memory.id)
+        return bool(memory.cites) and {Cite(r["episode"], r["turn"]) for r in rows}.issuperset(memory.cites)
 
     def _check_cites(self, cites: Iterable[Cite]) -> None:
         for cite in cites:

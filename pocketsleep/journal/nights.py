@@ -46,6 +46,19 @@ class Nights(Store):
             )
             return self.night(f"n{number}")
 
+    def restart(self, night: Night) -> Night:
+        "An open night from its first stage, on the base, seed and recipe given. What was heard before stays in the ledger."
+        with self.atomic():
+            row = self._night_row(night.id)
+            if row["verdict"] is not None:
+                raise Busy(f"night `{night.id}` has ended", hint="`pocketsleep sleep --tonight` begins the next")
+            for table in ("stages", "dreams", "dropped"):
+                for old in self.rows(f"select * from {table} where night = ?", row["number"]):
+                    self.remove(table, old)
+            self.put("nights", row | {"seed": str(night.seed), "base": night.base, "recipe": plain(dict(night.recipe)),
+                                      "previous": self.current()})
+            return self.night(night.id)
+
     def open_night(self) -> Night | None:
         "The night that has no verdict yet."
         row = self.row("select * from nights where verdict is null order by number desc limit 1")

@@ -14,7 +14,7 @@ reading what is done. Weights are rebuilt from the frozen base every night, from
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -142,7 +142,7 @@ def study_items(bed: Bed, night: Night, memories: Mapping[str, Any]) -> dict[str
 def trained(bed: Bed, night: Night, memories: Mapping[str, Any], dreams: Mapping[str, Any], tell: Teller) -> dict[str, Any]:
     "Train the candidate from the frozen base and publish its file."
     live = _live(bed, memories)
-    recipe = replace(bed.recipe(len(live)), seed=night.seed)
+    recipe = bed.recipe(len(live))
     anchors = seeding.anchors(bed.serving(), lists.anchors()[: recipe.anchors], bed.base_sha256, bed.cache)
     study, held = seeding.lessons(_dreams(bed, night), {m.id: m for m in live}, anchors, recipe)
     trainer = bed.trainer()
@@ -186,12 +186,18 @@ def _live(bed: Bed, memories: Mapping[str, Any]) -> tuple[Memory, ...]:
     live = {m.id: m for m in bed.journal.memories()}
     if missing := [m for m in memories["live"] if m not in live]:
         raise NightInterrupted(f"{len(missing)} memories were changed or forgotten while the night ran",
-                               hint="pocketsleep sleep --tonight --fresh")
+                               hint="`pocketsleep sleep --tonight` begins it again")
     return tuple(live[m] for m in memories["live"])
+
+
+def outdated(journal: Journal, night: Night) -> bool:
+    "Whether a night that was cut short goes by memories that were replaced or forgotten since."
+    memories = journal.stage(night.id, "extract")
+    return memories is not None and not {m.id for m in journal.memories()}.issuperset(memories["live"])
 
 
 def _dreams(bed: Bed, night: Night) -> list[Dream]:
     return bed.journal.dreams(night.id)
 
 
-__all__ = ["Bed", "Teller", "sleep"]
+__all__ = ["Bed", "Teller", "outdated", "sleep"]

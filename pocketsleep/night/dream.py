@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import cast
 
 from pocketsleep.night.asked import asked
+from pocketsleep.night.grade import plain as bare
 from pocketsleep.night.grade import says
 from pocketsleep.night.grammar import choose, frames, generic, habits, others, unsaid, whole
 from pocketsleep.night.grammar.guard import commands
@@ -51,19 +52,20 @@ def dream(
     choose.merge_rewrites(proposed)
     unclear = choose.ambiguous(proposed)
     rewrites: Counter[tuple[str, int]] = Counter()
-    asked: set[str] = set()
+    taken: set[str] = set()
+    by_type = ByType(kept)
     dreams: list[Dream] = []
     for memory in kept:
         items = [
             i for i in proposed[memory.id] if (plain(i.question), i.notes) not in unclear and not commands(i.question)
         ]
         wanted = max(LEAST, min(MOST, quota(memory) if quota else per_memory))
-        by_type = _evenly(_typed(memory, kept), wanted - LEAST)
+        questions = _evenly(by_type.dreams(memory), wanted - LEAST)
         free = [i for i in items if asks(i, memory)]
-        mine = list(choose.chosen(memory, free, wanted - len(by_type), seed, asked, rewrites))
+        mine = list(choose.chosen(memory, free, wanted - len(questions), seed, taken, rewrites))
         held = [plain(d.question) for d in mine if d.held_out]
-        fresh = [d for d in by_type if not any(near(plain(d.question), h) for h in held) and plain(d.question) not in asked]
-        asked |= {plain(d.question) for d in fresh}
+        fresh = [d for d in questions if not any(near(plain(d.question), h) for h in held) and plain(d.question) not in taken]
+        taken |= {plain(d.question) for d in fresh}
         dreams += [*mine, *fresh]
     return tuple(dreams)
 
@@ -73,16 +75,33 @@ def asks(item: Item, memory: Memory) -> bool:
     return item.form not in ("direct", "paraphrase") or not says(item.question, memory.answer)
 
 
-def _typed(memory: Memory, live: Sequence[Memory]) -> list[Dream]:
-    "Questions by type, but those that another memory answers otherwise, and denials of what another memory says."
-    others = [m for m in live if m.id != memory.id]
-    elsewhere = {plain(q) for m in others for q, _, _ in typed(m.text)}
-    made: dict[str, Dream] = {}
-    for question, answer, form in typed(memory.text):
-        denied = answer.startswith("No,") and any(says(question, m.answer) for m in others)
-        if plain(question) not in elsewhere and not denied:
-            made[plain(question)] = choose.canonical(Dream(question, answer, cast(Form, form), (memory.id,)), memory)
-    return list(made.values())
+class ByType:
+    "Questions by type for all live notes at once: which note asks what, and which note says what."
+
+    def __init__(self, live: Sequence[Memory]) -> None:
+        self._of = {m.id: list(typed(m.text)) for m in live}
+        self._askers: dict[str, set[str]] = {}
+        for memory, asked_for in self._of.items():
+            for question, _, _ in asked_for:
+                self._askers.setdefault(plain(question), set()).add(memory)
+        self._says: dict[str, set[str]] = {}
+        for m in live:
+            self._says.setdefault(bare(m.answer).strip(), set()).add(m.id)
+        self._longest = max((len(span.split()) for span in self._says), default=0)
+
+    def dreams(self, memory: Memory) -> list[Dream]:
+        "A note's questions, but those that another note answers, too, and denials of what another note says."
+        made: dict[str, Dream] = {}
+        for question, answer, form in self._of[memory.id]:
+            denied = answer.startswith("No,") and self._said_elsewhere(question, memory.id)
+            if self._askers[plain(question)] == {memory.id} and not denied:
+                made[plain(question)] = choose.canonical(Dream(question, answer, cast(Form, form), (memory.id,)), memory)
+        return list(made.values())
+
+    def _said_elsewhere(self, question: str, own: str) -> bool:
+        words = bare(question).split()
+        spans = (" ".join(words[i:j]) for i in range(len(words)) for j in range(i + 1, min(len(words), i + self._longest) + 1))
+        return any(self._says.get(span, set()) - {own} for span in spans)
 
 
 def _evenly(dreams: Sequence[Dream], most: int) -> list[Dream]:
@@ -99,8 +118,8 @@ def declining(live: Sequence[Memory], *, count: int, seed: int = 0) -> list[Drea
     chosen = sorted(free, key=lambda s: number(s.ask, str(seed)))[:count]
     pairs = [(unsaid.unsaid(s), unsaid.examined(s)) for s in chosen]
     slots = [Dream(voiced(i.question, str(seed)), i.answer, "unstated", held_out=held) for i, held in pairs]
-    asked = {plain(d.question) for d in slots}
-    names = [(q, a, x) for q, a, x in unnamed([m.text for m in live]) if plain(q) not in asked]
+    taken = {plain(d.question) for d in slots}
+    names = [(q, a, x) for q, a, x in unnamed([m.text for m in live]) if plain(q) not in taken]
     return slots + [Dream(q, a, "unstated", held_out=number("examined", x) % 5 == 0) for q, a, x in names]
 
 

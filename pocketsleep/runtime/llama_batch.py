@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from pocketsleep.errors import BadInput, MissingPart, ModelError
+from pocketsleep.errors import MissingPart, ModelError
 
 try:
     import llama_cpp as ll
@@ -205,13 +205,6 @@ def fit(longest: int, room: int, lanes: int) -> tuple[int, int]:
     "(lanes, length) of a context for sequences of up to `longest` tokens; the reader's lane is not counted."
     length = -(-min(longest, room) // 256) * 256
     return max(1, min(lanes, CELLS // length)), length
-
-
-def check_length(ids: Sequence[int], room: int) -> None:
-    "Raises BadInput where a prompt would leave no place for an answer."
-    if len(ids) + 8 > room:
-        raise BadInput(f"the conversation is {len(ids)} tokens long, the window holds {room}",
-                       hint="start a new conversation")
 
 
 @contextmanager

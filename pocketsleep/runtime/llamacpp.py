@@ -14,7 +14,7 @@ from pocketsleep.nouns import Card, Message, Sampling
 from pocketsleep.registry import Registry, read_adapter
 from pocketsleep.runtime import Prompt, llama_batch
 from pocketsleep.runtime.llama_batch import LANES, Adapter, Engine, Lanes
-from pocketsleep.runtime.text import Stops
+from pocketsleep.runtime.text import Stops, check_length, pieces
 from pocketsleep.weights import Base
 
 PROBE = (Message("user", "What do you know about me?"),)
@@ -45,17 +45,9 @@ class LlamaCpp:
 
     def chat(self, messages: Prompt, sampling: Sampling = Sampling()) -> Iterator[str]:
         ids = self.base.prompter.ids(messages)
-        llama_batch.check_length(ids, self.context)
+        check_length(ids, self.context)
         with self._lock:
-            yield from Stops(sampling.stop).through(self._pieces(ids, sampling))
-
-    def _pieces(self, ids: Sequence[int], sampling: Sampling) -> Iterator[str]:
-        stream = self.base.tokenizer.stream()
-        for token in self._tokens(ids, sampling):
-            if piece := stream.push(token):
-                yield piece
-        if piece := stream.finish():
-            yield piece
+            yield from Stops(sampling.stop).through(pieces(self.base.tokenizer, self._tokens(ids, sampling)))
 
     def _tokens(self, ids: Sequence[int], sampling: Sampling) -> Iterator[int]:
         chance = np.random.default_rng(sampling.seed)
@@ -78,7 +70,7 @@ class LlamaCpp:
         """
         ids = [self.base.prompter.ids(prompt) for prompt in prompts]
         for row in ids:
-            llama_batch.check_length(row, self.context)
+            check_length(row, self.context)
         if not ids:
             return []
         with self._lock:
@@ -103,7 +95,7 @@ class LlamaCpp:
         prompter = self.base.prompter
         rows = [(prompter.ids(prompt), prompter.answer_ids(text)) for prompt, text in pairs]
         for prompt, answer in rows:
-            llama_batch.check_length([*prompt, *answer], self.context)
+            check_length([*prompt, *answer], self.context)
         scores: list[list[float]] = [[] for _ in rows]
         with self._lock:
             for i in sorted(range(len(rows)), key=lambda i: rows[i]):

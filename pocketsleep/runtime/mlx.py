@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from pocketsleep.errors import AdapterError, BadInput
+from pocketsleep.errors import AdapterError
 from pocketsleep.nouns import Card, Lesson, Message, Plan, Sampling
 from pocketsleep.runtime import (
     Prompt,
@@ -22,7 +22,7 @@ from mlx_lm.sample_utils import make_sampler  # isort: skip
 from pocketsleep.registry import read_adapter  # isort: skip
 from pocketsleep.runtime import mlx_forward, mlx_lora, mlx_train  # isort: skip
 from pocketsleep.runtime.mlx_rows import Row  # isort: skip
-from pocketsleep.runtime.text import Stops  # isort: skip
+from pocketsleep.runtime.text import Stops, check_length, pieces  # isort: skip
 from pocketsleep.weights import Base, model as weights_model  # isort: skip
 
 PROBE = (Message("user", "What do you know about me?"),)
@@ -43,19 +43,9 @@ class Mlx:
 
     def chat(self, messages: Prompt, sampling: Sampling = Sampling()) -> Iterator[str]:
         ids = self.base.prompter.ids(messages)
-        if len(ids) + 8 > self.context:
-            raise BadInput(f"the conversation is {len(ids)} tokens long, the window holds {self.context}",
-                           hint="start a new conversation")
+        check_length(ids, self.context)
         with self._lock:
-            yield from Stops(sampling.stop).through(self._pieces(ids, sampling))
-
-    def _pieces(self, ids: Sequence[int], sampling: Sampling) -> Iterator[str]:
-        stream = self.base.tokenizer.stream()
-        for token in self._tokens(ids, sampling):
-            if piece := stream.push(token):
-                yield piece
-        if piece := stream.finish():
-            yield piece
+            yield from Stops(sampling.stop).through(pieces(self.base.tokenizer, self._tokens(ids, sampling)))
 
     def _tokens(self, ids: Sequence[int], sampling: Sampling) -> Iterator[int]:
         mx.random.seed(sampling.seed)
@@ -128,7 +118,7 @@ class Mlx:
         ids = self.base.prompter.ids
         return [
             Row(tuple(ids(x.prompt)), tuple(self.base.prompter.answer_ids(x.answer)), x.hard, x.soft,
-                          tuple(ids(x.teacher)) if x.teacher else (), x.every)
+                tuple(ids(x.teacher)) if x.teacher else (), x.every)
             for x in lessons
         ]
 

@@ -18,11 +18,10 @@ import mlx.nn as nn
 import numpy as np
 from mlx.utils import tree_flatten
 
-from pocketsleep.runtime.mlx_rows import Batch, Row, Soft, collate, padded, positions, starts
+from pocketsleep.runtime.kept import Kept, fits
+from pocketsleep.runtime.mlx_rows import Batch, Row, Soft, collate, padded, positions, starts, too_long
 
 TOLERANCE = 1e-3  # of the largest state, between this pass and the model's own
-MOST_KEPT = 2_000_000_000  # bytes of lower states on disk
-HALF_RANGE = 30_000.0  # float16 ends at 65,504
 AT_ONCE = 32  # rows
 LOGITS_AT_ONCE = 8  # rows: logits of a large vocabulary are big
 
@@ -92,10 +91,8 @@ class Forward:
 
     def keep_lower(self, rows: Sequence[Row], path: Path) -> None:
         "Compute the output of the frozen lower blocks for these rows once; `states` then takes it by index."
-        size = sum(len(r) for r in rows) * self.model.args.hidden_size * 2
-        if self.whole or not self.first or size > MOST_KEPT:
-            return
-        self.lower = Lower(self, rows, path)
+        if not self.whole and self.first and fits([len(r) for r in rows], self.model.args.hidden_size):
+            self.lower = Lower(self, rows, path)
 
     def states(self, ids: mx.array, prefix: bool, indices: Sequence[int] | None = None) -> mx.array:
         "Normed states [B, T, D] of rows whose first tokens are cut off where `prefix` says they share it."
@@ -163,10 +160,8 @@ class Forward:
 
     def _misfit(self, rows: Sequence[Row]) -> str:
         "Why the model's own pass has to be taken; '' when this one equals it."
-        window = getattr(self.model.args, "sliding_window", None) or 1 << 30
-        longest = max((max(len(r), len(r.teacher) + len(r.answer)) for r in rows), default=0)
-        if longest > window:
-            return f"a row of {longest} tokens leaves the window of {window}"
+        if beyond := too_long(self.model, rows):
+            return beyond
         probe = mx.array([[*rows[0].prompt, *rows[0].answer]]) if rows else mx.array([[1, 2, 3]])
         try:
             own = hidden(self.model, probe)
@@ -178,48 +173,35 @@ class Forward:
 
 
 class Lower:
-    "What enters the first adapted block, for each row: a memory-mapped file, in half precision where the range allows."
+    "What enters the first adapted block, for each row, and for the prefix that they share."
 
     def __init__(self, forward: Forward, rows: Sequence[Row], path: Path) -> None:
-        self.cut = len(forward.prefix)
-        self.shared = [starts(r.prompt, forward.prefix) for r in rows]
-        self.lengths = [len(r) - (self.cut if s else 0) for r, s in zip(rows, self.shared, strict=True)]
-        self.offsets = np.concatenate([[0], np.cumsum(self.lengths)])
         self.prefix: mx.array | None = None
-        path.parent.mkdir(parents=True, exist_ok=True)
-        shape = (int(self.offsets[-1]), forward.model.args.hidden_size)
-        for dtype in (np.float16, np.float32):
-            self.kept = np.memmap(path, dtype=dtype, mode="w+", shape=shape)
-            if self._filled(forward, rows):
-                return
+        self.dtype: mx.Dtype = mx.float32
+        self.forward, self.rows, self.cut = forward, rows, len(forward.prefix)
+        self.shared = [starts(r.prompt, forward.prefix) for r in rows]
+        lengths = [len(r) - (self.cut if s else 0) for r, s in zip(rows, self.shared, strict=True)]
+        self.kept = Kept(path, lengths, forward.model.args.hidden_size, lambda: self._computed(lengths))
 
-    def _filled(self, forward: Forward, rows: Sequence[Row]) -> bool:
-        "Whether every state fitted the file's precision."
+    def _computed(self, lengths: Sequence[int]) -> Iterator[tuple[int, np.ndarray]]:
         for shared in (True, False):
-            order = sorted((i for i, s in enumerate(self.shared) if s is shared), key=lambda i: (self.lengths[i], i))
+            order = sorted((i for i, s in enumerate(self.shared) if s is shared), key=lambda i: (lengths[i], i))
             for at in range(0, len(order), AT_ONCE):
-                if not self._put(forward, rows, order[at : at + AT_ONCE], shared):
-                    return False
-        return True
+                yield from self._some(order[at : at + AT_ONCE], lengths, shared)
 
-    def _put(self, forward: Forward, rows: Sequence[Row], part: Sequence[int], shared: bool) -> bool:
-        cut = self.cut if shared else 0
-        before, h = forward.below(mx.array(padded([[*rows[i].prompt, *rows[i].answer][cut:] for i in part])), shared)
-        states = np.array(h.astype(mx.float32))
-        for k, i in enumerate(part):
-            own = states[k, : self.lengths[i]]
-            if self.kept.dtype == np.float16 and float(np.abs(own).max()) > HALF_RANGE:
-                return False
-            self.kept[self.offsets[i] : self.offsets[i + 1]] = own
+    def _some(self, part: Sequence[int], lengths: Sequence[int], shared: bool) -> Iterator[tuple[int, np.ndarray]]:
+        ids = [[*self.rows[i].prompt, *self.rows[i].answer][self.cut if shared else 0 :] for i in part]
+        before, h = self.forward.below(mx.array(padded(ids)), shared)
+        states, self.dtype = np.array(h.astype(mx.float32)), h.dtype
         if shared and self.prefix is None and before is not None:
             self.prefix = before
             mx.eval(self.prefix)
-        self.dtype = h.dtype
-        return True
+        for k, i in enumerate(part):
+            yield i, states[k, : lengths[i]]
 
     def take(self, indices: Sequence[int], width: int) -> mx.array:
         "[B, width, D], zeros on the right."
-        out = np.zeros((len(indices), width, self.kept.shape[1]), dtype=np.float32)
+        out = np.zeros((len(indices), width, self.kept.states.shape[1]), dtype=np.float32)
         for row, i in enumerate(indices):
-            out[row, : self.lengths[i]] = self.kept[self.offsets[i] : self.offsets[i + 1]]
+            out[row, : self.kept.lengths[i]] = self.kept[i]
         return mx.array(out).astype(self.dtype)

@@ -10,6 +10,7 @@ from pocketsleep.runtime import blas  # noqa: F401  before mlx: it decides which
 
 # isort: split
 import mlx.core as mx
+import mlx.nn as nn
 import numpy as np
 
 MEGABATCH = 16  # batches that are sorted by length together: little padding, still well mixed
@@ -64,6 +65,13 @@ def shared_prefix(prompts: Sequence[Sequence[int]]) -> tuple[int, ...]:
 
 def starts(prompt: Sequence[int], prefix: tuple[int, ...]) -> bool:
     return bool(prefix) and len(prompt) > len(prefix) and tuple(prompt[: len(prefix)]) == prefix
+
+
+def too_long(model: nn.Module, rows: Sequence[Row], most: int = 1 << 30) -> str:
+    "Why these rows need the model's own pass: one leaves its sliding window (or `most` tokens); '' when none does."
+    window = min(getattr(model.args, "sliding_window", None) or most, most)
+    longest = max((max(len(r), len(r.teacher) + len(r.answer)) for r in rows), default=0)
+    return f"a row of {longest} tokens leaves the window of {window}" if longest > window else ""
 
 
 def batches(rows: Sequence[Row], size: int, seed: int, epoch: int, prefix: tuple[int, ...] = ()) -> list[list[int]]:

@@ -20,11 +20,12 @@ import numpy as np
 from mlx_lm.tuner.lora import LoRALinear
 
 from pocketsleep.runtime import mlx_forward
-from pocketsleep.runtime.mlx_rows import Row, Soft, starts, weights
+from pocketsleep.runtime.kept import Kept, fits
+from pocketsleep.runtime.mlx_rows import Row, Soft, starts, too_long, weights
 from pocketsleep.runtime.packed_block import Block, Linear, Shape, numbers
 from pocketsleep.runtime.packed_math import LANES, Array, Layout, Room, call, gemm, reason
 
-TOLERANCE = 1e-3  # of the largest state, between this pass and the model's own
+POSITIONS = 2048  # tokens of the longest row: angles are laid out beforehand
 ANSWERS_AT_ONCE = 64  # rows of logits held: a large vocabulary makes them big
 TOKENS_AT_ONCE = 512  # of a pass that keeps nothing for gradients
 SHARED = -2  # the slot of blocks that keep nothing
@@ -38,6 +39,7 @@ class Packed:
         self.model, self.prefix, self.first = model, prefix, first
         self.room = Room()
         self.kept: Kept | None = None
+        self.entering_prefix: Array = np.empty(0, np.float32)  # what enters block `first` for the prefix
         self.reason = reason() or _unknown(model)
         if not self.reason:
             self._read()
@@ -63,8 +65,19 @@ class Packed:
 
     def keep_lower(self, rows: Sequence[Row], path: Path) -> None:
         "Compute what enters block `first` once for each of these rows; `step` then takes it by index."
-        if self.first and 2 * sum(map(len, rows)) * self.table.shape[1] <= mlx_forward.MOST_KEPT:
-            self.kept = Kept(self, rows, path)
+        width = self.table.shape[1]
+        if self.first and fits([len(r) for r in rows], width):
+            self.kept = Kept(path, [len(r) - self.cut([r]) for r in rows], width, lambda: self._lower(rows))
+
+    def _lower(self, rows: Sequence[Row]) -> Iterator[tuple[int, Array]]:
+        for shared in (True, False):
+            chosen = [i for i, r in enumerate(rows) if starts(r.prompt, self.prefix) is shared]
+            for part in _portions(chosen, lambda i: len(rows[i]), TOKENS_AT_ONCE):
+                lay, x = self.below([rows[i] for i in part])
+                if lay.p:
+                    self.entering_prefix = x[: lay.p].copy()
+                for i, begin, end in zip(part, *lay.runs, strict=True):
+                    yield i, x[begin:end]
 
     def step(self, rows: Sequence[Row], soft: Sequence[Soft | None], indices: Sequence[int]) -> tuple[float, dict[str, Array]]:
         "Loss and gradients of the LoRA by parameter name. Rows all share the prefix, or none does."
@@ -117,7 +130,12 @@ class Packed:
         if self.kept is None:
             return self.below(rows)
         lay = Layout.of(self.cut(rows), [len(r) - self.cut(rows) for r in rows])
-        return lay, self.kept.take(indices, lay, self.room)
+        x = self.room.get("entering", -1, lay.n, self.table.shape[1])
+        if lay.p:
+            x[: lay.p] = self.entering_prefix
+        for i, begin, end in zip(indices, *lay.runs, strict=True):
+            x[begin:end] = self.kept[i]
+        return lay, x
 
     def _embedded(self, rows: Sequence[Row]) -> tuple[Layout, Array]:
         cut = self.cut(rows)
@@ -127,8 +145,7 @@ class Packed:
 
     def _where(self, rows: Sequence[Row], lay: Layout) -> Array:
         "Flat positions whose next token is an answer token."
-        ends = lay.start[1:] if not lay.p else lay.start[2:]
-        return np.concatenate([np.arange(e - len(r.answer) - 1, e - 1) for r, e in zip(rows, ends, strict=True)])
+        return np.concatenate([np.arange(e - len(r.answer) - 1, e - 1) for r, e in zip(rows, lay.runs[1], strict=True)])
 
     def _normed(self, x: Array) -> Array:
         out = np.empty_like(x)
@@ -155,50 +172,13 @@ class Packed:
 
     def _misfit(self, rows: Sequence[Row]) -> str:
         "Why the model's own pass has to be taken; '' when this one equals it."
-        window = getattr(self.model.args, "sliding_window", None) or 1 << 30
-        longest = max((max(len(r), len(r.teacher) + len(r.answer)) for r in rows), default=0)
-        if longest > min(window, len(self.blocks[0].rope[0])):
-            return f"a row of {longest} tokens leaves the window of {window}"
+        if beyond := too_long(self.model, rows, POSITIONS):
+            return beyond
         probe = rows[0] if rows else Row((1, 2, 3), (4, 5))
         own = np.array(mlx_forward.logits_of(self.model, [(probe.prompt, probe.answer)]))
         ours = next(self.logits([probe]))[1]
         off = float(np.abs(own - ours).max() / np.abs(own).max())
-        return "" if off < TOLERANCE else f"the packed pass of a {self.model.model_type} model computes something else"
-
-
-class Kept:
-    "What enters the first adapted block, row by row: a memory-mapped file, in half precision where the range allows."
-
-    def __init__(self, packed: Packed, rows: Sequence[Row], path: Path) -> None:
-        cuts = [packed.cut([r]) for r in rows]
-        self.lengths = [len(r) - c for r, c in zip(rows, cuts, strict=True)]
-        self.offsets = np.concatenate([[0], np.cumsum(self.lengths)])
-        path.parent.mkdir(parents=True, exist_ok=True)
-        shape = (int(self.offsets[-1]), packed.table.shape[1])
-        for dtype in (np.float16, np.float32):
-            self.states = np.memmap(path, dtype=dtype, mode="w+", shape=shape)
-            if all(self._fill(packed, rows, [i for i, c in enumerate(cuts) if bool(c) is shared]) for shared in (True, False)):
-                return
-
-    def _fill(self, packed: Packed, rows: Sequence[Row], chosen: Sequence[int]) -> bool:
-        "Whether every state fitted the file's precision."
-        for part in _portions(chosen, lambda i: len(rows[i]), TOKENS_AT_ONCE):
-            lay, x = packed.below([rows[i] for i in part])
-            if self.states.dtype == np.float16 and float(np.abs(x).max()) > mlx_forward.HALF_RANGE:
-                return False
-            if lay.p:
-                self.prefix = x[: lay.p].copy()
-            for i, begin in zip(part, lay.start[1:] if lay.p else lay.start, strict=False):
-                self.states[self.offsets[i] : self.offsets[i + 1]] = x[begin : begin + self.lengths[i]]
-        return True
-
-    def take(self, indices: Sequence[int], lay: Layout, room: Room) -> Array:
-        out = room.get("entering", -1, lay.n, self.states.shape[1])
-        if lay.p:
-            out[: lay.p] = self.prefix
-        for i, begin in zip(indices, lay.start[1:] if lay.p else lay.start, strict=False):
-            out[begin : begin + self.lengths[i]] = self.states[self.offsets[i] : self.offsets[i + 1]]
-        return out
+        return "" if off < mlx_forward.TOLERANCE else f"the packed pass of a {self.model.model_type} model computes something else"
 
 
 def _portions(indices: Sequence[int], size: Callable[[int], int], most: int) -> Iterator[list[int]]:
@@ -264,7 +244,7 @@ def _linear(module: Any, before: Linear | None) -> Linear:
     return Linear(weight, (numbers(module.lora_a), numbers(module.lora_b)), float(module.scale))
 
 
-def _angles(rope: Any, d: int, known: dict[str, tuple[Array, Array]], longest: int = 2048) -> tuple[Array, Array]:
+def _angles(rope: Any, d: int, known: dict[str, tuple[Array, Array]], longest: int = POSITIONS) -> tuple[Array, Array]:
     "cos and sin [longest, d / 2] as the model's own rope turns (1, 0): any scheme of angles is taken as it is."
     half = np.concatenate([np.ones(d // 2, np.float32), np.zeros(d // 2, np.float32)])
     turned = numbers(rope(mx.array(np.tile(half, (1, 1, longest, 1)))))[0, 0]

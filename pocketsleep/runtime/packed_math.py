@@ -24,8 +24,8 @@ def reason() -> str:
     return fused.reason() or ("" if blas.BRIDGE.active else blas.BRIDGE.reason)
 
 
-def _pointer(a: Array, offset: int = 0) -> ctypes.c_void_p:
-    return ctypes.c_void_p(a.ctypes.data + 4 * offset)
+def _pointer(a: Array) -> ctypes.c_void_p:
+    return ctypes.c_void_p(a.ctypes.data)
 
 
 def gemm(a: Array, b: Array, out: Array, *, ta: bool = False, tb: bool = False, alpha: float = 1.0, beta: float = 0.0) -> Array:
@@ -73,10 +73,6 @@ class Room:
             flat = self._kept[name, layer] = np.empty(size + size // 8, np.float32)
         return flat[:size].reshape(shape)
 
-    @property
-    def bytes(self) -> int:
-        return sum(a.nbytes for a in self._kept.values())
-
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -98,3 +94,9 @@ class Layout:
     @property
     def n(self) -> int:
         return int(self.start[-1])
+
+    @property
+    def runs(self) -> tuple[Array, Array]:
+        "Where each row begins and ends, the prefix left out."
+        first = 1 if self.p else 0
+        return self.start[first:-1], self.start[first + 1 :]

@@ -1,12 +1,34 @@
-"""Stop strings in a stream: what might be the start of one is held back until it is decided."""
+"""Between text and token ids, for every runtime: the window, tokens to text as it comes, stop strings."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+
+from pocketsleep.errors import BadInput
+from pocketsleep.weights.tokenizer import Tokenizer
+
+SHORTEST_ANSWER = 8  # tokens that a prompt has to leave free
+
+
+def check_length(ids: Sequence[int], room: int) -> None:
+    "Raises BadInput where a prompt would leave no place for an answer."
+    if len(ids) + SHORTEST_ANSWER > room:
+        raise BadInput(f"the conversation is {len(ids)} tokens long, the window holds {room}",
+                       hint="start a new conversation")
+
+
+def pieces(tokenizer: Tokenizer, tokens: Iterable[int]) -> Iterator[str]:
+    "Text as it becomes whole: a character may be spread over several tokens."
+    stream = tokenizer.stream()
+    for token in tokens:
+        if piece := stream.push(token):
+            yield piece
+    if piece := stream.finish():
+        yield piece
 
 
 class Stops:
-    "Passes a stream of pieces through up to the first stop string, of which nothing is shown."
+    "Passes a stream of pieces through up to the first stop string; what might be the start of one is held back."
 
     def __init__(self, stops: Sequence[str]) -> None:
         self.stops = tuple(s for s in stops if s)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pocketsleep.night.grammar.items import number
+from pocketsleep.night.grammar.items import inside, number
 from pocketsleep.night.grammar.lists import kinds
 
 INSTRUMENTS = re.compile(r"^(the|a|an) ", re.IGNORECASE)
@@ -110,7 +110,7 @@ def typed(text: str) -> Iterator[tuple[str, str, str]]:
 
 def _polar(row: Typed, said: dict[str, str], text: str) -> Iterator[tuple[str, str, str]]:
     "Asked of the value: yes. Asked of others of its kind: no, with what holds."
-    core = _inside(_statement(text))
+    core = inside(_statement(text))
     others = _others(row.kind, said["v"], text)
     for n, question in enumerate(row.polar):
         yield _article(question.format(**said)), f"Yes, {core}.", "yes_no"
@@ -133,11 +133,6 @@ def _statement(text: str) -> str:
 
     clauses = parse(text)
     return clauses[0].statement(full=False) if clauses else text.rstrip(".")
-
-
-def _inside(statement: str) -> str:
-    plain = statement.rstrip(".")
-    return plain[0].lower() + plain[1:]
 
 
 def _named(who: str, name: str) -> Iterator[tuple[str, str, str]]:
