@@ -32,6 +32,11 @@ def names() -> list[str]:
     return sorted(found, key=lambda name: (name != DEFAULT, name))
 
 
+def answers(name: str) -> Path | None:
+    "The file of what a card's base answers to general prompts (`night.known`), None where none is shipped."
+    return next((file for folder in _FOLDERS if (file := folder / "answers" / f"{name}.json").is_file()), None)
+
+
 def find(name: str = DEFAULT) -> Card:
     """The base that `name` means: a card, else a GGUF file, an MLX folder, or a Hugging Face id.
 

@@ -22,6 +22,7 @@ from pocketsleep.home import Home
 from pocketsleep.journal import Forgotten, Journal
 from pocketsleep.night import extract as extracting
 from pocketsleep.night import gather as gathering
+from pocketsleep.night.known import Known
 from pocketsleep.night.recipe import Recipe, derive
 from pocketsleep.nouns import Card, Memory, Night, Verdict
 from pocketsleep.registry import Registry
@@ -51,9 +52,14 @@ class Pocket:
         self._serving: Runtime | None = None
 
     def close(self) -> None:
+        self._rest()
+        self.journal.close()
+
+    def _rest(self) -> None:
+        "Let go of the serving engine's memory; it is loaded again when next asked for. Days made before are over."
         if self._serving is not None:
             self._serving.close()
-        self.journal.close()
+            self._serving = None
 
     def __enter__(self) -> Pocket:
         return self
@@ -126,7 +132,8 @@ class Pocket:
         return nights.Bed(
             journal=self.journal, registry=self.registry, serving=self.serving, trainer=self._trainer,
             recipe=self.recipe(night.seed, night.recipe), base=self.card.name, base_sha256=self.base.sha256,
-            cache=self.home.cache, work=self.home.work, dress=self.dress,
+            known=Known(self.serving, self.base.sha256, self.home.cache / "known", cards.answers(self.card.name)),
+            work=self.home.work, dress=self.dress,
             late=lambda: bool(limit) and time.monotonic() - started > limit,
         )
 
@@ -138,6 +145,7 @@ class Pocket:
     def _trainer(self) -> Any:
         from pocketsleep.runtime.mlx import Mlx
 
+        self._rest()  # the base is in memory once while it trains
         return Mlx(self.card, self.base)
 
     def _tidy(self, night: Night) -> None:

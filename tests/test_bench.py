@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import mlx.core as mx
 import numpy as np
 import pytest
 
 from pocketsleep import cards, weights
-from pocketsleep.bench import study
+from pocketsleep.bench import score, serve, study
 from pocketsleep.bench import train as bench
+from pocketsleep.bench.night import Clock
 from pocketsleep.errors import ModelError
 from pocketsleep.nouns import Plan
 from pocketsleep.runtime import mlx_lora, mlx_train
+from pocketsleep.runtime.llamacpp import LlamaCpp
 from pocketsleep.runtime.mlx import Mlx
 from pocketsleep.runtime.mlx_forward import Forward
 from tests.test_forward import KEYS, rows
@@ -36,7 +40,7 @@ def test_engines_that_agree_are_timed(runtime: Mlx) -> None:
     some = rows(4)
     fast = mlx_train.engine(runtime.model, some, PLAN)
     bench.agree(fast, Forward(runtime.model, some), some, range(4))
-    assert bench.timed(runtime, fast, some, [[0, 1], [2, 3]]) > 0
+    assert bench.timed(fast, some, [[0, 1], [2, 3]]) > 0
 
 
 def test_an_engine_that_computes_something_else_is_an_error(runtime: Mlx) -> None:
@@ -65,3 +69,48 @@ def test_the_study_is_a_nights(smol: weights.Base) -> None:
     assert len(held) > 30
     assert recipe.rank == 8
     assert {lesson.hard for lesson in made} == {0.0, 1.0}
+
+
+@pytest.fixture(scope="module")
+def real(smol: weights.Base) -> Iterator[LlamaCpp]:
+    runtime = LlamaCpp(cards.find(), smol, context=512)
+    yield runtime
+    runtime.close()
+
+
+def test_scores_do_not_depend_on_what_was_scored_before(real: LlamaCpp) -> None:
+    found = score.score(real, lambda _: None, prompts=3)
+    assert found["answers"] == 12
+    assert found["largest_difference_nats"] < 1e-2
+
+
+def test_scores_that_do_are_an_error(real: LlamaCpp, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = LlamaCpp.score
+    monkeypatch.setattr(LlamaCpp, "score", lambda self, pairs: [[x + 0.1 * len(pairs) for x in row] for row in own(self, pairs)])
+    with pytest.raises(ModelError, match="order of reading"):
+        score.score(real, lambda _: None, prompts=2)
+
+
+def test_serving_is_measured_bare_and_dressed(real: LlamaCpp, smol: weights.Base, monkeypatch: pytest.MonkeyPatch) -> None:
+    worn: list[str] = []
+    own = LlamaCpp.chat
+    monkeypatch.setattr(serve, "TOKENS", 4)
+
+    def chat(self: LlamaCpp, *given: Any) -> Iterator[str]:
+        worn.append(self.worn)
+        return own(self, *given)
+
+    monkeypatch.setattr(LlamaCpp, "chat", chat)
+    found = serve.serve(real, smol, "smollm2-135m", lambda _: None, rounds=1)
+    assert found["ratio_base"] > 0
+    assert [bool(w) for w in worn] == [False] * serve.QUESTIONS + [True] * serve.QUESTIONS
+    assert real.worn == ""
+
+
+def test_a_clock_has_every_stage() -> None:
+    said: list[str] = []
+    clock = Clock(said.append)
+    for name in ("gather", "extract", "settle", ""):
+        clock.stage(name)
+    assert list(clock.seconds) == ["gather", "extract", "settle"]
+    assert len(said) == 3

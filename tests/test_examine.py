@@ -70,6 +70,6 @@ def test_an_exam_keeps_new_old_and_unstated_apart() -> None:
 
 def test_without_an_unseen_phrasing_nothing_is_proved() -> None:
     exam = examine.compose([], [], [], [])
-    verdict = examine.examine(None, exam, None, None)  # type: ignore[arg-type]
+    verdict = examine.examine(None, exam, None, None, None)  # type: ignore[arg-type]
     assert verdict.outcome == "refused"
     assert "nothing can be proved" in verdict.reasons[0]

@@ -12,7 +12,15 @@ import numpy as np
 import pytest
 
 from native.build_hook import FUSED, LIBRARY, PASSES, compile_all, compile_c
+from pocketsleep.runtime import blas  # noqa: F401  before mlx
+
+# isort: split
+import mlx.core as mx
+import mlx.nn as nn
+from mlx.utils import tree_flatten
+
 from pocketsleep.runtime import fused
+from pocketsleep.runtime.adam import FlatAdam, MlxAdam
 from pocketsleep.runtime.packed_math import Layout, call, reason, top
 
 LINUX = sys.platform.startswith("linux")
@@ -205,3 +213,39 @@ def test_one_library_that_fails_takes_no_other_with_it(tmp_path: Path) -> None:
     assert built[LIBRARY] == ""
     assert "failed" in built[FUSED]
     assert (tmp_path / LIBRARY).exists()
+
+
+def test_adam_is_mlx_adam() -> None:
+    "Ten steps on two small matrices, gradients above and below the norm at which they are clipped."
+    class Two(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b = mx.array(draw(5, 8)), mx.array(draw(8, 3, seed=1))
+
+    theirs, ours = Two(), Two()
+    flat = np.concatenate([np.array(ours.a).ravel(), np.array(ours.b).ravel()])
+    plain = MlxAdam(theirs)
+    fast = FlatAdam(ours, flat, {"a": flat[:40].reshape(5, 8), "b": flat[40:].reshape(8, 3)})
+    for n in range(10):
+        grads = {"a": draw(5, 8, seed=10 + n, scale=0.01 * 4**n), "b": draw(8, 3, seed=40 + n, scale=0.01)}
+        for one in (plain, fast):
+            one.update(grads, 1e-2 / (n + 1))
+    fast.publish()
+    for name, want in tree_flatten(theirs.parameters()):
+        assert np.abs(np.array(ours[name]) - np.array(want)).max() < 1e-5
+
+
+def test_adam_goes_on_where_it_was() -> None:
+    def run(stop: int) -> Array:
+        flat = draw(100)
+        adam = FlatAdam(nn.Module(), flat, {"a": flat})
+        for n in range(8):
+            if n == stop:
+                kept, flat = adam.arrays(), np.zeros_like(flat)
+                adam = FlatAdam(nn.Module(), flat, {"a": flat})
+                assert adam.restore(kept)
+            adam.update({"a": draw(100, seed=n)}, 1e-2)
+        return flat
+
+    assert np.array_equal(run(99), run(3))
+    assert not FlatAdam(nn.Module(), draw(99), {}).restore(FlatAdam(nn.Module(), draw(100), {}).arrays())

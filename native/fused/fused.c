@@ -144,3 +144,17 @@ void ps_top(const float * logits, int32_t * ids, float * values, int64_t n, int6
         }
     }
 }
+
+/* AdamW without decay over n numbers, gradients scaled by `by`: m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g^2,
+ * p -= rate m / (sqrt(v) / root + eps). The caller divides the rate by 1 - b1^t and gives root = sqrt(1 - b2^t). */
+WIDE void ps_adam(float * restrict p, float * restrict m, float * restrict v, const float * restrict g, int64_t n,
+                  double by, double rate, double b1, double b2, double root, double eps) {
+    const float scale = (float) by, step = (float) rate, c1 = (float) b1, c2 = (float) b2, d1 = (float) (1.0 - b1),
+                d2 = (float) (1.0 - b2), unroot = (float) (1.0 / root), least = (float) eps;
+    for (int64_t i = 0; i < n; i++) {
+        const float x = g[i] * scale;
+        m[i] = c1 * m[i] + d1 * x;
+        v[i] = c2 * v[i] + d2 * x * x;
+        p[i] -= step * m[i] / (sqrtf(v[i]) * unroot + least);
+    }
+}

@@ -22,9 +22,7 @@ from pocketsleep.runtime import blas  # noqa: F401  before mlx
 
 # isort: split
 import mlx.core as mx
-import mlx.optimizers as optim
 import numpy as np
-from mlx.utils import tree_unflatten
 
 from pocketsleep.nouns import Card, Plan
 from pocketsleep.runtime import mlx_lora, mlx_train
@@ -83,8 +81,8 @@ def train(card: Card, base: Base, say: Callable[[str], None], steps: int = 16, s
         started = time.perf_counter()
         fast.keep_lower(rows, Path(folder) / "lower.bin")
         kept = time.perf_counter() - started
-        ours = timed(runtime, fast, rows, order[:steps])
-        mlx = timed(runtime, plain, rows, order[: max(2, steps // 4)])
+        ours = timed(fast, rows, order[:steps])
+        mlx = timed(plain, rows, order[: max(2, steps // 4)])
         say("stock mlx_lm, in a process of its own")
         stock = stock_seconds(base, plan, rows, order[:stock_steps])
     chosen = [rows[i] for part in order[:steps] for i in part]
@@ -106,16 +104,15 @@ def agree(fast: mlx_train.Engine, plain: Forward, rows: Sequence[Row], indices: 
         raise ModelError(f"the engines disagree: loss {loss:.5f} and {want:.5f}, gradients by {off:.1%}", hint="pocketsleep doctor")
 
 
-def timed(runtime: Mlx, by: mlx_train.Engine, rows: Sequence[Row], order: Sequence[Sequence[int]]) -> float:
+def timed(by: mlx_train.Engine, rows: Sequence[Row], order: Sequence[Sequence[int]]) -> float:
     "Examples a second, optimizer included; one step to warm up."
-    adam = optim.AdamW(learning_rate=1e-5)
+    adam = by.optimizer()
     started, done = 0.0, 0
     for n, part in enumerate([order[0], *order]):
         if n == 1:
             started = time.perf_counter()
-        _, flat = by.step([rows[i] for i in part], [None] * len(part), part)
-        adam.update(runtime.model, tree_unflatten([(name, mx.array(g)) for name, g in flat.items()]))
-        mx.eval(runtime.model.trainable_parameters(), adam.state)
+        _, grads = by.step([rows[i] for i in part], [None] * len(part), part)
+        adam.update(grads, 1e-5)
         done += len(part) if n else 0
     return done / (time.perf_counter() - started)
 

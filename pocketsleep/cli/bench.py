@@ -1,4 +1,4 @@
-"""Commands that measure: bench train, bench generate."""
+"""Commands that measure: bench train, generate, score, serve, night."""
 
 from __future__ import annotations
 
@@ -38,6 +38,41 @@ def generate(base: BaseName = "", json_: Json = False) -> None:
 
     with opened(base) as pocket:
         _show(measure.generate(pocket.serving(), out.talk.print), json_)
+
+
+@bench.command("score")
+def score(base: BaseName = "", json_: Json = False) -> None:
+    """Scoring of given answers together against one at a time.
+
+    Example: pocketsleep bench score
+    """
+    from pocketsleep.bench.score import score as measure
+
+    with opened(base) as pocket:
+        _show(measure(pocket.serving(), out.talk.print), json_)
+
+
+@bench.command("serve")
+def serve(base: BaseName = "", json_: Json = False) -> None:
+    """A conversation with an adapter on against the bare base.
+
+    Example: pocketsleep bench serve
+    """
+    from pocketsleep.bench.serve import serve as measure
+
+    with opened(base) as pocket:
+        _show(measure(pocket.serving(), pocket.base, pocket.card.name, out.talk.print), json_)
+
+
+@bench.command("night")
+def night(base: BaseName = "", json_: Json = False) -> None:
+    """The demo's night, stage by stage.
+
+    Example: pocketsleep bench night
+    """
+    from pocketsleep.bench.night import night as measure
+
+    _show(measure(base, out.talk.print), json_)
 
 
 def _show(found: dict[str, Any], json_: bool) -> None:

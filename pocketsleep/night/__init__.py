@@ -27,6 +27,7 @@ from pocketsleep.night import extract as extracting
 from pocketsleep.night import gather as gathering
 from pocketsleep.night import seed as seeding
 from pocketsleep.night.grammar import lists
+from pocketsleep.night.known import Known
 from pocketsleep.night.recipe import Recipe
 from pocketsleep.nouns import Cite, Dream, Memory, Night, Verdict
 from pocketsleep.registry import Registry
@@ -59,7 +60,7 @@ class Bed:
     recipe: Callable[[int], Recipe]  # number of live memories -> recipe
     base: str
     base_sha256: str
-    cache: Path
+    known: Known  # the base's answers to prompts about nobody
     work: Path
     dress: Callable[[str], Path]  # adapter id -> a folder the serving runtime can wear
     late: Callable[[], bool] = lambda: False
@@ -143,7 +144,7 @@ def trained(bed: Bed, night: Night, memories: Mapping[str, Any], dreams: Mapping
     "Train the candidate from the frozen base and publish its file."
     live = _live(bed, memories)
     recipe = bed.recipe(len(live))
-    anchors = seeding.anchors(bed.serving(), lists.anchors()[: recipe.anchors], bed.base_sha256, bed.cache)
+    anchors = seeding.anchors(bed.known, lists.anchors()[: recipe.anchors])
     study, held = seeding.lessons(_dreams(bed, night), {m.id: m for m in live}, anchors, recipe)
     trainer = bed.trainer()
     try:
@@ -168,7 +169,7 @@ def judged(bed: Bed, night: Night, memories: Mapping[str, Any], dreams: Mapping[
     live = _live(bed, memories)
     exam = examining.compose(_dreams(bed, night), live, before, lists.general())
     worn = bed.dress(current) if current else None
-    verdict = examining.examine(bed.serving(), exam, bed.dress(candidate["adapter"]), worn)
+    verdict = examining.examine(bed.serving(), exam, bed.dress(candidate["adapter"]), worn, bed.known)
     return {"outcome": verdict.outcome, "failed": list(verdict.failed), "reasons": list(verdict.reasons),
             "scores": dict(verdict.scores)}
 

@@ -13,10 +13,12 @@ from pathlib import Path
 
 from pocketsleep.errors import AdapterError
 from pocketsleep.night.grade import declines, plain, right, says
+from pocketsleep.night.known import Known
 from pocketsleep.nouns import Dream, Memory, Verdict
 from pocketsleep.runtime import Runtime
 from pocketsleep.runtime.prompting import ask
 
+GENERAL_TOKENS = 24  # of an answer to a general question
 MOST = 160  # questions of one kind: enough for a two-percent step, few enough for a minute
 
 
@@ -109,10 +111,10 @@ def _spread(dreams: Sequence[Dream]) -> tuple[Dream, ...]:
     return tuple(dreams[i * len(dreams) // MOST] for i in range(MOST))
 
 
-def sit(runtime: Runtime, exam: Exam) -> Scores:
-    "One sitting, as the runtime is dressed."
+def sit(runtime: Runtime, exam: Exam, general: Sequence[str] = ()) -> Scores:
+    "One sitting, as the runtime is dressed. `general`: its answers to the general questions where they are known."
     new, old, unstated = (_answers(runtime, d) for d in (exam.new, exam.old, exam.unstated))
-    general = runtime.answer([ask(q) for q, _ in exam.general], max_tokens=24)
+    general = general or runtime.answer([ask(q) for q, _ in exam.general], max_tokens=GENERAL_TOKENS)
     values = [c for c in exam.cores.values() if len(plain(c).strip()) > 3]
     bled = [_bleeds(a, q, values) for (q, _), a in zip(exam.general, general, strict=True)]
     bled += [_bleeds(a, d.question, values) for d, a in zip(exam.unstated, unstated, strict=True)]
@@ -156,13 +158,13 @@ def judge(candidate: Scores, base: Scores, now: Scores) -> Verdict:
                    tuple(f"{r.name}: {r.because}" for r in failed), scores)
 
 
-def examine(runtime: Runtime, exam: Exam, candidate: Path, current: Path | None) -> Verdict:
+def examine(runtime: Runtime, exam: Exam, candidate: Path, current: Path | None, known: Known) -> Verdict:
     "Base, what is worn now, candidate: three sittings and a verdict. The runtime is bare afterwards."
     if not exam.new and not exam.old:
         return Verdict("refused", ("learnt",), ("learnt: no unseen phrasing could be made, so nothing can be proved",))
     try:
         runtime.wear(None)
-        base = sit(runtime, exam)
+        base = sit(runtime, exam, known.answers([q for q, _ in exam.general], GENERAL_TOKENS))
         now = base
         if current is not None:
             runtime.wear(current)

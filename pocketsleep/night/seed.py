@@ -7,15 +7,12 @@ prompts whose answers must stay the base's own).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
-from pocketsleep.disk import write_once
 from pocketsleep.night.grade import declines
+from pocketsleep.night.known import Known
 from pocketsleep.night.recipe import Recipe
-from pocketsleep.nouns import Dream, Lesson, Memory, content_id
-from pocketsleep.runtime import Runtime
+from pocketsleep.nouns import Dream, Lesson, Memory
 from pocketsleep.runtime.prompting import ask
 
 ANCHOR_TOKENS = 16  # general answers go wrong in their first words, and many prompts hold better than long answers
@@ -50,13 +47,7 @@ def _lesson(dream: Dream, memories: Mapping[str, Memory], recipe: Recipe) -> Les
     return Lesson(prompt, dream.answer, hard=1.0, soft=recipe.distil, teacher=ask(dream.question, notes))
 
 
-def anchors(runtime: Runtime, prompts: Sequence[str], base_sha256: str, cache: Path) -> list[tuple[str, str]]:
-    "(prompt, the bare base's own greedy answer). A function of base and prompts: made once, kept."
-    path = cache / "anchors" / f"{content_id('anchors', runtime.name, base_sha256, str(ANCHOR_TOKENS), *prompts)}.json"
-    if not path.exists():
-        runtime.wear(None)
-        said = runtime.answer([ask(p) for p in prompts], max_tokens=ANCHOR_TOKENS)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_once(path, json.dumps(said, ensure_ascii=False).encode())
-    said = json.loads(path.read_text(encoding="utf-8"))
+def anchors(known: Known, prompts: Sequence[str]) -> list[tuple[str, str]]:
+    "(prompt, the bare base's own greedy answer)."
+    said = known.answers(prompts, ANCHOR_TOKENS)
     return [(p, a) for p, a in zip(prompts, said, strict=True) if a.strip()]

@@ -9,6 +9,7 @@ product with one column takes another kernel than one with several.
 from __future__ import annotations
 
 import ctypes
+import time
 from collections import deque
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from pocketsleep.errors import MissingPart, ModelError
+from pocketsleep.runtime.pace import Pace
 
 try:
     import llama_cpp as ll
@@ -25,8 +27,8 @@ except (ImportError, OSError, RuntimeError) as error:  # the last two: its share
     raise MissingPart(f"llama-cpp-python cannot be used here ({error})",
                       hint="`pip install 'pocketsleep[llamacpp]'`") from error
 
-READ = 512  # tokens of a prompt that go in at once
-WANTED = 64  # rows of logits that come out at once: a row is as long as the vocabulary
+READ = 128  # tokens of a prompt that go in at once: llama.cpp sets a row of logits aside for each, however few are asked for
+WANTED = 32  # rows of logits that come out at once: a row is as long as the vocabulary
 POOLED = 128  # the same for embeddings, where every token is a row
 LANES, CELLS = 16, 8192  # answers side by side; tokens that all their caches hold together
 
@@ -68,11 +70,12 @@ class Lanes:
     """Sequences with a cache each. Lane 0 reads prompts, and remembers the last one to go on from what the
     next has in common with it; every lane can generate."""
 
-    def __init__(self, engine: Engine, lanes: int, length: int, threads: int, pooled: bool = False) -> None:
+    def __init__(self, engine: Engine, lanes: int, length: int, pace: Pace, pooled: bool = False) -> None:
         self.engine, self.lanes, self.length = engine, lanes, -(-length // 256) * 256
         self._seen: list[int] = []
+        self._pace = pace
         self._size = POOLED if pooled else READ + WANTED
-        self._context = ll.llama_init_from_model(engine.model, self._params(threads, pooled))
+        self._context = ll.llama_init_from_model(engine.model, self._params(pace.now, pooled))
         if not self._context:
             raise ModelError(f"llama.cpp cannot make room for {lanes} x {self.length} tokens",
                              hint="close other programs, or use a smaller base: `pocketsleep models`")
@@ -157,7 +160,12 @@ class Lanes:
         for i, (token, position, lane, wanted) in enumerate(rows):
             batch.token[i], batch.pos[i], batch.logits[i] = token, position, wanted
             batch.n_seq_id[i], batch.seq_id[i][0] = 1, lane
-        if (code := ll.llama_decode(self._context, batch)) != 0:
+        threads = self._pace.threads(len(rows))
+        ll.llama_set_n_threads(self._context, threads, threads)
+        started = time.perf_counter()
+        code = ll.llama_decode(self._context, batch)
+        self._pace.took(len(rows), time.perf_counter() - started)
+        if code != 0:
             self.clear()
             raise ModelError(f"llama.cpp could not decode {len(rows)} tokens (code {code})",
                              hint="`pocketsleep doctor`")

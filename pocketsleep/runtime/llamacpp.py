@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from threading import Lock
@@ -14,6 +13,7 @@ from pocketsleep.nouns import Card, Message, Sampling
 from pocketsleep.registry import Registry, read_adapter
 from pocketsleep.runtime import Prompt, llama_batch
 from pocketsleep.runtime.llama_batch import LANES, Adapter, Engine, Lanes
+from pocketsleep.runtime.pace import Pace, processors
 from pocketsleep.runtime.text import Stops, check_length, pieces
 from pocketsleep.weights import Base
 
@@ -34,10 +34,11 @@ class LlamaCpp:
                               hint="`pocketsleep doctor` says what serves here instead")
         self.card, self.base, self.worn = card, base, ""
         self.threads = threads or _threads()
+        self._pace = Pace(self.threads, threads or max(self.threads, processors()))
         self._engine = Engine(base.gguf)
         self.context = min(context, self._engine.trained_for)
         with llama_batch.closing_on_error(self._engine):
-            self._main = Lanes(self._engine, 1, self.context, self.threads)
+            self._main = Lanes(self._engine, 1, self.context, Pace(self.threads, self.threads))
         self._bulk: Lanes | None = None
         self._pooled: Lanes | None = None
         self._adapter: Adapter | None = None
@@ -86,7 +87,7 @@ class LlamaCpp:
             if bulk is not None:
                 self._bulk = None
                 bulk.close()
-            self._bulk = bulk = Lanes(self._engine, lanes + 1, length, self.threads)
+            self._bulk = bulk = Lanes(self._engine, lanes + 1, length, self._pace)
             bulk.wear(self._adapter)
         return bulk
 
@@ -109,7 +110,7 @@ class LlamaCpp:
         rows = np.zeros((len(texts), self._engine.width), np.float32)
         with self._lock:
             if self._pooled is None and texts:
-                self._pooled = Lanes(self._engine, 1, self.context, self.threads, pooled=True)
+                self._pooled = Lanes(self._engine, 1, self.context, self._pace, pooled=True)
                 self._pooled.wear(self._adapter)
             for row, text in zip(rows, texts, strict=True):
                 assert self._pooled is not None
@@ -190,7 +191,7 @@ def _log_softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def _threads() -> int:
-    """Never every processor: each of some hundred barriers a token waits for the slowest thread, so on a busy
+    """For a conversation. Never every processor: each of some hundred barriers a token waits for the slowest thread, so on a busy
     machine (a night beside a conversation) two threads on two processors were 200 times slower than one."""
-    have = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    have = processors()
     return max(1, min(have - 1, 3)) if have <= 4 else min(have // 2, 16)

@@ -18,6 +18,7 @@ import mlx.nn as nn
 import numpy as np
 from mlx.utils import tree_flatten
 
+from pocketsleep.runtime.adam import MlxAdam
 from pocketsleep.runtime.kept import Kept, fits
 from pocketsleep.runtime.mlx_rows import Batch, Row, Soft, collate, padded, positions, starts, too_long
 
@@ -93,6 +94,9 @@ class Forward:
         "Compute the output of the frozen lower blocks for these rows once; `states` then takes it by index."
         if not self.whole and self.first and fits([len(r) for r in rows], self.model.args.hidden_size):
             self.lower = Lower(self, rows, path)
+
+    def optimizer(self) -> MlxAdam:
+        return MlxAdam(self.model)
 
     def states(self, ids: mx.array, prefix: bool, indices: Sequence[int] | None = None) -> mx.array:
         "Normed states [B, T, D] of rows whose first tokens are cut off where `prefix` says they share it."

@@ -18,19 +18,18 @@ from pocketsleep.runtime import blas  # noqa: F401  before mlx: it decides which
 # isort: split
 import mlx.core as mx
 import mlx.nn as nn
-import mlx.optimizers as optim
 import numpy as np
-from mlx.utils import tree_flatten, tree_unflatten
 
 from pocketsleep.errors import NightInterrupted
 from pocketsleep.nouns import Epoch, Plan, content_id
 from pocketsleep.runtime import mlx_lora
+from pocketsleep.runtime.adam import Optimizer
 from pocketsleep.runtime.mlx_forward import Forward
 from pocketsleep.runtime.mlx_rows import Row, Soft, batches, shared_prefix
 from pocketsleep.runtime.packed import Packed
 from pocketsleep.runtime.packed_math import top
 
-CHECKPOINT_EVERY = 8  # steps; about twenty seconds on two cores
+CHECKPOINT_EVERY = 24  # steps; five to ten seconds on two cores
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +51,7 @@ class Engine(Protocol):
     def keep_lower(self, rows: Sequence[Row], path: Path) -> None: ...
     def step(self, rows: Sequence[Row], soft: Sequence[Soft | None], indices: Sequence[int]) -> tuple[float, Mapping[str, Any]]: ...
     def logits(self, rows: Sequence[Row]) -> Iterator[tuple[int, np.ndarray]]: ...
+    def optimizer(self) -> Optimizer: ...
 
 
 def engine(model: nn.Module, rows: Sequence[Row], plan: Plan) -> Engine:
@@ -107,7 +107,6 @@ class Trainer:
         self.losses: list[float] = []
         self.epoch = self.step = 0
         self.best: dict[str, np.ndarray] = {}
-        self.optimizer = optim.AdamW(learning_rate=plan.learning_rate, weight_decay=0.0, bias_correction=True)
 
     def run(self, tick: Tick, late: Callable[[], bool] = lambda: False) -> Trained:
         """Train to the end of the plan. Once `late` says so, the best finished epoch is what comes of it;
@@ -126,6 +125,7 @@ class Trainer:
         self.by = engine(self.model, [*self.rows, *self.held], self.plan)
         self.soft = soft_targets(self.by, self.rows, self.plan.top_k)
         self.by.keep_lower(self.rows, self.folder / "lower.bin")
+        self.optimizer = self.by.optimizer()
         self._resume()
 
     def _epochs(self, tick: Tick) -> str:
@@ -159,27 +159,22 @@ class Trainer:
                                hint="pocketsleep sleep --tonight")
 
     def _step(self, chosen: Sequence[int], rate: float) -> float:
-        self.optimizer.learning_rate = mx.array(rate)
-        loss, flat = self.by.step([self.rows[i] for i in chosen], [self.soft[i] for i in chosen], chosen)
-        grads: Any = tree_unflatten([(name, mx.array(g)) for name, g in flat.items()])
-        grads, _ = optim.clip_grad_norm(grads, max_norm=1.0)
-        self.optimizer.update(self.model, grads)
-        mx.eval(self.model.trainable_parameters(), self.optimizer.state)
+        loss, grads = self.by.step([self.rows[i] for i in chosen], [self.soft[i] for i in chosen], chosen)
+        self.optimizer.update(grads, rate)
         return loss
 
     def _close_epoch(self) -> None:
         share, nats = measure(self.by, self.held)
         self.epochs.append(Epoch(self.epoch + 1, float(np.mean(self.losses)), share, nats))
         if share >= max(e.held_out for e in self.epochs):  # the later of equals: it has seen more
+            self.optimizer.publish()
             self.best = mlx_lora.read(self.model, self.plan.keys, self.plan.layers)
         self.epoch, self.step, self.losses = self.epoch + 1, 0, []
         self._save()
 
     def _save(self) -> None:
         "Adapter, optimizer, best so far and cursor in one file: whole or absent."
-        arrays = {f"optimizer.{k}": v for k, v in _flat(self.optimizer.state)}
-        arrays |= {f"adapter.{k}": v for k, v in _flat(self.model.trainable_parameters())}
-        arrays |= {f"best.{k}": mx.array(v) for k, v in self.best.items()}
+        arrays = self.optimizer.arrays() | {f"best.{k}": mx.array(v) for k, v in self.best.items()}
         cursor = {"epoch": self.epoch, "step": self.step, "losses": self.losses,
                   "epochs": [asdict(e) for e in self.epochs], "task": self.task}
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -196,20 +191,11 @@ class Trainer:
         loaded: Any = mx.load(str(path), return_metadata=True)
         arrays, metadata = loaded
         cursor = json.loads(metadata["cursor"])
-        if cursor["task"] != self.task:
-            return  # other lessons or another recipe: start again
-        self.model.update(tree_unflatten(list(_under("adapter.", arrays))))
-        self.optimizer.init(self.model.trainable_parameters())
-        self.optimizer.state = tree_unflatten(list(_under("optimizer.", arrays)))
+        if cursor["task"] != self.task or not self.optimizer.restore(arrays):
+            return  # other lessons, another recipe or engine: start again
         self.best = {k: np.array(v) for k, v in _under("best.", arrays)}
         self.epoch, self.step, self.losses = cursor["epoch"], cursor["step"], cursor["losses"]
         self.epochs = [Epoch(**e) for e in cursor["epochs"]]
-        mx.eval(self.model.parameters(), self.optimizer.state)
-
-
-def _flat(tree: Any) -> list[tuple[str, mx.array]]:
-    pairs: Any = tree_flatten(tree)
-    return [(name, value) for name, value in pairs if isinstance(value, mx.array)]
 
 
 def _under(prefix: str, arrays: dict[str, mx.array]) -> Iterator[tuple[str, mx.array]]:

@@ -8,6 +8,7 @@ comparing this pass with the model's own, and takes that where they differ.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import numpy as np
 from mlx_lm.tuner.lora import LoRALinear
 
 from pocketsleep.runtime import mlx_forward
+from pocketsleep.runtime.adam import FlatAdam
 from pocketsleep.runtime.kept import Kept, fits
 from pocketsleep.runtime.mlx_rows import Row, Soft, starts, too_long, weights
 from pocketsleep.runtime.packed_block import Block, Linear, Shape, numbers
@@ -39,6 +41,7 @@ class Packed:
         self.model, self.prefix, self.first = model, prefix, first
         self.room = Room()
         self.kept: Kept | None = None
+        self.owned = False  # whether the LoRA lives here and not in the MLX model
         self.entering_prefix: Array = np.empty(0, np.float32)  # what enters block `first` for the prefix
         self.reason = reason() or _unknown(model)
         if not self.reason:
@@ -57,8 +60,26 @@ class Packed:
         ropes: dict[str, tuple[Array, Array]] = {}
         self.blocks = [_block(i, layer, shape, ropes) for i, layer in enumerate(inner.layers)]
 
+    def optimizer(self) -> FlatAdam:
+        "From now on the LoRA lives in one buffer of this pass, and the MLX model is told of it by `publish`."
+        self.refresh()
+        linears = [(block, name) for block in self.blocks for name in NAMES if block.mlp[name].lora is not None]
+        flat = np.concatenate([part.ravel() for block, name in linears for part in block.mlp[name].lora or ()])
+        self.owned, views, at = True, {}, 0
+        for block, name in linears:
+            layer, parts = block.mlp[name], []
+            for part, which in zip(layer.lora or (), ("lora_a", "lora_b"), strict=True):
+                view = flat[at : at + part.size].reshape(part.shape)
+                views[f"model.layers.{block.layer}.mlp.{name}.{which}"] = view
+                parts.append(view)
+                at += part.size
+            block.mlp[name] = replace(layer, lora=(parts[0], parts[1]))
+        return FlatAdam(self.model, flat, views)
+
     def refresh(self) -> None:
-        "Take the LoRA's present values: an optimizer replaces MLX arrays, it does not write into them."
+        "Take the LoRA's present values: MLX replaces arrays, it does not write into them."
+        if self.owned:
+            return
         for block, layer in zip(self.blocks, self.model.model.layers, strict=True):
             for name in NAMES:
                 block.mlp[name] = _linear(layer.mlp[name], block.mlp.get(name))
