@@ -18,6 +18,7 @@ from pocketsleep import disk
 from pocketsleep.errors import ModelError
 from pocketsleep.weights import layout, vocab
 
+SLAB = 1 << 22  # numbers made float32 at once: a table of 262,000 words would be a gigabyte, and as much again at each step
 FORMAT = 2  # raise it whenever what is written below changes
 
 
@@ -141,11 +142,10 @@ def _tensors(reader: gguf.GGUFReader, config: dict[str, Any], path: Path) -> dic
         if shape != shapes[ours]:
             wrong.append(f"shape: {theirs} is {shape}, expected {shapes[ours]}")
             continue
-        values = _values(there[theirs])
-        if not np.isfinite(values).all():
+        if (values := _converted(there[theirs], config, ours, shape)) is None:
             wrong.append(f"not finite: {theirs}")
-            continue
-        ready[ours] = _stored(layout.to_mlx(config, ours, values.reshape(shape)))
+        else:
+            ready[ours] = values
     if wrong:
         raise ModelError(
             f"`{path.name}` does not have the tensors of its architecture: " + "; ".join(wrong),
@@ -154,21 +154,33 @@ def _tensors(reader: gguf.GGUFReader, config: dict[str, Any], path: Path) -> dic
     return ready
 
 
-def _values(tensor: Any) -> np.ndarray:
+def _converted(tensor: Any, config: dict[str, Any], name: str, shape: tuple[int, ...], full: bool = False) -> np.ndarray | None:
+    """A tensor as MLX keeps it, made slab by slab: half precision for matrices where their values fit, norms
+    (few) and what does not fit in full. None when a value is not finite."""
+    full = full or len(shape) < 2
+    whole = len(shape) < 2 or layout.heads(config, name)  # rows of q and k change places: all of them at once
+    rows = shape[0] if whole else max(1, SLAB // shape[1])
+    data = tensor.data.reshape(shape[0], -1) if len(shape) > 1 else tensor.data
+    out = np.empty(shape, np.float32 if full else np.float16)
+    for at in range(0, shape[0], rows):
+        values = layout.to_mlx(config, name, _values(tensor, data[at : at + rows]))
+        if not np.isfinite(values).all():
+            return None
+        if not full and float(np.abs(values).max()) > float(np.finfo(np.float16).max):
+            return _converted(tensor, config, name, shape, full=True)
+        out[at : at + rows] = values
+    return out
+
+
+def _values(tensor: Any, data: np.ndarray) -> np.ndarray:
+    "float32 of some of a tensor's rows."
     try:
-        return np.asarray(gguf.dequantize(tensor.data, tensor.tensor_type), dtype=np.float32)
+        return np.asarray(gguf.dequantize(data, tensor.tensor_type), dtype=np.float32)
     except NotImplementedError as error:
         raise ModelError(
             f"`{tensor.name}` is stored as {tensor.tensor_type.name}, which cannot be read",
             hint="choose a file quantised as Q4_0 to Q8_0, Q2_K to Q6_K, F16, BF16 or F32",
         ) from error
-
-
-def _stored(values: np.ndarray) -> np.ndarray:
-    "Half precision for matrices, where their values fit; norms are few and stay whole."
-    if values.ndim < 2 or np.abs(values).max() > np.finfo(np.float16).max:
-        return np.ascontiguousarray(values)
-    return np.ascontiguousarray(values, dtype=np.float16)
 
 
 def _write_json(path: Path, value: Mapping[str, Any]) -> None:
