@@ -154,7 +154,7 @@ def trained(bed: Bed, night: Night, memories: Mapping[str, Any], dreams: Mapping
     finally:
         trainer.close()
     adapter = bed.registry.publish(
-        learnt.tensors, base=bed.base, base_sha256=bed.base_sha256, rank=plan.rank, scale=plan.scale * recipe.worn,
+        learnt.tensors, base=bed.base, base_sha256=bed.base_sha256, rank=plan.rank, scale=plan.scale,
         keys=plan.keys, layers=plan.layers, memories=tuple(m.id for m in live))
     epochs = [[e.number, e.loss, e.held_out, e.held_out_nll] for e in learnt.epochs]
     return {"adapter": adapter.id, "lessons": len(study), "epochs": epochs, "stopped": learnt.reason,

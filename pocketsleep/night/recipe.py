@@ -36,7 +36,6 @@ class Recipe:
     distil: float  # weight of soft targets from the base with the note in its context
     self_asked: bool  # may the base propose questions of its own
     enough: float  # share of held-out answers at which training stops
-    worn: float  # of the trained scale: how strongly the finished adapter is worn
     reasons: tuple[tuple[str, str], ...] = ()
 
     def plan(self) -> Plan:
@@ -70,10 +69,8 @@ def derive(memories: int, parameters: int, layers: int, seed: int = 0, epochs: i
         ("self_asked", "no: under 1B the base repeats its examples when asked for questions" if parameters < MIDDLE
          else "yes: the base proposes questions, kept only if it can answer them with the note and not without"),
         ("anchors", "the base's own answers to general prompts hold it in place (KL on its 20 likeliest tokens): many prompts "
-         "with short answers, half of them in each pass"),
+         "with short answers, half of them in each pass; with half as many, answers to other general questions moved more"),
         ("epochs", "4; 6 below ten memories, whose passes are short" if not epochs else f"{epochs}, as asked for"),
-        ("worn", "0.95 of the trained scale, a step back towards the base: fewer values given for what was never told, for one "
-         "unseen phrasing in thirty"),
         ("learning_rate", "4e-4 in batches of 4, warmed up over a twentieth, then a cosine down to a tenth; with half the steps "
          "at 6e-4 the same was learnt and general answers fell, at 1e-3 the phrasings were learnt instead of the facts"),
     )
@@ -81,8 +78,8 @@ def derive(memories: int, parameters: int, layers: int, seed: int = 0, epochs: i
         rank=rank, scale=2.0, keys=("mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"),
         first_layer=layers // 3, layers=layers, learning_rate=4e-4, epochs=epochs or (4 if memories >= 10 else 6), batch=4,
         seed=seed,
-        per_memory=per_memory, anchors=320, anchor_weight=2.0, anchor_turns=2, decline_share=0.3, declines=max(140, memories),
-        distil=0.0 if small else 0.5, self_asked=parameters >= MIDDLE, enough=0.97, worn=0.95,
+        per_memory=per_memory, anchors=640, anchor_weight=2.0, anchor_turns=2, decline_share=0.3, declines=max(140, memories),
+        distil=0.0 if small else 0.5, self_asked=parameters >= MIDDLE, enough=0.97,
         reasons=reasons,
     )
     if not changes:
