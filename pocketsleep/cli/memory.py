@@ -58,7 +58,8 @@ def _import_one(pocket: Pocket, file: Path) -> dict[str, Any]:
             if len(batch) == AT_ONCE:
                 keep()
     finally:  # whatever ends the reading, what was read is kept
-        keep()
+        if batch:
+            keep()
     return report
 
 

@@ -34,7 +34,8 @@ class LlamaCpp:
                               hint="`pocketsleep doctor` says what serves here instead")
         self.card, self.base, self.worn = card, base, ""
         self.threads = threads or _threads()
-        self._pace = Pace(self.threads, threads or max(self.threads, processors()))
+        self._most = threads or max(self.threads, processors())  # for bulk work, where they are free
+        self._pace = Pace(self.threads, self._most)
         self._engine = Engine(base.gguf)
         self.context = min(context, self._engine.trained_for)
         with llama_batch.closing_on_error(self._engine):
@@ -65,9 +66,8 @@ class LlamaCpp:
     def answer(self, prompts: Sequence[Prompt], max_tokens: int = 48, lanes: int = LANES) -> list[str]:
         """Greedy answers, up to `lanes` decoded side by side.
 
-        On a CPU the bare base answers exactly as `chat` does. With an adapter, llama.cpp multiplies its
-        narrow matrices by another kernel when several answers are decoded at once, and near-ties can fall
-        the other way; `lanes=1` is exact everywhere.
+        llama.cpp multiplies by another kernel when several answers are decoded at once: where a base is quantised
+        to 4-bit blocks, or wears an adapter, near-ties can fall the other way. `lanes=1` is exact everywhere.
         """
         ids = [self.base.prompter.ids(prompt) for prompt in prompts]
         for row in ids:
@@ -110,7 +110,7 @@ class LlamaCpp:
         rows = np.zeros((len(texts), self._engine.width), np.float32)
         with self._lock:
             if self._pooled is None and texts:
-                self._pooled = Lanes(self._engine, 1, self.context, self._pace, pooled=True)
+                self._pooled = Lanes(self._engine, 1, self.context, Pace(self.threads, self._most), pooled=True)
                 self._pooled.wear(self._adapter)
             for row, text in zip(rows, texts, strict=True):
                 assert self._pooled is not None
