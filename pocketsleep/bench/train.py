@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from pocketsleep.bench import peft
 from pocketsleep.bench.study import lessons
 from pocketsleep.errors import ModelError
 from pocketsleep.runtime import blas  # noqa: F401  before mlx
@@ -64,9 +65,10 @@ print(json.dumps(took))
 '''
 
 
-def train(card: Card, base: Base, say: Callable[[str], None], steps: int = 16, stock_steps: int = 2) -> dict[str, Any]:
+def train(card: Card, base: Base, say: Callable[[str], None], steps: int = 16, stock_steps: int = 2,
+          peft_python: Path | None = None) -> dict[str, Any]:
     """examples_per_second and what they are to be compared with; `gemm_share` counts the step's products before
-    what sharing saves, over this machine's peak for a 1024-cube."""
+    what sharing saves, over this machine's peak for a 1024-cube. PEFT runs where `peft_python` has it."""
     study, _, recipe = lessons(base)
     runtime, plan = Mlx(card, base), recipe.plan()
     rows = runtime.rows(study)
@@ -76,7 +78,7 @@ def train(card: Card, base: Base, say: Callable[[str], None], steps: int = 16, s
     say(f"peak of a {SIDE}-cube: {peak:.0f} GFLOP/s")
     fast, plain = mlx_train.engine(runtime.model, rows, plan), Forward(runtime.model, rows)
     order = batches(rows, plan.batch, plan.seed, 0, shared_prefix([r.prompt for r in rows]))
-    agree(fast, plain, [rows[i] for i in order[0]], order[0])
+    loss = agree(fast, plain, [rows[i] for i in order[0]], order[0])
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
         fast.keep_lower(rows, Path(folder) / "lower.bin")
@@ -85,23 +87,37 @@ def train(card: Card, base: Base, say: Callable[[str], None], steps: int = 16, s
         mlx = timed(plain, rows, order[: max(2, steps // 4)])
         say("stock mlx_lm, in a process of its own")
         stock = stock_seconds(base, plan, rows, order[:stock_steps])
+        peer = against_peft(peft_python, base, plan, rows, order[: max(3, steps // 2)], loss, say) if peft_python else {}
     chosen = [rows[i] for part in order[:steps] for i in part]
+    if peer:
+        peer["ratio_peft"] = ours / peer["peft_examples_per_second"]
     return {
         "examples_per_second": ours, "mlx_examples_per_second": mlx, "stock_examples_per_second": stock,
         "ratio_mlx": ours / mlx, "ratio_mlx_lm": ours / stock, "gemm_peak_gflops": peak,
         "gemm_share": flops(base, plan, chosen) / len(chosen) * ours / 1e9 / peak, "seconds_to_keep_lower": kept,
         "step": fast.reason or "packed", "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-    }
+    } | peer
 
 
-def agree(fast: mlx_train.Engine, plain: Forward, rows: Sequence[Row], indices: Sequence[int]) -> None:
-    "Raise unless both engines give the same loss and gradients for one batch."
+def against_peft(python: Path, base: Base, plan: Plan, rows: Sequence[Row], order: Sequence[Sequence[int]], loss: float,
+                 say: Callable[[str], None]) -> dict[str, Any]:
+    "PEFT's rate on these batches; an error where its first loss is not ours."
+    say("PyTorch and PEFT, in their own environment")
+    theirs = peft.seconds(python, base, plan, rows, order)
+    if abs(theirs["loss"] - loss) > SAME * abs(loss):
+        raise ModelError(f"PEFT computes another loss: {theirs['loss']:.5f}, here {loss:.5f}", hint="pocketsleep doctor")
+    return {"peft_examples_per_second": theirs["examples_per_second"], "peft_versions": " ".join(theirs["versions"])}
+
+
+def agree(fast: mlx_train.Engine, plain: Forward, rows: Sequence[Row], indices: Sequence[int]) -> float:
+    "The loss of one batch; raises unless both engines give it, and the same gradients."
     none: list[Soft | None] = [None] * len(rows)
     (loss, grads), (want, ours) = fast.step(rows, none, indices), plain.step(rows, none, indices)
     off = max(float(np.abs(np.array(grads[k]) - np.array(g)).max() / np.abs(np.array(g)).max()) for k, g in ours.items()
               if float(mx.abs(mx.array(g)).max()) > 0)
     if abs(loss - want) > SAME * abs(want) or off > 2e-2:
         raise ModelError(f"the engines disagree: loss {loss:.5f} and {want:.5f}, gradients by {off:.1%}", hint="pocketsleep doctor")
+    return float(want)
 
 
 def timed(by: mlx_train.Engine, rows: Sequence[Row], order: Sequence[Sequence[int]]) -> float:

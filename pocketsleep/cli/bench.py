@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -17,15 +18,22 @@ app.add_typer(bench, name="bench")
 
 
 @bench.command("train")
-def train(base: BaseName = "", json_: Json = False) -> None:
+def train(
+    base: BaseName = "",
+    peft: Annotated[bool, typer.Option("--peft", help="PyTorch + PEFT too, installed beside (gigabytes).")] = False,
+    peft_python: Annotated[Path | None, typer.Option(help="A Python that has torch, transformers and peft.")] = None,
+    json_: Json = False,
+) -> None:
     """Training steps against MLX's own pass, stock mlx_lm and the machine's matrix products.
 
-    Example: pocketsleep bench train
+    Example: pocketsleep bench train --peft
     """
     from pocketsleep.bench import train as measure
+    from pocketsleep.bench.peft import environment
 
     with opened(base) as pocket:
-        _show(measure.train(pocket.card, pocket.base, out.talk.print), json_)
+        python = peft_python or (environment(pocket.home.cache / "peers" / "peft") if peft else None)
+        _show(measure.train(pocket.card, pocket.base, out.talk.print, peft_python=python), json_)
 
 
 @bench.command("generate")
