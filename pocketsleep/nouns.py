@@ -237,6 +237,7 @@ class Plan:
     seed: int
     enough: float  # stop after an epoch whose share of held-out answers is at least this
     top_k: int = 20
+    whiten: float = 0.0  # share of the energy of layers' inputs on anchors that A is slow to use
 
 
 @dataclass(frozen=True, slots=True)

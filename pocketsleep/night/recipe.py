@@ -31,6 +31,7 @@ class Recipe:
     anchors: int  # general prompts whose answers must not move
     anchor_weight: float
     anchor_turns: int  # each anchor is taken in one pass out of so many
+    whiten: float  # share of the anchors' input energy whose directions are evened out
     decline_share: float  # most of the study items that may decline
     declines: int  # general questions about the person that nobody answered
     distil: float  # weight of soft targets from the base with the note in its context
@@ -42,7 +43,7 @@ class Recipe:
         return Plan(
             rank=self.rank, scale=self.scale, keys=self.keys, layers=tuple(range(self.first_layer, self.layers)),
             learning_rate=self.learning_rate, epochs=self.epochs, batch=self.batch, seed=self.seed,
-            enough=self.enough,
+            enough=self.enough, whiten=self.whiten,
         )
 
     def plain(self) -> dict[str, Any]:
@@ -70,6 +71,7 @@ def derive(memories: int, parameters: int, layers: int, seed: int = 0, epochs: i
          else "yes: the base proposes questions, kept only if it can answer them with the note and not without"),
         ("anchors", "the base's own answers to general prompts hold it in place (KL on its 20 likeliest tokens): many prompts "
          "with short answers, half of them in each pass; with half as many, answers to other general questions moved more"),
+        ("whiten", "0.9: inputs are whitened by their moment on the anchors; what is learnt then answers less to general prompts"),
         ("epochs", "4; 6 below ten memories, whose passes are short" if not epochs else f"{epochs}, as asked for"),
         ("learning_rate", "4e-4 in batches of 4, warmed up over a twentieth, then a cosine down to a tenth; with half the steps "
          "at 6e-4 the same was learnt and general answers fell, at 1e-3 the phrasings were learnt instead of the facts"),
@@ -78,7 +80,8 @@ def derive(memories: int, parameters: int, layers: int, seed: int = 0, epochs: i
         rank=rank, scale=2.0, keys=("mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"),
         first_layer=layers // 3, layers=layers, learning_rate=4e-4, epochs=epochs or (4 if memories >= 10 else 6), batch=4,
         seed=seed,
-        per_memory=per_memory, anchors=640, anchor_weight=2.0, anchor_turns=2, decline_share=0.3, declines=max(140, memories),
+        per_memory=per_memory, anchors=640, anchor_weight=2.0, anchor_turns=2, whiten=0.9,
+        decline_share=0.3, declines=max(140, memories),
         distil=0.0 if small else 0.5, self_asked=parameters >= MIDDLE, enough=0.97,
         reasons=reasons,
     )

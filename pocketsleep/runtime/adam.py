@@ -18,6 +18,7 @@ import numpy as np
 from mlx.utils import tree_flatten, tree_unflatten
 
 from pocketsleep.runtime.packed_math import Array, call
+from pocketsleep.runtime.whiten import Filter
 
 BETAS, EPS, MOST_NORM = (0.9, 0.999), 1e-8, 1.0
 
@@ -26,6 +27,9 @@ class Optimizer(Protocol):
     "Holds the state of one run. `arrays` is what a checkpoint keeps; `restore` says whether it could use it."
 
     def update(self, grads: Mapping[str, Any], rate: float) -> None: ...
+    def whiten(self, filters: Mapping[str, Filter]) -> None:
+        "Before the first update: parameter A of such a name becomes W A, and is trained as A' of A = W A'."
+
     def arrays(self) -> dict[str, mx.array]: ...
     def restore(self, arrays: Mapping[str, mx.array]) -> bool: ...
     def publish(self) -> None:
@@ -37,14 +41,24 @@ class MlxAdam:
 
     def __init__(self, model: nn.Module) -> None:
         self.model = model
+        self.filters: dict[str, Filter] = {}
         self.adam = optim.AdamW(learning_rate=0.0, betas=list(BETAS), eps=EPS, weight_decay=0.0, bias_correction=True)
 
     def update(self, grads: Mapping[str, Any], rate: float) -> None:
-        tree: Any = tree_unflatten([(name, mx.array(g)) for name, g in grads.items()])
+        inward = {name: self.filters[name](mx.array(g)) if name in self.filters else mx.array(g) for name, g in grads.items()}
+        tree: Any = tree_unflatten(list(inward.items()))
         clipped, _ = optim.clip_grad_norm(tree, max_norm=MOST_NORM)
+        before = dict(_flat(self.model.trainable_parameters())) if self.filters else {}
         self.adam.learning_rate = mx.array(rate)
         self.adam.update(self.model, clipped)
+        after = dict(_flat(self.model.trainable_parameters())) if self.filters else {}
+        self.model.update(tree_unflatten([(n, before[n] + one(after[n] - before[n])) for n, one in self.filters.items()]))
         mx.eval(self.model.trainable_parameters(), self.adam.state)
+
+    def whiten(self, filters: Mapping[str, Filter]) -> None:
+        self.filters = {name: one.on_device() for name, one in filters.items()}
+        now = dict(_flat(self.model.trainable_parameters()))
+        self.model.update(tree_unflatten([(name, one(now[name])) for name, one in self.filters.items()]))
 
     def arrays(self) -> dict[str, mx.array]:
         found = {f"optimizer.{k}": v for k, v in _flat(self.adam.state)}
@@ -73,17 +87,26 @@ class FlatAdam:
         self.model, self.flat, self.views = model, flat, views
         self.first, self.second, self.grad = (np.zeros_like(flat) for _ in range(3))
         self.count = 0
+        self.filters: Mapping[str, Filter] = {}
         ends = np.cumsum([v.size for v in views.values()])
         self.grads = {n: self.grad[e - v.size : e].reshape(v.shape) for (n, v), e in zip(views.items(), ends, strict=True)}
 
     def update(self, grads: Mapping[str, Any], rate: float) -> None:
         for name, into in self.grads.items():
-            into[:] = grads[name]
+            into[:] = self.filters[name](grads[name]) if name in self.filters else grads[name]
+        before = {name: self.views[name].copy() for name in self.filters}
         norm = float(np.sqrt(np.dot(self.grad, self.grad)))
         self.count += 1
         unbias = [1.0 - beta**self.count for beta in BETAS]
         call("ps_adam", self.flat, self.first, self.second, self.grad, self.flat.size, min(1.0, MOST_NORM / (norm + 1e-6)),
              rate / unbias[0], *BETAS, float(np.sqrt(unbias[1])), EPS)
+        for name, one in self.filters.items():
+            self.views[name][:] = before[name] + one(self.views[name] - before[name])
+
+    def whiten(self, filters: Mapping[str, Filter]) -> None:
+        self.filters = filters
+        for name, one in filters.items():
+            self.views[name][:] = one(self.views[name])
 
     def arrays(self) -> dict[str, mx.array]:
         told = {"weights": self.flat, "first": self.first, "second": self.second, "count": np.array([self.count])}

@@ -22,7 +22,7 @@ import numpy as np
 
 from pocketsleep.errors import NightInterrupted
 from pocketsleep.nouns import Epoch, Plan, content_id
-from pocketsleep.runtime import mlx_lora
+from pocketsleep.runtime import mlx_lora, whiten
 from pocketsleep.runtime.adam import Optimizer
 from pocketsleep.runtime.mlx_forward import Forward
 from pocketsleep.runtime.mlx_rows import Row, Soft, batches, shared_prefix
@@ -125,7 +125,9 @@ class Trainer:
         self.by = engine(self.model, [*self.rows, *self.held], self.plan)
         self.soft = soft_targets(self.by, self.rows, self.plan.top_k)
         self.by.keep_lower(self.rows, self.folder / "lower.bin")
+        filters = whiten.filters(self.model, [r for r in self.rows if not r.hard], self.plan)
         self.optimizer = self.by.optimizer()
+        self.optimizer.whiten(filters)
         self._resume()
 
     def _epochs(self, tick: Tick) -> str:

@@ -1,0 +1,131 @@
+"""Whitened inputs: the right directions, the same Adam on A' in both engines, the same bytes after a pause."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import mlx.core as mx
+import mlx.nn as nn
+import numpy as np
+import pytest
+
+from pocketsleep.runtime import fused, mlx_forward, mlx_lora, mlx_train, whiten
+from pocketsleep.runtime.adam import FlatAdam
+from pocketsleep.runtime.mlx_rows import Row
+from pocketsleep.weights import model as weights_model
+from tests.test_train import PLAN, rows, same
+
+WHITE = replace(PLAN, whiten=0.9)
+
+
+@pytest.fixture(scope="module")
+def model(tiny: Path) -> nn.Module:
+    mx.disable_compile()
+    return weights_model.load(tiny)
+
+
+def anchors(count: int = 30) -> list[Row]:
+    return [r for r in rows(count) if not r.hard]
+
+
+def filters_of(model: nn.Module) -> dict[str, whiten.Filter]:
+    mlx_lora.attach(model, WHITE.keys, WHITE.layers, WHITE.rank, WHITE.scale, 0)
+    try:
+        return whiten.filters(model, anchors(), WHITE)
+    finally:
+        mlx_lora.detach(model)
+
+
+def test_strong_directions_are_evened_out_and_the_energy_stays() -> None:
+    turn = np.linalg.qr(np.random.default_rng(0).normal(size=(5, 5)))[0]
+    energy = np.array([1.0, 2.0, 4.0, 8.0, 16.0])
+    moment = (turn * energy) @ turn.T
+    for share, count in [(0.5, 1), (0.6, 2), (0.77, 2), (0.78, 3), (1.0, 5)]:
+        made = whiten.whitening(moment, share)
+        assert made.span.shape == (5, count)
+        w = made(np.eye(5))
+        assert np.allclose(w, w.T, atol=1e-6)
+        assert np.trace(w @ moment @ w) == pytest.approx(31, rel=1e-5)
+        wanted = np.where(energy >= energy[-count], (1 + energy / energy[-count]) ** -0.5, 1.0)
+        assert np.allclose(np.diag(turn.T @ w @ turn) / made.gain, wanted, atol=1e-5)
+
+
+def test_what_a_layer_is_given_is_what_is_measured(model: nn.Module) -> None:
+    "The first adapted block's inputs, row by row and by hand."
+    moment, layer = 0.0, model.model.layers[WHITE.layers[0]]
+    for row in anchors():
+        h = model.model.embed_tokens(mx.array([[*row.prompt, *row.answer]]))
+        for block in model.model.layers[: WHITE.layers[0]]:
+            h = block(h, "causal", None)
+        x = layer.post_attention_layernorm(h + layer.self_attn(layer.input_layernorm(h), "causal", None))
+        unit = np.array(x[0]) / np.linalg.norm(np.array(x[0]), axis=-1, keepdims=True)
+        moment = moment + unit.T @ unit
+    found = filters_of(model)
+    name = f"model.layers.{WHITE.layers[0]}.mlp.gate_proj.lora_a"
+    want = whiten.whitening(np.asarray(moment), 0.9)
+    assert found[name] is found[name.replace("gate", "up")]
+    eye = np.eye(len(want.span))
+    assert np.allclose(found[name](eye), want(eye), atol=1e-3)
+    assert len(found) == 3 * len(WHITE.layers)
+
+
+def test_listening_leaves_the_model_as_it_was(model: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = {full: getattr(parent, name) for full, parent, name in mlx_lora.linears(model, WHITE.keys, WHITE.layers)}
+    monkeypatch.setattr(whiten, "_groups", lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        whiten.filters(model, anchors(), WHITE)
+    assert all(getattr(parent, name) is before[full] for full, parent, name in mlx_lora.linears(model, WHITE.keys, WHITE.layers))
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_is_w_times_what_adam_trains(packed: bool, model: nn.Module) -> None:
+    "Three updates against Adam on A' as it is written down."
+    if packed and fused.reason():
+        pytest.skip(fused.reason())
+    mlx_lora.attach(model, WHITE.keys, WHITE.layers, WHITE.rank, WHITE.scale, 0)
+    try:
+        filters = whiten.filters(model, anchors(), WHITE)
+        by = mlx_train.engine(model, rows(8), WHITE) if packed else mlx_forward.Forward(model, rows(8))
+        start = mlx_lora.read(model, WHITE.keys, WHITE.layers)
+        optimizer = by.optimizer()
+        assert isinstance(optimizer, FlatAdam) is packed
+        optimizer.whiten(filters)
+        rng = np.random.default_rng(0)
+        grads = [{n: (1e-3 * rng.normal(size=v.shape)).astype(np.float32) for n, v in start.items()} for _ in range(3)]
+        for one in grads:
+            optimizer.update(one, 0.01)
+        optimizer.publish()
+        trained = mlx_lora.read(model, WHITE.keys, WHITE.layers)
+    finally:
+        mlx_lora.detach(model)
+    for name, before in start.items():
+        w = filters[name](np.eye(len(before))) if name in filters else np.eye(len(before))
+        inner, first, second = before.astype(np.float64), 0.0, 0.0
+        for count, one in enumerate(grads, 1):
+            norm = np.sqrt(sum(float(((filters[n](g) if n in filters else g) ** 2).sum()) for n, g in one.items()))
+            g = w @ one[name] * min(1.0, 1.0 / norm)
+            first, second = 0.9 * first + 0.1 * g, 0.999 * second + 0.001 * g * g
+            inner = inner - 0.01 * (first / (1 - 0.9**count)) / (np.sqrt(second / (1 - 0.999**count)) + 1e-8)
+        assert np.allclose(trained[name], w @ inner, atol=2e-4 * np.abs(w @ inner).max())
+
+
+def test_a_run_that_was_cut_short_ends_the_same(model: nn.Module, tmp_path: Path) -> None:
+    class Stop(Exception):
+        pass
+
+    def stop(done: int, *_: object) -> None:
+        if done == 12:
+            raise Stop
+
+    whole = mlx_train.Trainer(model, rows(30), rows(6, seed=1), WHITE, tmp_path / "whole").run(lambda *_: None)
+    with pytest.raises(Stop):
+        mlx_train.Trainer(model, rows(30), rows(6, seed=1), WHITE, tmp_path / "cut").run(stop)
+    assert (tmp_path / "cut" / "train.safetensors").exists()
+    again = mlx_train.Trainer(model, rows(30), rows(6, seed=1), WHITE, tmp_path / "cut").run(lambda *_: None)
+    assert same(whole.tensors, again.tensors)
+
+
+def test_without_anchors_nothing_is_whitened(model: nn.Module) -> None:
+    assert whiten.filters(model, [], WHITE) == {}
+    assert whiten.filters(model, anchors(), PLAN) == {}
