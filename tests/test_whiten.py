@@ -13,6 +13,7 @@ import pytest
 from pocketsleep.runtime import fused, mlx_forward, mlx_lora, mlx_train, whiten
 from pocketsleep.runtime.adam import FlatAdam
 from pocketsleep.runtime.mlx_rows import Row
+from pocketsleep.runtime.packed import Packed
 from pocketsleep.weights import model as weights_model
 from tests.test_train import PLAN, rows, same
 
@@ -32,7 +33,7 @@ def anchors(count: int = 30) -> list[Row]:
 def filters_of(model: nn.Module) -> dict[str, whiten.Filter]:
     mlx_lora.attach(model, WHITE.keys, WHITE.layers, WHITE.rank, WHITE.scale, 0)
     try:
-        return whiten.filters(model, anchors(), WHITE)
+        return whiten.filters(whiten.moments(model, anchors()), 0.9)
     finally:
         mlx_lora.detach(model)
 
@@ -70,12 +71,48 @@ def test_what_a_layer_is_given_is_what_is_measured(model: nn.Module) -> None:
     assert len(found) == 3 * len(WHITE.layers)
 
 
+def test_both_engines_measure_the_same(model: nn.Module) -> None:
+    if fused.reason():
+        pytest.skip(fused.reason())
+    head = (7, 8, 9, 10, 11)
+    some = [replace(r, prompt=(*head, *r.prompt)) for r in anchors()] + anchors()
+    mlx_lora.attach(model, WHITE.keys, WHITE.layers, WHITE.rank, WHITE.scale, 0)
+    try:
+        packed, plain = Packed(model, some, head, 1), mlx_forward.Forward(model, some, head, 1)
+        assert not packed.reason
+        ours, theirs = (by.moments(some, range(len(some))) for by in (packed, plain))
+    finally:
+        mlx_lora.detach(model)
+    assert ours.keys() == theirs.keys() == {f"{n}.lora_a" for n, *_ in mlx_lora.linears(model, WHITE.keys, WHITE.layers)}
+    for name, moment in theirs.items():
+        assert np.allclose(ours[name], moment, atol=1e-3 * np.abs(moment).max())
+
+
+def test_kept_states_give_the_same_soft_targets(model: nn.Module, tmp_path: Path) -> None:
+    head = (7, 8, 9, 10, 11)
+    some = [replace(r, prompt=(*head, *r.prompt)) for r in rows(12)] + rows(12)
+    for number, kind in enumerate((Packed, mlx_forward.Forward)):
+        by = kind(model, some, head, 1)
+        if by.reason:
+            pytest.skip(by.reason)
+        bare = {i: logits.copy() for i, logits in by.logits(some)}
+        by.keep_lower(some, tmp_path / f"{number}.bin")
+        chosen = list(range(1, len(some), 2))
+        for i, logits in by.logits([some[i] for i in chosen], chosen):
+            assert np.allclose(logits, bare[chosen[i]], atol=2e-3 * np.abs(logits).max())
+
+
 def test_listening_leaves_the_model_as_it_was(model: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = {full: getattr(parent, name) for full, parent, name in mlx_lora.linears(model, WHITE.keys, WHITE.layers)}
-    monkeypatch.setattr(whiten, "_groups", lambda _: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        whiten.filters(model, anchors(), WHITE)
-    assert all(getattr(parent, name) is before[full] for full, parent, name in mlx_lora.linears(model, WHITE.keys, WHITE.layers))
+    mlx_lora.attach(model, WHITE.keys, WHITE.layers, WHITE.rank, WHITE.scale, 0)
+    try:
+        before = [getattr(parent, name) for _, parent, name in mlx_lora.linears(model, WHITE.keys, WHITE.layers)]
+        monkeypatch.setattr(whiten, "_groups", lambda _: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            whiten.moments(model, anchors())
+        after = [getattr(parent, name) for _, parent, name in mlx_lora.linears(model, WHITE.keys, WHITE.layers)]
+        assert all(a is b for a, b in zip(before, after, strict=True))
+    finally:
+        mlx_lora.detach(model)
 
 
 @pytest.mark.parametrize("packed", [True, False])
@@ -85,7 +122,7 @@ def test_a_is_w_times_what_adam_trains(packed: bool, model: nn.Module) -> None:
         pytest.skip(fused.reason())
     mlx_lora.attach(model, WHITE.keys, WHITE.layers, WHITE.rank, WHITE.scale, 0)
     try:
-        filters = whiten.filters(model, anchors(), WHITE)
+        filters = whiten.filters(whiten.moments(model, anchors()), 0.9)
         by = mlx_train.engine(model, rows(8), WHITE) if packed else mlx_forward.Forward(model, rows(8))
         start = mlx_lora.read(model, WHITE.keys, WHITE.layers)
         optimizer = by.optimizer()
@@ -126,6 +163,9 @@ def test_a_run_that_was_cut_short_ends_the_same(model: nn.Module, tmp_path: Path
     assert same(whole.tensors, again.tensors)
 
 
-def test_without_anchors_nothing_is_whitened(model: nn.Module) -> None:
-    assert whiten.filters(model, [], WHITE) == {}
-    assert whiten.filters(model, anchors(), PLAN) == {}
+def test_without_anchors_nothing_is_whitened(model: nn.Module, tmp_path: Path) -> None:
+    taught = [r for r in rows(12) if r.hard]
+    free, white = (mlx_train.Trainer(model, taught, [], plan, tmp_path / str(plan.whiten)).run(lambda *_: None) for plan in (PLAN, WHITE))
+    assert same(free.tensors, white.tensors)
+    spoken = [mlx_train.Trainer(model, rows(12), [], plan, tmp_path / f"{plan.whiten}b").run(lambda *_: None) for plan in (PLAN, WHITE)]
+    assert not same(spoken[0].tensors, spoken[1].tensors)

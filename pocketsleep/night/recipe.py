@@ -72,13 +72,13 @@ def derive(memories: int, parameters: int, layers: int, seed: int = 0, epochs: i
         ("anchors", "the base's own answers to general prompts hold it in place (KL on its 20 likeliest tokens): many prompts "
          "with short answers, half of them in each pass; with half as many, answers to other general questions moved more"),
         ("whiten", "0.9: inputs are whitened by their moment on the anchors; what is learnt then answers less to general prompts"),
-        ("epochs", "4; 6 below ten memories, whose passes are short" if not epochs else f"{epochs}, as asked for"),
+        ("epochs", "3; 5 below ten memories, whose passes are short" if not epochs else f"{epochs}, as asked for"),
         ("learning_rate", "4e-4 in batches of 4, warmed up over a twentieth, then a cosine down to a tenth; with half the steps "
          "at 6e-4 the same was learnt and general answers fell, at 1e-3 the phrasings were learnt instead of the facts"),
     )
     recipe = Recipe(
         rank=rank, scale=2.0, keys=("mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"),
-        first_layer=layers // 3, layers=layers, learning_rate=4e-4, epochs=epochs or (4 if memories >= 10 else 6), batch=4,
+        first_layer=layers // 3, layers=layers, learning_rate=4e-4, epochs=epochs or (3 if memories >= 10 else 5), batch=4,
         seed=seed,
         per_memory=per_memory, anchors=640, anchor_weight=2.0, anchor_turns=2, whiten=0.9,
         decline_share=0.3, declines=max(140, memories),

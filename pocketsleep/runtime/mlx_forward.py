@@ -18,6 +18,7 @@ import mlx.nn as nn
 import numpy as np
 from mlx.utils import tree_flatten
 
+from pocketsleep.runtime import whiten
 from pocketsleep.runtime.adam import MlxAdam
 from pocketsleep.runtime.kept import Kept, fits
 from pocketsleep.runtime.mlx_rows import Batch, Row, Soft, collate, padded, positions, starts, too_long
@@ -131,20 +132,27 @@ class Forward:
         kl = entropy - (batch.top_p * student).sum(-1)
         return (batch.soft * kl - batch.hard * chosen).sum()
 
-    def logits(self, rows: Sequence[Row]) -> Iterator[tuple[int, np.ndarray]]:
-        "(index of a row, its logits [answer tokens, V])."
-        order = sorted(range(len(rows)), key=lambda i: (len(rows[i]), i))
-        for at in range(0, len(order), LOGITS_AT_ONCE):
-            part = order[at : at + LOGITS_AT_ONCE]
-            some = [rows[i] for i in part]
-            cut = len(self.prefix) if all(starts(r.prompt, self.prefix) for r in some) else 0
-            ids = padded([[*r.prompt[cut:], *r.answer] for r in some])
-            where = positions([(len(r.prompt) - cut, len(r.answer)) for r in some], ids.shape[1])
-            whole = np.array(head(self.model, picked(self.states(mx.array(ids), cut > 0), mx.array(where))))
-            begin = 0
-            for i in part:
-                yield i, whole[begin : begin + len(rows[i].answer)]
-                begin += len(rows[i].answer)
+    def logits(self, rows: Sequence[Row], indices: Sequence[int] | None = None) -> Iterator[tuple[int, np.ndarray]]:
+        "(index of a row, its logits [answer tokens, V]). `indices`: these rows' own in `keep_lower`, where they were among them."
+        for shared in (True, False):
+            alike = [i for i, r in enumerate(rows) if starts(r.prompt, self.prefix) is shared]
+            order = sorted(alike, key=lambda i: (len(rows[i]), i))
+            for at in range(0, len(order), LOGITS_AT_ONCE):
+                part = order[at : at + LOGITS_AT_ONCE]
+                whole = self._logits([rows[i] for i in part], [indices[i] for i in part] if indices is not None else None)
+                begin = 0
+                for i in part:
+                    yield i, whole[begin : begin + len(rows[i].answer)]
+                    begin += len(rows[i].answer)
+
+    def _logits(self, rows: Sequence[Row], indices: Sequence[int] | None) -> np.ndarray:
+        cut = len(self.prefix) if starts(rows[0].prompt, self.prefix) else 0
+        ids = padded([[*r.prompt[cut:], *r.answer] for r in rows])
+        where = positions([(len(r.prompt) - cut, len(r.answer)) for r in rows], ids.shape[1])
+        return np.array(head(self.model, picked(self.states(mx.array(ids), cut > 0, indices), mx.array(where))))
+
+    def moments(self, rows: Sequence[Row], indices: Sequence[int]) -> dict[str, np.ndarray]:
+        return whiten.moments(self.model, rows)
 
     def _embed(self, ids: mx.array) -> mx.array:
         h = self.model.model.embed_tokens(ids)

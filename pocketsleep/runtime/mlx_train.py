@@ -29,6 +29,7 @@ from pocketsleep.runtime.mlx_rows import Row, Soft, batches, shared_prefix
 from pocketsleep.runtime.packed import Packed
 from pocketsleep.runtime.packed_math import top
 
+LISTENED = 160  # anchors whose inputs are measured: their tokens outnumber the directions found by ten
 CHECKPOINT_EVERY = 24  # steps; five to ten seconds on two cores
 
 
@@ -50,7 +51,8 @@ class Engine(Protocol):
 
     def keep_lower(self, rows: Sequence[Row], path: Path) -> None: ...
     def step(self, rows: Sequence[Row], soft: Sequence[Soft | None], indices: Sequence[int]) -> tuple[float, Mapping[str, Any]]: ...
-    def logits(self, rows: Sequence[Row]) -> Iterator[tuple[int, np.ndarray]]: ...
+    def logits(self, rows: Sequence[Row], indices: Sequence[int] | None = None) -> Iterator[tuple[int, np.ndarray]]: ...
+    def moments(self, rows: Sequence[Row], indices: Sequence[int]) -> Mapping[str, np.ndarray]: ...
     def optimizer(self) -> Optimizer: ...
 
 
@@ -67,11 +69,14 @@ def engine(model: nn.Module, rows: Sequence[Row], plan: Plan) -> Engine:
 
 
 def soft_targets(by: Engine, rows: Sequence[Row], top_k: int) -> list[Soft | None]:
-    "The base's own top-k at each answer position, given the teacher's context. Made before training."
+    "The base's own top-k at each answer position, given the teacher's context. Made before training, after `keep_lower`."
     made: list[Soft | None] = [None] * len(rows)
-    wanted = [i for i, r in enumerate(rows) if r.soft > 0]
-    for n, logits in by.logits([Row(rows[i].teacher, rows[i].answer) for i in wanted]):
-        made[wanted[n]] = top(logits, top_k)
+    own = [i for i, r in enumerate(rows) if r.soft > 0 and r.teacher == r.prompt]
+    told = [i for i, r in enumerate(rows) if r.soft > 0 and r.teacher != r.prompt]
+    for n, logits in by.logits([rows[i] for i in own], own):
+        made[own[n]] = top(logits, top_k)
+    for n, logits in by.logits([Row(rows[i].teacher, rows[i].answer) for i in told]):
+        made[told[n]] = top(logits, top_k)
     return made
 
 
@@ -123,12 +128,18 @@ class Trainer:
 
     def _prepare(self) -> None:
         self.by = engine(self.model, [*self.rows, *self.held], self.plan)
-        self.soft = soft_targets(self.by, self.rows, self.plan.top_k)
         self.by.keep_lower(self.rows, self.folder / "lower.bin")
-        filters = whiten.filters(self.model, [r for r in self.rows if not r.hard], self.plan)
+        self.soft = soft_targets(self.by, self.rows, self.plan.top_k)
         self.optimizer = self.by.optimizer()
-        self.optimizer.whiten(filters)
+        self.optimizer.whiten(self._filters())
         self._resume()
+
+    def _filters(self) -> dict[str, whiten.Filter]:
+        anchors = [i for i, row in enumerate(self.rows) if not row.hard]
+        some = anchors[:: max(1, len(anchors) // LISTENED)]
+        if not self.plan.whiten or not some:
+            return {}
+        return whiten.filters(self.by.moments([self.rows[i] for i in some], some), self.plan.whiten)
 
     def _epochs(self, tick: Tick) -> str:
         while self.epoch < self.plan.epochs:

@@ -20,7 +20,7 @@ import mlx.nn as nn
 import numpy as np
 from mlx_lm.tuner.lora import LoRALinear
 
-from pocketsleep.runtime import mlx_forward
+from pocketsleep.runtime import mlx_forward, whiten
 from pocketsleep.runtime.adam import FlatAdam
 from pocketsleep.runtime.kept import Kept, fits
 from pocketsleep.runtime.mlx_rows import Row, Soft, starts, too_long, weights
@@ -91,14 +91,18 @@ class Packed:
             self.kept = Kept(path, [len(r) - self.cut([r]) for r in rows], width, lambda: self._lower(rows))
 
     def _lower(self, rows: Sequence[Row]) -> Iterator[tuple[int, Array]]:
+        for part in self._alike(rows):
+            lay, x = self.below([rows[i] for i in part])
+            if lay.p:
+                self.entering_prefix = x[: lay.p].copy()
+            for i, begin, end in zip(part, *lay.runs, strict=True):
+                yield i, x[begin:end]
+
+    def _alike(self, rows: Sequence[Row]) -> Iterator[list[int]]:
+        "Indices of rows in portions that all share the prefix, or of which none does."
         for shared in (True, False):
             chosen = [i for i, r in enumerate(rows) if starts(r.prompt, self.prefix) is shared]
-            for part in _portions(chosen, lambda i: len(rows[i]), TOKENS_AT_ONCE):
-                lay, x = self.below([rows[i] for i in part])
-                if lay.p:
-                    self.entering_prefix = x[: lay.p].copy()
-                for i, begin, end in zip(part, *lay.runs, strict=True):
-                    yield i, x[begin:end]
+            yield from _portions(chosen, lambda i: len(rows[i]), TOKENS_AT_ONCE)
 
     def step(self, rows: Sequence[Row], soft: Sequence[Soft | None], indices: Sequence[int]) -> tuple[float, dict[str, Array]]:
         "Loss and gradients of the LoRA by parameter name. Rows all share the prefix, or none does."
@@ -118,13 +122,14 @@ class Packed:
             got |= self.blocks[i].backward(inputs[i - self.first], d, lay, self.room, i, last=i == self.first)
         return loss, got
 
-    def logits(self, rows: Sequence[Row]) -> Iterator[tuple[int, Array]]:
-        "(index of a row, logits [answer tokens, V]): valid until the next is taken."
+    def logits(self, rows: Sequence[Row], indices: Sequence[int] | None = None) -> Iterator[tuple[int, Array]]:
+        """(index of a row, logits [answer tokens, V]): valid until the next is taken. `indices`: these rows' own in
+        `keep_lower`, where they were among them."""
         self.refresh()
-        for part in _portions(range(len(rows)), lambda i: len(rows[i]), TOKENS_AT_ONCE):
+        for part in self._alike(rows):
             some = [rows[i] for i in part]
-            lay, x = self._embedded(some)
-            for block in self.blocks:
+            lay, x = self._entering(some, [indices[i] for i in part]) if indices is not None else self.below(some)
+            for block in self.blocks[self.first :]:
                 x = block.forward(x, lay, self.room, SHARED)
             states, begin = self._normed(x[self._where(some, lay)]), 0
             for together in _portions(part, lambda i: len(rows[i].answer), ANSWERS_AT_ONCE):
@@ -135,6 +140,20 @@ class Packed:
                 for i in together:
                     yield i, out[at : at + len(rows[i].answer)]
                     at += len(rows[i].answer)
+
+    def moments(self, rows: Sequence[Row], indices: Sequence[int]) -> dict[str, Array]:
+        "The moment [in, in] of each adapted layer's inputs, by the name of its lora_a; `indices` as in `logits`."
+        self.refresh()
+        found: dict[str, Array] = {}
+        for part in self._alike(rows):
+            lay, x = self._entering([rows[i] for i in part], [indices[i] for i in part])
+            often = np.ones((lay.n, 1), np.float32)
+            often[: lay.p] = len(part) ** 0.5  # the prefix stands for itself in every row
+            for block in self.blocks[self.first :]:
+                x = block.forward(x, lay, self.room, SHARED)
+                whiten.add(found, {f"model.layers.{block.layer}.mlp.{name}.lora_a": read
+                                   for name, read in block.read(lay.n, self.room, SHARED).items()}, often)
+        return found
 
     def below(self, rows: Sequence[Row]) -> tuple[Layout, Array]:
         "What enters block `first`, [n, D] of a packed batch."

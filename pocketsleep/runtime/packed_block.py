@@ -63,6 +63,11 @@ class Block:
         out = room.get("out", slot, *x.shape)
         return self._residual(mid, y, out, "after_mlp")
 
+    def read(self, n: int, room: Room, slot: int) -> dict[str, Array]:
+        "What each linear layer of the MLP was given by the last `forward` of n tokens in this slot."
+        n2 = room.get("n2", slot, n, self.o.shape[0])
+        return {"gate_proj": n2, "up_proj": n2, "down_proj": room.get("m", slot, n, len(self.mlp["gate_proj"].weight))}
+
     def _attend(self, x: Array, lay: Layout, room: Room, slot: int) -> Array:
         s, n = self.shape, len(x)
         width = (s.heads + 2 * s.groups) * s.d

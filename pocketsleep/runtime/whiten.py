@@ -10,7 +10,7 @@ exported is W A', an ordinary LoRA.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
@@ -22,12 +22,10 @@ from pocketsleep.runtime import blas  # noqa: F401  before mlx: it decides which
 import mlx.core as mx
 import mlx.nn as nn
 import numpy as np
+from mlx_lm.tuner.lora import LoRALinear
 
-from pocketsleep.nouns import Plan
-from pocketsleep.runtime import mlx_lora
 from pocketsleep.runtime.mlx_rows import Row
 
-ROWS = 80  # anchors looked at: their tokens outnumber the directions found by five
 TOKENS_AT_ONCE = 512
 
 
@@ -60,37 +58,52 @@ class Listening(nn.Module):
         return self.inner(x)
 
 
-def filters(model: nn.Module, rows: Sequence[Row], plan: Plan) -> dict[str, Filter]:
-    """By the name of each lora_a, over the fewest directions that hold the share `plan.whiten` of the energy of that
-    layer's inputs on the tokens of these rows, uncentred. None without rows, or where the share is 0."""
-    chosen = rows[:: max(1, len(rows) // ROWS)]
-    if not plan.whiten or not chosen:
-        return {}
-    moments: dict[str, mx.array] = {}
-    with _listening(model, plan) as layers:
-        for ids in _groups(chosen):
-            model.model(ids)
-            _add(moments, layers)
-    known: dict[int, Filter] = {}  # layers that share their input share its moment
+def filters(moments: Mapping[str, np.ndarray], share: float) -> dict[str, Filter]:
+    "By the name of each lora_a. Layers that share their input share its moment, and its filter."
+    known: dict[int, Filter] = {}
     for moment in moments.values():
         if id(moment) not in known:
-            known[id(moment)] = whitening(np.array(moment), plan.whiten)
-    return {f"{name}.lora_a": known[id(moment)] for name, moment in moments.items()}
+            known[id(moment)] = whitening(moment, share)
+    return {name: known[id(moment)] for name, moment in moments.items()}
+
+
+def add(moments: dict[str, np.ndarray], inputs: Mapping[str, np.ndarray], often: np.ndarray | float = 1.0) -> None:
+    """Add x'x [in, in] of what each layer was given [n, in], each token at a length of 1 (times `often`): the first
+    token's can be a thousand times as long as the others', and would be all that is seen."""
+    made: dict[int, np.ndarray] = {}
+    for name, x in inputs.items():
+        if id(x) not in made:
+            flat = x * (often / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-6))
+            made[id(x)] = flat.T @ flat + moments.get(name, 0.0)
+        moments[name] = made[id(x)]
+
+
+def moments(model: nn.Module, rows: Sequence[Row]) -> dict[str, np.ndarray]:
+    "The same by the model's own pass, for every layer that has a LoRA on it."
+    found: dict[str, np.ndarray] = {}
+    with _listening(model) as layers:
+        for ids in _groups(rows):
+            model.model(ids)
+            heard = {id(layer.heard[0]): layer.heard[0] for layer in layers.values()}
+            flat = {key: np.array(x.reshape(-1, x.shape[-1]).astype(mx.float32)) for key, x in heard.items()}
+            add(found, {f"{name}.lora_a": flat[id(layer.heard[0])] for name, layer in layers.items()})
+    return found
 
 
 @contextmanager
-def _listening(model: nn.Module, plan: Plan) -> Iterator[dict[str, Listening]]:
-    places = list(mlx_lora.linears(model, plan.keys, plan.layers))
+def _listening(model: nn.Module) -> Iterator[dict[str, Listening]]:
+    places = [(name, model.model.layers[int(name.split(".")[2])], name.split(".")[3:])
+              for name, module in model.named_modules() if isinstance(module, LoRALinear)]
     layers: dict[str, Listening] = {}
     try:
-        for full, parent, name in places:
-            layers[full] = Listening(getattr(parent, name))
-            setattr(parent, name, layers[full])
+        for name, block, (part, linear) in places:
+            layers[name] = Listening(block[part][linear])
+            block[part][linear] = layers[name]
         yield layers
     finally:
-        for full, parent, name in places:
-            if full in layers:
-                setattr(parent, name, layers[full].inner)
+        for name, block, (part, linear) in places:
+            if name in layers:
+                block[part][linear] = layers[name].inner
 
 
 def _groups(rows: Sequence[Row]) -> Iterator[mx.array]:
@@ -101,21 +114,6 @@ def _groups(rows: Sequence[Row]) -> Iterator[mx.array]:
         step = max(1, TOKENS_AT_ONCE // length)
         for at in range(0, len(some), step):
             yield mx.array(some[at : at + step])
-
-
-def _add(moments: dict[str, mx.array], layers: dict[str, Listening]) -> None:
-    """Add x'x [in, in] of what each layer was given, each token at a length of 1: the first token's can be a
-    thousand times as long as the others', and would be all that is seen."""
-    made: dict[int, mx.array] = {}
-    for full, layer in layers.items():
-        (x,) = layer.heard
-        if id(x) not in made:
-            flat = x.reshape(-1, x.shape[-1]).astype(mx.float32)
-            flat = flat / mx.maximum(mx.linalg.norm(flat, axis=-1, keepdims=True), 1e-6)
-            own = flat.T @ flat
-            made[id(x)] = own if full not in moments else moments[full] + own
-    moments.update({full: made[id(layer.heard[0])] for full, layer in layers.items()})
-    mx.eval(list(made.values()))
 
 
 def whitening(moment: np.ndarray, share: float) -> Filter:
