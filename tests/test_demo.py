@@ -12,6 +12,7 @@ from pocketsleep import demo
 from pocketsleep.home import Home
 from pocketsleep.journal.importing import read_jsonl
 from pocketsleep.night.grade import plain
+from pocketsleep.night.grammar import lists
 from pocketsleep.nouns import Episode
 from pocketsleep.pocket import Pocket
 
@@ -97,3 +98,9 @@ def test_marking_is_strict_in_substance() -> None:
     assert not demo.correct(trade, "Yes.")
     assert demo.correct(shoes, "You haven't told me that yet.")
     assert not demo.correct(shoes, "It is 42.")
+
+
+def test_no_general_question_was_trained_on_or_chosen_by() -> None:
+    "Neither an anchor of the night nor a question of its exam."
+    used = {plain(q) for q in (*lists.anchors(), *(q for q, _ in lists.general()))}
+    assert not used & {plain(q["question"]) for q in demo.questions() if q["kind"] == "general"}
