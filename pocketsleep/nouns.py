@@ -117,7 +117,7 @@ class Dream:
 
     @property
     def id(self) -> str:
-        return content_id("dream", self.form, self.question, self.answer, *self.notes)
+        return content_id("dream", self.form, self.question, self.answer, *self.notes, *self.memories)
 
 
 @dataclass(frozen=True, slots=True)

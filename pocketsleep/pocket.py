@@ -151,7 +151,10 @@ class Pocket:
     def _tidy(self, night: Night) -> None:
         "Checkpoints of a night that is over, and adapters that nothing can wear any more."
         rmtree(self.home.work / night.id, ignore_errors=True)
-        wearable = {n.adapter for n in self.journal.nights() if n.verdict and n.verdict.passed}
+        worn = [n for n in self.journal.nights() if n.verdict and n.verdict.passed]
+        wearable = {n.adapter for n in worn}
+        for last in worn[-2:]:  # the levels of the last one are used again, those of the one before after `undo`
+            wearable |= set((self.journal.stage(last.id, "seed") or {}).get("parts", {}).values())
         for adapter in self.registry.list():
             if adapter.id not in wearable:
                 self.registry.discard(adapter.id)

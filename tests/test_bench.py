@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,11 @@ import numpy as np
 import pytest
 
 from pocketsleep import cards, weights
-from pocketsleep.bench import score, serve, study
+from pocketsleep.bench import growth, peft, score, serve, study
 from pocketsleep.bench import train as bench
 from pocketsleep.bench.night import Clock
 from pocketsleep.errors import ModelError
+from pocketsleep.night.grammar import lists
 from pocketsleep.nouns import Plan
 from pocketsleep.runtime import mlx_lora, mlx_train
 from pocketsleep.runtime.llamacpp import LlamaCpp
@@ -114,3 +116,26 @@ def test_a_clock_has_every_stage() -> None:
         clock.stage(name)
     assert list(clock.seconds) == ["gather", "extract", "settle"]
     assert len(said) == 3
+
+
+def test_a_python_without_peft_is_an_error_with_a_hint(smol: weights.Base, runtime: Mlx) -> None:
+    made, _, recipe = study.lessons(smol)
+    rows = runtime.rows(made[:4])
+    with pytest.raises(ModelError, match="torch") as refused:
+        peft.seconds(Path(sys.executable), smol, recipe.plan(), rows, [[0, 1], [2, 3]])
+    assert "--peft-python" in refused.value.hint
+
+
+def test_growth_trains_the_newest_slice_alone(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = lists.general()[:4]
+    monkeypatch.setattr(lists, "general", lambda: asked)
+    changes = {"epochs": 1, "anchors": 6, "declines": 6, "per_memory": 8, "rank": 4, "level": 3}
+    few, many = (growth.at(str(tiny), 2, older, changes) for older in (0, 3))
+    assert (few["memories"], few["levels"]) == (2, 1)
+    assert (many["memories"], many["levels"]) == (11, 4)
+    assert many["seconds"] > sum(many[f"{stage}_seconds"] for stage in ("gather", "extract", "dream", "examine"))
+
+
+def test_made_up_memories_share_no_name() -> None:
+    made = list(growth.memories(10_000))
+    assert len({m.id for m in made}) == len({m.answer for m in made}) == len(made)

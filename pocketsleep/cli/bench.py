@@ -1,4 +1,4 @@
-"""Commands that measure: bench train, generate, score, serve, night."""
+"""Commands that measure: bench train, generate, score, serve, night, growth."""
 
 from __future__ import annotations
 
@@ -81,6 +81,21 @@ def night(base: BaseName = "", json_: Json = False) -> None:
     from pocketsleep.bench.night import night as measure
 
     _show(measure(base, out.talk.print), json_)
+
+
+@bench.command("growth")
+def growth(
+    base: BaseName = "",
+    passes: Annotated[int, typer.Option(help="Over the newest slice, to be done sooner; 0: as many as a night takes.")] = 0,
+    json_: Json = False,
+) -> None:
+    """What a night costs with 10, 100, 1,000 and 10,000 memories.
+
+    Example: pocketsleep bench growth --passes 1
+    """
+    from pocketsleep.bench.growth import growth as measure
+
+    _show(measure(base, passes, out.talk.print), json_)
 
 
 def _show(found: dict[str, Any], json_: bool) -> None:

@@ -58,14 +58,14 @@ def night_report(pocket: Pocket, night: Night) -> dict[str, Any]:
     verdict = night.verdict
     stages = pocket.journal.stages(night.id)
     heard = pocket.journal.stage(night.id, "extract") or {}
-    seeded = pocket.journal.stage(night.id, "seed") or {}
+    dreamt, seeded = (pocket.journal.stage(night.id, name) or {} for name in ("dream", "seed"))
     texts = {m.id: m.text for m in pocket.journal.memories(status=None)}
     return {
         "night": night.id, "started_at": night.started_at, "base": night.base, "seed": night.seed,
         "verdict": verdict.outcome if verdict else "unfinished",
         "failed": list(verdict.failed) if verdict else [], "reasons": list(verdict.reasons) if verdict else [],
         "learnt": [texts[m] for m in heard.get("new", []) if m in texts],
-        "live": len(heard.get("live", [])),
+        "live": len(heard.get("live", [])), "waiting": dreamt.get("waiting", 0),
         "dropped": [{"text": d.text, "reason": d.reason} for d in pocket.journal.dropped(night.id)],
         "adapter": night.adapter or None, "worn": pocket.journal.current() or None,
         "scores": dict(verdict.scores) if verdict else {},
@@ -82,6 +82,8 @@ def _say(verdict: Verdict, report: dict[str, Any]) -> None:
     _say_scores(report["scores"])
     for reason in report["reasons"]:
         out.data(reason)
+    if report["waiting"]:
+        out.data(f"waiting  {report['waiting']} memories, for the next night: there are more than one night can train")
     out.data(f"night {report['night']}: {verdict.outcome}" + (f", wearing {report['worn']}" if verdict.passed else ""))
 
 

@@ -103,6 +103,10 @@ class Memories(Search):
                 return self._memories(found)
         return []
 
+    def places(self) -> dict[str, int]:
+        "Where each live memory stands in the ledger, from 1 on: later ones have higher places, and none moves."
+        return {row["id"]: row["seq"] for row in self.rows("select id, seq from memories where status = 'active' order by seq")}
+
     def recall(self, query: str, limit: int) -> list[tuple[Memory, float]]:
         """Active memories that share a telling word with a question, best first, with their score.
 

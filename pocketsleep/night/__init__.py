@@ -8,62 +8,24 @@
     settle    verdict   -> current
 
 Each stage happens once a night and leaves its result in the journal: a night cut short resumes by
-reading what is done. Weights are rebuilt from the frozen base every night, from all live memories.
+reading what is done. Weights are rebuilt from the frozen base every night, from all live memories; once
+these are too many for that, from those of the levels that changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from pocketsleep.errors import NightInterrupted
 from pocketsleep.journal import Journal
-from pocketsleep.night import asked as asking
-from pocketsleep.night import dream as dreaming
+from pocketsleep.night import build as building
 from pocketsleep.night import examine as examining
 from pocketsleep.night import extract as extracting
 from pocketsleep.night import gather as gathering
-from pocketsleep.night import seed as seeding
+from pocketsleep.night.bed import Bed, Teller
 from pocketsleep.night.grammar import lists
-from pocketsleep.night.known import Known
-from pocketsleep.night.recipe import Recipe
-from pocketsleep.nouns import Cite, Dream, Memory, Night, Verdict
-from pocketsleep.registry import Registry
-from pocketsleep.runtime import Runtime
-
-
-class Teller(Protocol):
-    "Hears how the night goes on."
-
-    def stage(self, name: str, detail: str = "") -> None: ...
-    def progress(self, done: int, total: int, detail: str = "") -> None: ...
-
-
-class Trains(Protocol):
-    "A runtime that can train (runtime.mlx.Mlx)."
-
-    def train(self, lessons: Sequence[Any], held_out: Sequence[Any], plan: Any, folder: Path, tick: Any,
-              late: Any) -> Any: ...
-    def close(self) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Bed:
-    "What a night needs around it."
-
-    journal: Journal
-    registry: Registry
-    serving: Callable[[], Runtime]  # the runtime that will serve; opened once, kept
-    trainer: Callable[[], Trains]
-    recipe: Callable[[int], Recipe]  # number of live memories -> recipe
-    base: str
-    base_sha256: str
-    known: Known  # the base's answers to prompts about nobody
-    work: Path
-    dress: Callable[[str], Path]  # adapter id -> a folder the serving runtime can wear
-    late: Callable[[], bool] = lambda: False
+from pocketsleep.nouns import Cite, Memory, Night, Verdict
 
 
 def sleep(bed: Bed, night: Night, tell: Teller) -> Verdict:
@@ -127,38 +89,13 @@ def idle(bed: Bed, night: Night, turns: Mapping[str, Any], memories: Mapping[str
 
 
 def study_items(bed: Bed, night: Night, memories: Mapping[str, Any]) -> dict[str, Any]:
-    "Study items for every live memory: the weights are rebuilt from all of them."
-    live = _live(bed, memories)
-    recipe = bed.recipe(len(live))
-    old = {m.id: m for m in bed.journal.memories(status=None)}
-    superseded = {m.id: old[m.supersedes] for m in live if m.supersedes in old}
-    dreams = list(dreaming.dream(live, superseded=superseded, seed=night.seed, per_memory=recipe.per_memory))
-    dreams += dreaming.declining(live, count=recipe.declines, seed=night.seed)
-    if recipe.self_asked:
-        dreams += asking.asked(bed.serving(), live, seed=night.seed)
-    bed.journal.keep_dreams(night.id, dreams)
-    return {"dreams": len(dreams), "held_out": sum(d.held_out for d in dreams)}
+    "Study items for every live memory whose level changed: weights are rebuilt from the base."
+    return building.study(bed, night, _live(bed, memories))
 
 
 def trained(bed: Bed, night: Night, memories: Mapping[str, Any], dreams: Mapping[str, Any], tell: Teller) -> dict[str, Any]:
     "Train the candidate from the frozen base and publish its file."
-    live = _live(bed, memories)
-    recipe = bed.recipe(len(live))
-    anchors = seeding.anchors(bed.known, lists.anchors()[: recipe.anchors])
-    study, held = seeding.lessons(_dreams(bed, night), {m.id: m for m in live}, anchors, recipe)
-    trainer = bed.trainer()
-    try:
-        plan = recipe.plan()
-        learnt = trainer.train(study, held, plan, bed.work / night.id,
-                                lambda done, total, loss: tell.progress(done, total, f"loss {loss:.3f}"), bed.late)
-    finally:
-        trainer.close()
-    adapter = bed.registry.publish(
-        learnt.tensors, base=bed.base, base_sha256=bed.base_sha256, rank=plan.rank, scale=plan.scale,
-        keys=plan.keys, layers=plan.layers, memories=tuple(m.id for m in live))
-    epochs = [[e.number, e.loss, e.held_out, e.held_out_nll] for e in learnt.epochs]
-    return {"adapter": adapter.id, "lessons": len(study), "epochs": epochs, "stopped": learnt.reason,
-            "recipe": recipe.plain()}
+    return building.trained(bed, night, _live(bed, memories), dreams, tell)
 
 
 def judged(bed: Bed, night: Night, memories: Mapping[str, Any], dreams: Mapping[str, Any],
@@ -167,7 +104,7 @@ def judged(bed: Bed, night: Night, memories: Mapping[str, Any], dreams: Mapping[
     current = bed.journal.current()
     before = bed.journal.holds(current) if current else []
     live = _live(bed, memories)
-    exam = examining.compose(_dreams(bed, night), live, before, lists.general())
+    exam = examining.compose(bed.journal.dreams(night.id), live, before, lists.general())
     worn = bed.dress(current) if current else None
     verdict = examining.examine(bed.serving(), exam, bed.dress(candidate["adapter"]), worn, bed.known)
     return {"outcome": verdict.outcome, "failed": list(verdict.failed), "reasons": list(verdict.reasons),
@@ -195,10 +132,6 @@ def outdated(journal: Journal, night: Night) -> bool:
     "Whether a night that was cut short goes by memories that were replaced or forgotten since."
     memories = journal.stage(night.id, "extract")
     return memories is not None and not {m.id for m in journal.memories()}.issuperset(memories["live"])
-
-
-def _dreams(bed: Bed, night: Night) -> list[Dream]:
-    return bed.journal.dreams(night.id)
 
 
 __all__ = ["Bed", "Teller", "outdated", "sleep"]

@@ -37,6 +37,8 @@ class Recipe:
     distil: float  # weight of soft targets from the base with the note in its context
     self_asked: bool  # may the base propose questions of its own
     enough: float  # share of held-out answers at which training stops
+    level: int  # most memories that one adapter holds; beyond, they are held in slices (levels.py)
+    slices: int  # most slices that are trained in one night
     reasons: tuple[tuple[str, str], ...] = ()
 
     def plan(self) -> Plan:
@@ -63,7 +65,7 @@ def derive(memories: int, parameters: int, layers: int, seed: int = 0, epochs: i
     small = parameters < SMALL
     reasons = (
         ("rank", f"{rank}: {floor} is the least for {parameters / 1e6:.0f}M parameters, 8 more for every 60 memories"),
-        ("keys", "MLPs of the upper half: of the upper two thirds as much is learnt, general answers move more, and a pass is longer"),
+        ("keys", "MLPs of the upper half: with a third more as much is learnt, general answers move more, and passes are longer"),
         ("per_memory", f"{per_memory} study items a memory: breadth of phrasing is what makes a fact answerable"),
         ("distil", "0: a teacher under 500M reads its notes worse than the notes are written" if small
          else "0.5: the teacher answers with the note in its context"),
@@ -71,6 +73,7 @@ def derive(memories: int, parameters: int, layers: int, seed: int = 0, epochs: i
          else "yes: the base proposes questions, kept only if it can answer them with the note and not without"),
         ("anchors", "the base's own answers to general prompts hold it in place (KL on its 20 likeliest tokens): many prompts "
          "with short answers, half of them in each pass; with half as many, answers to other general questions moved more"),
+        ("level", "128 memories are what a night of ten minutes rebuilds on two cores; beyond, those that changed are rebuilt"),
         ("whiten", "0.9: inputs are whitened by their moment on the anchors; what is learnt then answers less to general prompts"),
         ("epochs", "3; 5 below ten memories, whose passes are short" if not epochs else f"{epochs}, as asked for"),
         ("learning_rate", "6e-4 in batches of 4, warmed up over a twentieth, then a cosine down to a tenth; at 5e-4 less was "
@@ -82,7 +85,7 @@ def derive(memories: int, parameters: int, layers: int, seed: int = 0, epochs: i
         seed=seed,
         per_memory=per_memory, anchors=640, anchor_weight=2.0, anchor_turns=2, whiten=0.9,
         decline_share=0.3, declines=max(140, memories),
-        distil=0.0 if small else 0.5, self_asked=parameters >= MIDDLE, enough=0.97,
+        distil=0.0 if small else 0.5, self_asked=parameters >= MIDDLE, enough=0.97, level=128, slices=2,
         reasons=reasons,
     )
     if not changes:

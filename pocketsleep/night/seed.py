@@ -24,8 +24,17 @@ def lessons(dreams: Sequence[Dream], memories: Mapping[str, Memory], anchors: Se
     asking = [d for d in dreams if not d.held_out]
     study = [_lesson(d, memories, recipe) for d in balanced(asking, recipe.decline_share)]
     held = [_lesson(d, memories, recipe) for d in dreams if d.held_out and d.memories]
-    hold = [Lesson(ask(q), a, hard=0.0, soft=recipe.anchor_weight, teacher=ask(q), every=recipe.anchor_turns) for q, a in anchors]
-    return study + hold, held
+    return study + _holding(anchors, recipe), held
+
+
+def again(dreams: Sequence[Dream], recipe: Recipe) -> list[Lesson]:
+    "What the levels below answer already: to be answered by all of them together as they do now."
+    asked = [(ask(d.question, d.notes), d.answer) for d in dreams]
+    return [Lesson(q, a, hard=0.0, soft=recipe.anchor_weight, teacher=q, every=recipe.anchor_turns) for q, a in asked]
+
+
+def _holding(anchors: Sequence[tuple[str, str]], recipe: Recipe) -> list[Lesson]:
+    return [Lesson(ask(q), a, hard=0.0, soft=recipe.anchor_weight, teacher=ask(q), every=recipe.anchor_turns) for q, a in anchors]
 
 
 def balanced(dreams: Sequence[Dream], share: float) -> list[Dream]:

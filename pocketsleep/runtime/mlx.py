@@ -123,12 +123,17 @@ class Mlx:
         ]
 
     def train(self, lessons: Sequence[Lesson], held_out: Sequence[Lesson], plan: Plan, folder: Path,
-              tick: mlx_train.Tick, late: Callable[[], bool] = lambda: False) -> mlx_train.Trained:
-        "Train a LoRA on the bare base; resumes from `folder`. The runtime is bare afterwards."
+              tick: mlx_train.Tick, late: Callable[[], bool] = lambda: False, on: Path | None = None) -> mlx_train.Trained:
+        "Train a LoRA on the bare base, or on top of the adapter `on`; resumes from `folder`. Bare afterwards."
         self.wear(None)
+        rows, held = self.rows(lessons), self.rows(held_out)
+        trainer = mlx_train.Trainer(self.model, rows, held, plan, folder, on.name if on else "")
         with self._lock:
-            rows, held = self.rows(lessons), self.rows(held_out)
-            return mlx_train.Trainer(self.model, rows, held, plan, folder).run(tick, late)
+            if on is None:
+                return trainer.run(tick, late)
+            below, tensors = read_adapter(on)
+            with mlx_lora.under(self.model, tensors, below.scale):
+                return trainer.run(tick, late)
 
     def close(self) -> None:
         del self.model

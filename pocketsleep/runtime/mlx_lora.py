@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from math import prod
 from typing import Any
 
@@ -85,6 +86,43 @@ def write(model: nn.Module, tensors: Mapping[str, np.ndarray], keys: tuple[str, 
     if wrong:
         raise AdapterError(f"the adapter does not fit this base ({'; '.join(wrong[:6])})", hint="pocketsleep verify")
     mx.eval(model.parameters())
+
+
+@contextmanager
+def under(model: nn.Module, tensors: Mapping[str, np.ndarray], scale: float) -> Iterator[None]:
+    """Within, the bare model computes as if it wore this LoRA, and another may be trained on top of it.
+
+    In memory alone: the layers it touches are replaced by their sum with it (float32 also where the base
+    is quantised) and put back afterwards, however it ends.
+    """
+    detach(model)
+    stems = sorted(name.removesuffix(".lora_a") for name in tensors if name.endswith(".lora_a"))
+    named = [stem.removeprefix("model.layers.").split(".", 1) for stem in stems]
+    before = [(parent, name, getattr(parent, name)) for index, key in named
+              for _, parent, name in linears(model, (key,), (int(index),))]
+    try:
+        for stem, (parent, name, layer) in zip(stems, before, strict=True):
+            setattr(parent, name, _plus(layer, scale * (tensors[f"{stem}.lora_a"] @ tensors[f"{stem}.lora_b"]).T))
+        mx.eval(model.parameters())
+        yield
+    finally:
+        detach(model)
+        for parent, name, layer in before:
+            setattr(parent, name, layer)
+
+
+def _plus(layer: Any, delta: np.ndarray) -> nn.Linear:
+    "A linear layer whose weight [out, in] is the given one's and `delta`."
+    weight = layer.weight
+    if isinstance(layer, nn.QuantizedLinear):
+        weight = mx.dequantize(weight, layer.scales, layer.get("biases"), layer.group_size, layer.bits, mode=layer.mode)
+    dtype = weight.dtype if weight.dtype != mx.float16 else mx.float32
+    made = nn.Linear(weight.shape[1], weight.shape[0], bias="bias" in layer)
+    made.weight = (weight.astype(mx.float32) + mx.array(delta.astype(np.float32))).astype(dtype)
+    if "bias" in layer:
+        made.bias = layer.bias
+    made.freeze()
+    return made
 
 
 def size(model: nn.Module, keys: tuple[str, ...], layers: tuple[int, ...], rank: int) -> int:

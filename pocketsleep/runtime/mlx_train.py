@@ -105,9 +105,11 @@ def learning_rate(plan: Plan, step: int, steps: int) -> float:
 class Trainer:
     "One training run over one model. The model is left bare when it ends, however it ends."
 
-    def __init__(self, model: nn.Module, rows: Sequence[Row], held: Sequence[Row], plan: Plan, folder: Path) -> None:
+    def __init__(self, model: nn.Module, rows: Sequence[Row], held: Sequence[Row], plan: Plan, folder: Path,
+                 on: str = "") -> None:
+        "`on` names what the model is besides its base: a checkpoint of another model is not gone on with."
         self.model, self.rows, self.held, self.plan, self.folder = model, rows, held, plan, folder
-        self.task = content_id("task", repr(plan), repr(list(rows)), repr(list(held)))
+        self.task = content_id("task", repr(plan), repr(list(rows)), repr(list(held)), on)
         self.epochs: list[Epoch] = []
         self.losses: list[float] = []
         self.epoch = self.step = 0

@@ -1,0 +1,46 @@
+"What a night needs around it."
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from pocketsleep.journal import Journal
+from pocketsleep.night.known import Known
+from pocketsleep.night.recipe import Recipe
+from pocketsleep.registry import Registry
+from pocketsleep.runtime import Runtime
+
+
+class Teller(Protocol):
+    "Hears how the night goes on."
+
+    def stage(self, name: str, detail: str = "") -> None: ...
+    def progress(self, done: int, total: int, detail: str = "") -> None: ...
+
+
+class Trains(Protocol):
+    "A runtime that can train (runtime.mlx.Mlx)."
+
+    def train(self, lessons: Sequence[Any], held_out: Sequence[Any], plan: Any, folder: Path, tick: Any,
+              late: Any, on: Path | None) -> Any: ...
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Bed:
+    "What a night needs around it."
+
+    journal: Journal
+    registry: Registry
+    serving: Callable[[], Runtime]  # the runtime that will serve; opened once, kept
+    trainer: Callable[[], Trains]
+    recipe: Callable[[int], Recipe]  # number of live memories -> recipe
+    base: str
+    base_sha256: str
+    known: Known  # the base's answers to prompts about nobody
+    work: Path
+    dress: Callable[[str], Path]  # adapter id -> a folder the serving runtime can wear
+    late: Callable[[], bool] = lambda: False

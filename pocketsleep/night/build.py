@@ -1,0 +1,157 @@
+"""From live memories to a candidate: which levels are trained tonight, on what, and how they become one adapter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+from pocketsleep.night import asked as asking
+from pocketsleep.night import dream as dreaming
+from pocketsleep.night import levels as level_of
+from pocketsleep.night import seed as seeding
+from pocketsleep.night.bed import Bed, Teller
+from pocketsleep.night.grammar import lists
+from pocketsleep.night.levels import Level
+from pocketsleep.nouns import Adapter, Dream, Lesson, Memory, Night
+from pocketsleep.registry import Registry, read_adapter
+from pocketsleep.weights.lora_sum import summed
+
+EXAMINED, ASKED = 4, 10  # levels that a night left alone and its exam looks into, in turn, and memories of each
+REPLAYED, AGAIN = 4, 200  # levels below whose questions a new one is asked again, evenly spread, and how many
+
+Slices = Sequence[Sequence[Memory]]
+
+
+def study(bed: Bed, night: Night, live: Sequence[Memory]) -> dict[str, Any]:
+    """Dream for the levels that are trained tonight, and what the exam asks of the others. The journal keeps
+    the items; the plan of the levels is what comes back."""
+    by_id, places, most = {m.id: m for m in live}, bed.journal.places(), bed.recipe(len(live))
+    held = [[by_id[m] for m in one] for one in level_of.slices({m: places[m] for m in by_id}, most.level)]
+    made = _made(bed)
+    now, worn = level_of.tonight(level_of.levels(held, bed.recipe, bed.base_sha256), made, most.slices)
+    dreams: list[Dream] = []
+    plans: dict[str, dict[str, list[str]]] = {}
+    for level in now:
+        part, plans[level.key] = _dreamt(bed, night, held[: worn.index(level) + 1])
+        dreams += part
+    known = list(chain.from_iterable(held[: len(worn)]))
+    dreams += [d for d in dreaming.declining(known, count=most.declines, seed=night.seed) if d.held_out]
+    dreams += _examined(bed, night, [one for one, level in zip(held, worn, strict=False) if level not in now])
+    once: dict[str, Dream] = {}
+    for dream in dreams:  # the order of a level's items is its own, whatever is dreamt beside it
+        once.setdefault(dream.id, dream)
+    bed.journal.keep_dreams(night.id, list(once.values()))
+    return {"dreams": len(once), "held_out": sum(d.held_out for d in once.values()), "waiting": len(live) - len(known),
+            "now": plans, "made": {x.key: made[x.key] for x in worn if x not in now},
+            "levels": [[x.key, list(x.memories) if x in now else []] for x in worn]}
+
+
+def _made(bed: Bed) -> dict[str, str]:
+    "Levels that a worn night left and nothing took away: key -> adapter id."
+    here = {adapter.id for adapter in bed.registry.list()}
+    made: dict[str, str] = {}
+    for night in bed.journal.nights():
+        if night.verdict is not None and night.verdict.passed:
+            made |= (bed.journal.stage(night.id, "seed") or {}).get("parts", {})
+    return {key: one for key, one in made.items() if one in here}
+
+
+def _dreamt(bed: Bed, night: Night, held: Slices) -> tuple[list[Dream], dict[str, list[str]]]:
+    "Items of the last of these slices, and the ids of those that decline and of those asked again of slices below."
+    mine, count = held[-1], bed.recipe(len(held[-1])).declines
+    known = list(chain.from_iterable(held))
+    declined = [d for d in dreaming.declining(known, count=count, seed=night.seed) if not d.held_out]
+    again = _again(bed, night, held[:-1])
+    ids = {"declined": [d.id for d in declined], "again": [d.id for d in again]}
+    return [*_about(bed, night, mine), *declined, *again], ids
+
+
+def _about(bed: Bed, night: Night, mine: Sequence[Memory]) -> list[Dream]:
+    "The study items of a slice's memories, held-out ones included."
+    recipe, old = bed.recipe(len(mine)), {m.id: m for m in bed.journal.memories(status=None)}
+    superseded = {m.id: old[m.supersedes] for m in mine if m.supersedes in old}
+    dreams = list(dreaming.dream(mine, superseded=superseded, seed=night.seed, per_memory=recipe.per_memory))
+    return dreams + (asking.asked(bed.serving(), mine, seed=night.seed) if recipe.self_asked else [])
+
+
+def _again(bed: Bed, night: Night, below: Slices) -> list[Dream]:
+    "Items that slices below were trained on: as many however many there are."
+    some = [below[i * len(below) // REPLAYED] for i in range(REPLAYED)] if len(below) > REPLAYED else below
+    trained_on = [d for mine in some for d in _about(bed, night, mine) if not d.held_out]
+    few = min(AGAIN, len(trained_on))
+    return [trained_on[i * len(trained_on) // few] for i in range(few)]
+
+
+def _examined(bed: Bed, night: Night, alone: Slices) -> list[Dream]:
+    "Held-out questions on some memories of some slices that are worn as they are, others every night."
+    number = int(night.id.removeprefix("n"))
+    found: list[Dream] = []
+    for i in range(min(EXAMINED, len(alone))):
+        mine = alone[(number * EXAMINED + i) % len(alone)]
+        some = {mine[(number + j * len(mine) // ASKED) % len(mine)].id for j in range(ASKED)}
+        found += [d for d in _about(bed, night, mine) if d.held_out and some.intersection(d.memories)]
+    return found
+
+
+def trained(bed: Bed, night: Night, live: Sequence[Memory], dreams: Mapping[str, Any], tell: Teller) -> dict[str, Any]:
+    "Train what is missing, level by level, each of them once a night; the candidate is the sum of all."
+    levels, parts = [Level(key, tuple(memories)) for key, memories in dreams["levels"]], dict(dreams["made"])
+    made: list[dict[str, Any]] = []
+    for number, level in enumerate(levels):
+        if level.key in dreams["now"]:
+            name = f"seed {len(made) + 1} of {len(dreams['now'])}"
+            done = bed.journal.stage(night.id, name)
+            if done is None:
+                tell.stage(name, f"{len(level.memories)} memories")
+                below = [parts[one.key] for one in levels[:number]]
+                done = bed.journal.finish(night.id, name, _one(bed, night, level, live, dreams["now"][level.key], below, tell))
+            parts[level.key] = done["adapter"]
+            made.append(done)
+    candidate = whole(bed.registry, [parts[level.key] for level in levels])
+    last = made[-1] if made else {"epochs": [], "stopped": "every level was made before", "recipe": {}}
+    return {**last, "adapter": candidate.id, "lessons": sum(one["lessons"] for one in made), "parts": parts}
+
+
+def _one(bed: Bed, night: Night, level: Level, live: Sequence[Memory], ids: Mapping[str, list[str]], below: Sequence[str],
+         tell: Teller) -> dict[str, Any]:
+    "Train one level from the frozen base, on top of those below, and publish it."
+    recipe = bed.recipe(len(level.memories))
+    rows, held = _lessons(bed, night, level, live, ids)
+    plan, on = recipe.plan(), whole(bed.registry, below) if below else None
+    trainer = bed.trainer()
+    try:
+        learnt = trainer.train(rows, held, plan, bed.work / night.id / level.key,
+                               lambda done, total, loss: tell.progress(done, total, f"loss {loss:.3f}"), bed.late,
+                               bed.registry.path(on.id) if on else None)
+    finally:
+        trainer.close()
+    adapter = bed.registry.publish(
+        learnt.tensors, base=bed.base, base_sha256=bed.base_sha256, rank=plan.rank, scale=plan.scale, keys=plan.keys,
+        layers=plan.layers, memories=(*level.memories, *(on.memories if on else ())))
+    epochs = [[e.number, e.loss, e.held_out, e.held_out_nll] for e in learnt.epochs]
+    return {"adapter": adapter.id, "lessons": len(rows), "epochs": epochs, "stopped": learnt.reason, "recipe": recipe.plain()}
+
+
+def _lessons(bed: Bed, night: Night, level: Level, live: Sequence[Memory],
+             ids: Mapping[str, list[str]]) -> tuple[list[Lesson], list[Lesson]]:
+    "A level's own dreams, and what it is asked again: what else was dreamt tonight has no part in it."
+    recipe, mine, kept = bed.recipe(len(level.memories)), set(level.memories), bed.journal.dreams(night.id)
+    by_id, again = {d.id: d for d in kept}, set(ids["again"])
+    about = [d for d in kept if d.memories and mine.issuperset(d.memories) and d.id not in again]
+    declined = [by_id[one] for one in ids["declined"] if one in by_id]
+    anchors = seeding.anchors(bed.known, lists.anchors()[: recipe.anchors])
+    study, held = seeding.lessons([*about, *declined], {m.id: m for m in live}, anchors, recipe)
+    return study + seeding.again([by_id[one] for one in ids["again"] if one in by_id], recipe), held
+
+
+def whole(registry: Registry, parts: Sequence[str]) -> Adapter:
+    "One adapter of many of the same base, holding what each of them holds. Of one part: that part."
+    if len(parts) == 1:
+        return registry.get(parts[0])
+    read = [read_adapter(registry.path(one)) for one in parts]
+    tensors, rank = summed([part for _, part in read])
+    first = read[0][0]
+    return registry.publish(
+        tensors, base=first.base, base_sha256=first.base_sha256, rank=rank, scale=first.scale, keys=first.keys,
+        layers=first.layers, memories=tuple(chain.from_iterable(a.memories for a, _ in read)))

@@ -1,0 +1,233 @@
+"""Levels: slices that stay where they are, sums that are exact, and nights that train what changed."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import mlx.core as mx
+import numpy as np
+import pytest
+
+from pocketsleep.home import Home
+from pocketsleep.night import examine, levels
+from pocketsleep.night.grammar import lists
+from pocketsleep.night.recipe import derive
+from pocketsleep.nouns import Memory, Night
+from pocketsleep.pocket import Pocket, Wishes
+from pocketsleep.registry import read_adapter
+from pocketsleep.runtime import mlx_forward, mlx_lora
+from pocketsleep.weights import model as weights_model
+from pocketsleep.weights.lora_sum import summed
+
+KEYS = ("mlp.gate_proj", "mlp.up_proj", "mlp.down_proj")
+SMALL = {"epochs": 1, "anchors": 6, "declines": 6, "per_memory": 8, "rank": 4, "enough": 1.1, "level": 2}
+TOLD = ("My dog is called Biscuit.", "I live in Stromness.", "I'm allergic to kiwi fruit.", "I work as a cooper.",
+        "My sister is called Runa.")
+
+
+WISHES = Wishes(seed=3, changes=SMALL)
+
+
+class Heard:
+    "Which stages a night went through."
+
+    def __init__(self) -> None:
+        self.stages: list[str] = []
+
+    def stage(self, name: str, detail: str = "") -> None:
+        self.stages.append(name)
+
+    def progress(self, done: int, total: int, detail: str = "") -> None: ...
+
+
+def test_few_memories_are_one_slice_wherever_they_stand() -> None:
+    assert levels.slices({"a": 3, "b": 900, "c": 12}, 128) == [("a", "c", "b")]
+
+
+def test_what_goes_from_one_slice_leaves_the_others() -> None:
+    places = {f"m{i}": i for i in range(1, 12)}
+    whole = levels.slices(places, 4)
+    assert [len(one) for one in whole] == [4, 4, 3]
+    del places["m2"]
+    assert levels.slices(places, 4) == [("m1", "m3", "m4"), *whole[1:]]
+
+
+def _recipe(memories: int) -> Any:
+    return derive(memories, 135_000_000, 30)
+
+
+def _memories(*numbers: int) -> list[Memory]:
+    return [Memory(f"The user's number {n} is {n}.") for n in numbers]
+
+
+def test_a_level_is_named_by_what_it_is_a_function_of() -> None:
+    one = levels.levels([_memories(1, 2), _memories(3)], _recipe, "base")
+    assert one == levels.levels([_memories(2, 1)[::-1], _memories(3)], _recipe, "base")
+    newer = levels.levels([_memories(1, 2), _memories(4)], _recipe, "base")
+    assert one[0] == newer[0]
+    assert one[1].key != newer[1].key
+    replaced = [Memory("The user's number 1 is 1.", supersedes="b2-old"), *_memories(2)]
+    for other in (levels.levels([_memories(1, 2), _memories(3)], _recipe, "other"),
+                  levels.levels([_memories(1), _memories(3)], _recipe, "base"),
+                  levels.levels([replaced, _memories(3)], _recipe, "base"),
+                  levels.levels([_memories(1, 2), _memories(3)], lambda n: derive(n, 135_000_000, 30, epochs=9), "base")):
+        assert not {level.key for level in one} & {level.key for level in other}, "what lies on a changed level is another"
+
+
+def test_levels_are_trained_from_below_and_the_rest_waits() -> None:
+    wanted = levels.levels([_memories(n) for n in range(5)], _recipe, "base")
+    assert levels.tonight(wanted, {}, 2) == (wanted[:2], wanted[:2])
+    made = {level.key: "made" for level in wanted[:2]}
+    assert levels.tonight(wanted, made, 2) == (wanted[2:4], wanted[:4])
+    assert levels.tonight(wanted, made | {wanted[4].key: "made"}, 2) == (wanted[2:4], wanted)
+    assert levels.tonight(wanted, made | {wanted[4].key: "made"}, 1) == (wanted[2:3], wanted[:3])
+
+
+@pytest.mark.parametrize("ranks", [(3, 5), (4, 4, 4), (9, 9)])
+def test_the_sum_is_the_sum(ranks: tuple[int, ...]) -> None:
+    "Also where the ranks add up to more than a matrix can have."
+    rng = np.random.default_rng(len(ranks))
+    parts = [{f"{name}.lora_{which}": rng.normal(size=(shape[0], r) if which == "a" else (r, shape[1])).astype(np.float32)
+              for name, shape in {"up": (12, 20), "down": (20, 12), "square": (12, 12)}.items() for which in "ab"} for r in ranks]
+    tensors, rank = summed(parts)
+    assert rank == min(12, sum(ranks))
+    for name in ("up", "down", "square"):
+        want = sum(p[f"{name}.lora_a"] @ p[f"{name}.lora_b"] for p in parts)
+        assert tensors[f"{name}.lora_a"].shape[1] == rank
+        np.testing.assert_allclose(tensors[f"{name}.lora_a"] @ tensors[f"{name}.lora_b"], want, rtol=1e-5, atol=1e-5)
+
+
+def test_parts_that_adapt_other_layers_are_no_sum() -> None:
+    with pytest.raises(ValueError, match="different layers"):
+        summed([{"up.lora_a": np.ones((2, 1)), "up.lora_b": np.ones((1, 2))}, {}])
+
+
+def test_a_model_under_a_lora_computes_as_if_it_wore_it(tiny: Path) -> None:
+    mx.disable_compile()
+    model, ids = weights_model.load(tiny), mx.array([[5, 99, 1000, 7]])
+    rng, layers = np.random.default_rng(0), (1, 2)
+    bare = np.array(mlx_forward.hidden(model, ids))
+    mlx_lora.attach(model, KEYS, layers, 4, 2.0, seed=1)
+    tensors = {k: rng.normal(scale=0.1, size=v.shape).astype(np.float32) for k, v in mlx_lora.read(model, KEYS, layers).items()}
+    mlx_lora.write(model, tensors, KEYS, layers)
+    worn = np.array(mlx_forward.hidden(model, ids))
+    with mlx_lora.under(model, tensors, 2.0):
+        np.testing.assert_allclose(np.array(mlx_forward.hidden(model, ids)), worn, rtol=1e-3, atol=1e-4)
+        mlx_lora.attach(model, KEYS, layers, 4, 2.0, seed=2)  # another is trained on top of it
+        np.testing.assert_allclose(np.array(mlx_forward.hidden(model, ids)), worn, rtol=1e-3, atol=1e-4)
+    assert np.abs(worn - bare).max() > 1e-2
+    np.testing.assert_array_equal(np.array(mlx_forward.hidden(model, ids)), bare)
+
+
+@pytest.fixture(autouse=True)
+def _every_night_is_worn(monkeypatch: pytest.MonkeyPatch) -> None:
+    "A random base learns nothing in one pass; what is tried here is what is trained, and on what."
+    _easy(monkeypatch)
+
+
+def _easy(patch: pytest.MonkeyPatch) -> None:
+    few = lists.general()[:4]
+    patch.setattr(examine, "RULES", ())
+    patch.setattr(lists, "general", lambda: few)
+
+
+@pytest.fixture(scope="module")
+def slept(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    "Five memories told at once: three levels of two, of which one night trains two."
+    folder = tmp_path_factory.mktemp("levels") / "home"
+    with pytest.MonkeyPatch.context() as patch, Pocket(Home(folder), str(tiny)) as pocket:
+        _easy(patch)
+        _told(pocket, TOLD)
+        heard = Heard(), Heard()
+        made = [pocket.sleep(WISHES, tell)[0] for tell in heard]
+        waited = [pocket.journal.stage(night.id, "dream")["waiting"] for night in made]
+        return {"home": folder, "nights": made, "parts": [_parts(pocket, night) for night in made], "waited": waited,
+                "stages": [[s for s in tell.stages if " of " in s] for tell in heard],
+                "held": [len(pocket.journal.holds(night.adapter)) for night in made]}
+
+
+def _parts(pocket: Pocket, night: Night) -> dict[str, str]:
+    found: dict[str, str] = pocket.journal.stage(night.id, "seed")["parts"]
+    return found
+
+
+def _told(pocket: Pocket, texts: tuple[str, ...]) -> None:
+    for text in texts:
+        assert pocket.remember(text) is not None
+
+
+@pytest.fixture
+def again(slept: dict[str, Any], tiny: Path, tmp_path: Path) -> Iterator[Pocket]:
+    "The same home, to be changed."
+    shutil.copytree(slept["home"], tmp_path / "home")
+    with Pocket(Home(tmp_path / "home"), str(tiny)) as pocket:
+        yield pocket
+
+
+def test_a_night_trains_so_many_levels_and_the_rest_the_next(slept: dict[str, Any]) -> None:
+    assert slept["stages"] == [["seed 1 of 2", "seed 2 of 2"], ["seed 1 of 1"]]
+    assert (slept["waited"], slept["held"]) == ([1, 0], [4, 5])
+    assert slept["parts"][0].items() <= slept["parts"][1].items(), "levels in which nothing changed are worn as they were"
+
+
+def test_what_is_worn_is_the_sum_of_the_levels(slept: dict[str, Any], again: Pocket) -> None:
+    adapter, worn = read_adapter(again.registry.path(slept["nights"][1].adapter))
+    parts = [read_adapter(again.registry.path(one))[1] for one in slept["parts"][1].values()]
+    assert adapter.rank == 3 * 4
+    name = "model.layers.2.mlp.up_proj"
+    want = sum(p[f"{name}.lora_a"] @ p[f"{name}.lora_b"] for p in parts)
+    np.testing.assert_allclose(worn[f"{name}.lora_a"] @ worn[f"{name}.lora_b"], want, rtol=1e-4, atol=1e-6)
+
+
+def test_levels_below_are_asked_again(slept: dict[str, Any], again: Pocket) -> None:
+    newest = {m.id for m in again.journal.memories()[4:]}
+    asked = [d for d in again.journal.dreams(slept["nights"][1].id) if not d.held_out and d.memories]
+    assert any(newest.isdisjoint(d.memories) for d in asked)
+
+
+def test_a_level_is_the_same_trained_alone_or_beside_others(slept: dict[str, Any], tiny: Path, tmp_path: Path) -> None:
+    "Told and slept two by two, the third night's levels are those of the two nights that had all of it."
+    with Pocket(Home(tmp_path / "home"), str(tiny)) as pocket:
+        for some in (TOLD[:2], TOLD[2:4], TOLD[4:]):
+            _told(pocket, some)
+            night, _ = pocket.sleep(WISHES, Heard())
+        assert _parts(pocket, night) == slept["parts"][1]
+        assert night.adapter == slept["nights"][1].adapter
+
+
+@pytest.mark.parametrize(("word", "left"), [("Runa", 2), ("kiwi", 1), ("Biscuit", 0)])
+def test_forgetting_reaches_the_level_that_holds_it_and_those_above(word: str, left: int, slept: dict[str, Any],
+                                                                    again: Pocket) -> None:
+    parts = list(slept["parts"][1].values())
+    gone = next(m for m in again.journal.memories() if word in m.text)
+    again.forget(gone.id)
+    here = {a.id for a in again.registry.list()}
+    assert slept["nights"][1].adapter not in here
+    assert [one in here for one in parts] == [i < left for i in range(3)]
+    heard = Heard()
+    night, verdict = again.sleep(WISHES, heard)
+    assert gone.id not in again.journal.holds(again.journal.current())
+    if word == "Runa":
+        assert verdict.outcome == "nothing", "the sum of the levels below was worn before, and holds all that is left"
+    else:
+        assert heard.stages.count("seed 2 of 2") == 1
+        assert list(_parts(again, night).values())[:left] == parts[:left]
+
+
+def test_a_night_of_levels_that_was_killed_ends_in_the_same_adapter(slept: dict[str, Any], tiny: Path, tmp_path: Path) -> None:
+    class Dying(Heard):
+        def stage(self, name: str, detail: str = "") -> None:
+            if name == "seed 2 of 2":
+                raise KeyboardInterrupt
+
+    with Pocket(Home(tmp_path / "home"), str(tiny)) as pocket:
+        _told(pocket, TOLD)
+        with pytest.raises(KeyboardInterrupt):
+            pocket.sleep(WISHES, Dying())
+        heard = Heard()
+        night, _ = pocket.sleep(WISHES, heard)
+        assert [s for s in heard.stages if " of " in s] == ["seed 2 of 2"]
+        assert night.adapter == slept["nights"][0].adapter
