@@ -63,6 +63,10 @@ def test_counted_work_is_what_the_shapes_say(runtime: Mlx) -> None:
     hidden, wide, narrow, words = 64, 96, 32, runtime.base.shapes["model.embed_tokens.weight"][0]
     block = 2 * hidden * hidden + 2 * hidden * narrow + 3 * hidden * wide
     assert bench.flops(runtime.base, PLAN, some) == 2 * block * tokens * (3 + 2) + 4 * words * hidden * answers
+    head, alone = 4 * words * hidden * answers, [[0], [1], [2]]
+    assert bench.done(runtime.base, PLAN, some, alone, 0, False) == bench.flops(runtime.base, PLAN, some)
+    assert bench.done(runtime.base, PLAN, some, alone, 0, True) == 2 * block * tokens * (2 + 2) + head
+    assert bench.done(runtime.base, PLAN, some, [[0, 1, 2]], 2, True) == 2 * block * (tokens - 2 * 2) * (2 + 2) + head
 
 
 def test_the_study_is_a_nights(smol: weights.Base) -> None:

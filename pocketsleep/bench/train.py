@@ -67,8 +67,9 @@ print(json.dumps(took))
 
 def train(card: Card, base: Base, say: Callable[[str], None], steps: int = 16, stock_steps: int = 2,
           peft_python: Path | None = None) -> dict[str, Any]:
-    """examples_per_second and what they are to be compared with; `gemm_share` counts the step's products before
-    what sharing saves, over this machine's peak for a 1024-cube. PEFT runs where `peft_python` has it."""
+    """examples_per_second and what they are to be compared with. `gemm_share` counts the products of whole rows through
+    all blocks, over this machine's peak for a 1024-cube; `gemm_share_done` those alone that are left once prefixes
+    are shared and the states below the first adapted block are kept. PEFT runs where `peft_python` has it."""
     study, _, recipe = lessons(base)
     runtime, plan = Mlx(card, base), recipe.plan()
     rows = runtime.rows(study)
@@ -82,19 +83,21 @@ def train(card: Card, base: Base, say: Callable[[str], None], steps: int = 16, s
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
         fast.keep_lower(rows, Path(folder) / "lower.bin")
-        kept = time.perf_counter() - started
+        kept, on_disk = time.perf_counter() - started, (Path(folder) / "lower.bin").exists()
         ours = timed(fast, rows, order[:steps])
         mlx = timed(plain, rows, order[: max(2, steps // 4)])
         say("stock mlx_lm, in a process of its own")
         stock = stock_seconds(base, plan, rows, order[:stock_steps])
         peer = against_peft(peft_python, base, plan, rows, order[: max(3, steps // 2)], loss, say) if peft_python else {}
     chosen = [rows[i] for part in order[:steps] for i in part]
+    each = ours / len(chosen) / 1e9 / peak
     if peer:
         peer["ratio_peft"] = ours / peer["peft_examples_per_second"]
     return {
         "examples_per_second": ours, "mlx_examples_per_second": mlx, "stock_examples_per_second": stock,
         "ratio_mlx": ours / mlx, "ratio_mlx_lm": ours / stock, "gemm_peak_gflops": peak,
-        "gemm_share": flops(base, plan, chosen) / len(chosen) * ours / 1e9 / peak, "seconds_to_keep_lower": kept,
+        "gemm_share": flops(base, plan, chosen) * each,
+        "gemm_share_done": done(base, plan, rows, order[:steps], len(fast.prefix), on_disk) * each, "seconds_to_keep_lower": kept,
         "step": fast.reason or "packed", "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     } | peer
 
@@ -162,7 +165,24 @@ def gemm_peak(repeats: int = 8) -> float:
 def flops(base: Base, plan: Plan, rows: Sequence[Row]) -> float:
     """Products of forward and backward over these rows, each row whole: all blocks forward, adapted ones backward
     without weight gradients, the head at answer positions both ways."""
-    per_block = sum(np.prod(shape) for name, shape in base.shapes.items() if name.startswith("model.layers.0.") and len(shape) == 2)
-    table = np.prod(base.shapes["model.embed_tokens.weight"])
     tokens, answers = sum(map(len, rows)), sum(len(r.answer) for r in rows)
-    return float(2 * per_block * tokens * (base.layers + len(plan.layers)) + 4 * table * answers)
+    return 2 * per_block(base) * tokens * (base.layers + len(plan.layers)) + 4 * table(base) * answers
+
+
+def done(base: Base, plan: Plan, rows: Sequence[Row], order: Sequence[Sequence[int]], prefix: int, kept: bool) -> float:
+    "Products of these batches that no sharing saves: one prefix a batch, and no block that kept states stand for."
+    parts = [[rows[i] for i in part] for part in order]
+    tokens = sum(prefix + sum(len(r) - prefix for r in part) for part in parts)
+    forward = base.layers - (min(plan.layers) if kept else 0)
+    answers = sum(len(r.answer) for part in parts for r in part)
+    return 2 * per_block(base) * tokens * (forward + len(plan.layers)) + 4 * table(base) * answers
+
+
+def per_block(base: Base) -> float:
+    "Numbers in the matrices of one block."
+    return float(sum(np.prod(shape) for name, shape in base.shapes.items()
+                     if name.startswith("model.layers.0.") and len(shape) == 2))
+
+
+def table(base: Base) -> float:
+    return float(np.prod(base.shapes["model.embed_tokens.weight"]))
