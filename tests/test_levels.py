@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
+import mlx.nn as nn
 import numpy as np
 import pytest
 
@@ -105,9 +106,12 @@ def test_parts_that_adapt_other_layers_are_no_sum() -> None:
         summed([{"up.lora_a": np.ones((2, 1)), "up.lora_b": np.ones((1, 2))}, {}])
 
 
-def test_a_model_under_a_lora_computes_as_if_it_wore_it(tiny: Path) -> None:
+@pytest.mark.parametrize("bits", [0, 4])
+def test_a_model_under_a_lora_computes_as_if_it_wore_it(bits: int, tiny: Path) -> None:
     mx.disable_compile()
     model, ids = weights_model.load(tiny), mx.array([[5, 99, 1000, 7]])
+    if bits:
+        nn.quantize(model, group_size=32, bits=bits)
     rng, layers = np.random.default_rng(0), (1, 2)
     bare = np.array(mlx_forward.hidden(model, ids))
     mlx_lora.attach(model, KEYS, layers, 4, 2.0, seed=1)
@@ -203,7 +207,11 @@ def test_forgetting_reaches_the_level_that_holds_it_and_those_above(word: str, l
                                                                     again: Pocket) -> None:
     parts = list(slept["parts"][1].values())
     gone = next(m for m in again.journal.memories() if word in m.text)
+    dreamt = {d.id for d in again.journal.dreams(memory=gone.id)}
     again.forget(gone.id)
+    plans = "".join(row["payload"] for row in again.journal.rows("select payload from stages"))
+    assert dreamt
+    assert not [one for one in (gone.id, *dreamt) if one in plans]
     here = {a.id for a in again.registry.list()}
     assert slept["nights"][1].adapter not in here
     assert [one in here for one in parts] == [i < left for i in range(3)]

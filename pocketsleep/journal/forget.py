@@ -188,6 +188,7 @@ class Forgetting(Turns, Memories, Wearing):
         ]
         for row in dreams:
             self.remove("dreams", row)
+        traces.ids |= {row["id"] for row in dreams if traces.in_text(row["memories"])}
         for row in self.rows("select * from dropped"):
             if (row["episode"], row["turn"]) in cites or traces.in_text(row["text"]) or traces.in_text(row["reason"]):
                 self.remove("dropped", row)

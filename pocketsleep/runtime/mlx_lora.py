@@ -92,8 +92,8 @@ def write(model: nn.Module, tensors: Mapping[str, np.ndarray], keys: tuple[str, 
 def under(model: nn.Module, tensors: Mapping[str, np.ndarray], scale: float) -> Iterator[None]:
     """Within, the bare model computes as if it wore this LoRA, and another may be trained on top of it.
 
-    In memory alone: the layers it touches are replaced by their sum with it (float32 also where the base
-    is quantised) and put back afterwards, however it ends.
+    In memory alone: the layers it touches are replaced by their sum with it, in float32 whatever the base is
+    kept in, and put back afterwards, however it ends.
     """
     detach(model)
     stems = sorted(name.removesuffix(".lora_a") for name in tensors if name.endswith(".lora_a"))
@@ -112,13 +112,12 @@ def under(model: nn.Module, tensors: Mapping[str, np.ndarray], scale: float) -> 
 
 
 def _plus(layer: Any, delta: np.ndarray) -> nn.Linear:
-    "A linear layer whose weight [out, in] is the given one's and `delta`."
+    "A linear layer whose weight [out, in] is the given one's plus `delta`, which half precision would round away."
     weight = layer.weight
     if isinstance(layer, nn.QuantizedLinear):
         weight = mx.dequantize(weight, layer.scales, layer.get("biases"), layer.group_size, layer.bits, mode=layer.mode)
-    dtype = weight.dtype if weight.dtype != mx.float16 else mx.float32
     made = nn.Linear(weight.shape[1], weight.shape[0], bias="bias" in layer)
-    made.weight = (weight.astype(mx.float32) + mx.array(delta.astype(np.float32))).astype(dtype)
+    made.weight = weight.astype(mx.float32) + mx.array(delta.astype(np.float32))
     if "bias" in layer:
         made.bias = layer.bias
     made.freeze()
