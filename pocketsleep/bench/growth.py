@@ -78,7 +78,7 @@ def at(base: str, new: int, older: int, changes: dict[str, Any]) -> dict[str, fl
             raise AssertionError("the night did not train the newest slice alone")
     return {"seconds": seconds, "memories": float(len(held)),
             "levels": float(len(dreams["levels"])),
-            **{f"{name}_seconds": value for name, value in clock.seconds.items() if " of " not in name},
+            **{f"{name}_seconds": value for name, value in clock.seconds.items()},
             "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
 

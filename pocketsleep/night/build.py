@@ -103,7 +103,8 @@ def trained(bed: Bed, night: Night, live: Sequence[Memory], dreams: Mapping[str,
             name = f"seed {len(made) + 1} of {len(dreams['now'])}"
             done = bed.journal.stage(night.id, name)
             if done is None:
-                tell.stage(name, f"{len(level.memories)} memories")
+                if len(dreams["now"]) > 1:
+                    tell.stage(name, f"{len(level.memories)} memories")
                 below = [parts[one.key] for one in levels[:number]]
                 done = bed.journal.finish(night.id, name, _one(bed, night, level, live, dreams["now"][level.key], below, tell))
             parts[level.key] = done["adapter"]
