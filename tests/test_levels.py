@@ -12,14 +12,18 @@ import mlx.nn as nn
 import numpy as np
 import pytest
 
+from pocketsleep.cli.sleeping import night_report
 from pocketsleep.home import Home
 from pocketsleep.night import examine, levels
+from pocketsleep.night.dream import declining
+from pocketsleep.night.grade import declines
 from pocketsleep.night.grammar import lists
 from pocketsleep.night.recipe import derive
-from pocketsleep.nouns import Memory, Night
+from pocketsleep.nouns import Lesson, Memory, Night
 from pocketsleep.pocket import Pocket, Wishes
 from pocketsleep.registry import read_adapter
 from pocketsleep.runtime import mlx_forward, mlx_lora
+from pocketsleep.runtime.mlx import Mlx
 from pocketsleep.weights import model as weights_model
 from pocketsleep.weights.lora_sum import summed
 
@@ -37,9 +41,11 @@ class Heard:
 
     def __init__(self) -> None:
         self.stages: list[str] = []
+        self.details: dict[str, str] = {}
 
     def stage(self, name: str, detail: str = "") -> None:
         self.stages.append(name)
+        self.details[name] = detail
 
     def progress(self, done: int, total: int, detail: str = "") -> None: ...
 
@@ -192,6 +198,55 @@ def test_levels_below_are_asked_again(slept: dict[str, Any], again: Pocket) -> N
     assert any(newest.isdisjoint(d.memories) for d in asked)
 
 
+def test_a_level_is_trained_on_the_sum_of_those_below_with_their_items_among_its_own(
+        tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[set[str], dict[str, Any] | None]] = []
+    train = Mlx.train
+
+    def watched(self: Mlx, rows: list[Lesson], held: list[Lesson], plan: Any, work: Path, tick: Any, late: Any, on: Path | None) -> Any:
+        learnt = train(self, rows, held, plan, work, tick, late, on)
+        calls.append(({r.prompt[-1].content for r in rows}, read_adapter(on)[1] if on else None))
+        return learnt
+
+    monkeypatch.setattr(Mlx, "train", watched)
+    with Pocket(Home(tmp_path / "home"), str(tiny)) as pocket:
+        _told(pocket, TOLD[:4])
+        night, _ = pocket.sleep(WISHES, Heard())
+        first, second = ({m.id for m in some} for some in (pocket.journal.memories()[:2], pocket.journal.memories()[2:]))
+        below = read_adapter(pocket.registry.path(next(iter(_parts(pocket, night).values()))))[1]
+        items = [d for d in pocket.journal.dreams(night.id) if not d.held_out]
+    (lessons, on), (above, upon) = calls
+    assert on is None
+    assert upon is not None
+    assert upon.keys() == below.keys()
+    assert all(np.array_equal(upon[name], below[name]) for name in below)
+    older, newer = ({d.question for d in items if d.memories and some.issuperset(d.memories) and not declines(d.answer)} for some in (first, second))
+    assert older <= lessons
+    assert not newer & lessons
+    assert newer <= above
+    assert older <= above, "fewer than 200, so all of them"
+
+
+def test_what_a_level_below_was_told_is_not_declined_above(tiny: Path, tmp_path: Path) -> None:
+    "What the person does and where they live is in the first level; the second learns only of food and a sister."
+    with Pocket(Home(tmp_path / "home"), str(tiny)) as pocket:
+        _told(pocket, (TOLD[1], TOLD[3], TOLD[2], TOLD[4]))
+        wishes = Wishes(seed=3, changes=SMALL | {"declines": 200})
+        night, _ = pocket.sleep(wishes, Heard())
+        live, by_id = pocket.journal.memories(), {d.id: d for d in pocket.journal.dreams(night.id)}
+        above = list(pocket.journal.stage(night.id, "dream")["now"].values())[1]
+    alone, everything = ({d.question for d in declining(some, count=200, seed=3)} for some in (live[2:], live))
+    asked = {by_id[one].question for one in above["declined"]}
+    assert alone - everything
+    assert asked
+    assert not asked & (alone - everything)
+
+
+def test_the_report_says_how_many_wait(slept: dict[str, Any], again: Pocket) -> None:
+    reports = [night_report(again, night) for night in slept["nights"]]
+    assert [report["waiting"] for report in reports] == [1, 0]
+
+
 def test_a_level_is_the_same_trained_alone_or_beside_others(slept: dict[str, Any], tiny: Path, tmp_path: Path) -> None:
     "Told and slept two by two, the third night's levels are those of the two nights that had all of it."
     with Pocket(Home(tmp_path / "home"), str(tiny)) as pocket:
@@ -237,5 +292,7 @@ def test_a_night_of_levels_that_was_killed_ends_in_the_same_adapter(slept: dict[
             pocket.sleep(WISHES, Dying())
         heard = Heard()
         night, _ = pocket.sleep(WISHES, heard)
-        assert [s for s in heard.stages if " of " in s] == ["seed 2 of 2"]
+        assert [s for s in heard.stages if " of " in s] == ["seed 1 of 2", "seed 2 of 2"]
+        assert heard.details["seed 1 of 2"] == "done before"
+        assert heard.details["seed 2 of 2"] == "2 memories"
         assert night.adapter == slept["nights"][0].adapter

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import mlx.core as mx
 import mlx.nn as nn
 import numpy as np
 import pytest
 
-from pocketsleep.runtime import fused, mlx_forward, mlx_lora, mlx_train, whiten
+from pocketsleep.runtime import mlx_forward, mlx_lora, mlx_train, whiten
 from pocketsleep.runtime.adam import FlatAdam
 from pocketsleep.runtime.mlx_rows import Row
 from pocketsleep.runtime.packed import Packed
 from pocketsleep.weights import model as weights_model
+from tests.test_packed import needs_passes
 from tests.test_train import PLAN, rows, same
 
 WHITE = replace(PLAN, whiten=0.9)
@@ -71,9 +73,8 @@ def test_what_a_layer_is_given_is_what_is_measured(model: nn.Module) -> None:
     assert len(found) == 3 * len(WHITE.layers)
 
 
+@needs_passes
 def test_both_engines_measure_the_same(model: nn.Module) -> None:
-    if fused.reason():
-        pytest.skip(fused.reason())
     head = (7, 8, 9, 10, 11)
     some = [replace(r, prompt=(*head, *r.prompt)) for r in anchors()] + anchors()
     mlx_lora.attach(model, WHITE.keys, WHITE.layers, WHITE.rank, WHITE.scale, 0)
@@ -88,18 +89,17 @@ def test_both_engines_measure_the_same(model: nn.Module) -> None:
         assert np.allclose(ours[name], moment, atol=1e-3 * np.abs(moment).max())
 
 
-def test_kept_states_give_the_same_soft_targets(model: nn.Module, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [pytest.param(Packed, marks=needs_passes), mlx_forward.Forward])
+def test_kept_states_give_the_same_soft_targets(kind: Any, model: nn.Module, tmp_path: Path) -> None:
     head = (7, 8, 9, 10, 11)
     some = [replace(r, prompt=(*head, *r.prompt)) for r in rows(12)] + rows(12)
-    for number, kind in enumerate((Packed, mlx_forward.Forward)):
-        by = kind(model, some, head, 1)
-        if by.reason:
-            pytest.skip(by.reason)
-        bare = {i: logits.copy() for i, logits in by.logits(some)}
-        by.keep_lower(some, tmp_path / f"{number}.bin")
-        chosen = list(range(1, len(some), 2))
-        for i, logits in by.logits([some[i] for i in chosen], chosen):
-            assert np.allclose(logits, bare[chosen[i]], atol=2e-3 * np.abs(logits).max())
+    by = kind(model, some, head, 1)
+    assert not by.reason
+    bare = {i: logits.copy() for i, logits in by.logits(some)}
+    by.keep_lower(some, tmp_path / "lower.bin")
+    chosen = list(range(1, len(some), 2))
+    for i, logits in by.logits([some[i] for i in chosen], chosen):
+        assert np.allclose(logits, bare[chosen[i]], atol=2e-3 * np.abs(logits).max())
 
 
 def test_listening_leaves_the_model_as_it_was(model: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,11 +115,9 @@ def test_listening_leaves_the_model_as_it_was(model: nn.Module, monkeypatch: pyt
         mlx_lora.detach(model)
 
 
-@pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.parametrize("packed", [pytest.param(True, marks=needs_passes), False])
 def test_a_is_w_times_what_adam_trains(packed: bool, model: nn.Module) -> None:
     "Three updates against Adam on A' as it is written down."
-    if packed and fused.reason():
-        pytest.skip(fused.reason())
     mlx_lora.attach(model, WHITE.keys, WHITE.layers, WHITE.rank, WHITE.scale, 0)
     try:
         filters = whiten.filters(whiten.moments(model, anchors()), 0.9)

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from pocketsleep.bench.night import Clock
+from pocketsleep.errors import ModelError
 from pocketsleep.home import Home
 from pocketsleep.night import levels
 from pocketsleep.night.build import whole
@@ -40,7 +41,7 @@ def memories(count: int) -> Iterator[Memory]:
 
 
 def _names() -> Iterator[str]:
-    "Six-letter inventions, none of them twice."
+    "Inventions of six parts, none of them twice."
     number = 0
     while True:
         number, rest = number + 1, number * 7919
@@ -73,9 +74,11 @@ def at(base: str, new: int, older: int, changes: dict[str, Any]) -> dict[str, fl
         night, _ = pocket.sleep(Wishes(changes=changes), clock)
         seconds = time.perf_counter() - started
         clock.stage("")
-        dreams, held = pocket.journal.stage(night.id, "dream") or {}, pocket.journal.holds(night.adapter)
-        if len(dreams.get("now", [])) != 1:
-            raise AssertionError("the night did not train the newest slice alone")
+        dreams = pocket.journal.stage(night.id, "dream") or {"now": ()}
+        if len(dreams["now"]) != 1:
+            raise ModelError("the night was to train the newest slice alone, and did not",
+                             "give `--base` a base that the first `pocketsleep sleep` works with, such as SmolLM2's")
+        held = pocket.journal.holds(night.adapter)
     return {"seconds": seconds, "memories": float(len(held)),
             "levels": float(len(dreams["levels"])),
             **{f"{name}_seconds": value for name, value in clock.seconds.items()},

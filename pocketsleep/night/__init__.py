@@ -14,7 +14,7 @@ these are too many for that, from those of the levels that changed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pocketsleep.errors import NightInterrupted
@@ -23,7 +23,7 @@ from pocketsleep.night import build as building
 from pocketsleep.night import examine as examining
 from pocketsleep.night import extract as extracting
 from pocketsleep.night import gather as gathering
-from pocketsleep.night.bed import Bed, Teller
+from pocketsleep.night.bed import Bed, Teller, stage
 from pocketsleep.night.grammar import lists
 from pocketsleep.nouns import Cite, Memory, Night, Verdict
 
@@ -38,13 +38,6 @@ def sleep(bed: Bed, night: Night, tell: Teller) -> Verdict:
     candidate = stage(bed, night, tell, "seed", lambda: trained(bed, night, memories, dreams, tell))
     verdict   = stage(bed, night, tell, "examine", lambda: judged(bed, night, memories, dreams, candidate))
     return settle(bed, night, turns, candidate, verdict)
-
-
-def stage(bed: Bed, night: Night, tell: Teller, name: str, work: Callable[[], Any]) -> Any:
-    "Do `work` once per night. A night cut short picks up where it stopped."
-    done = bed.journal.stage(night.id, name)
-    tell.stage(name, "done before" if done is not None else "")
-    return done if done is not None else bed.journal.finish(night.id, name, work())
 
 
 def unslept_turns(bed: Bed, night: Night) -> dict[str, Any]:

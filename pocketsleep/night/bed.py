@@ -1,4 +1,4 @@
-"What a night needs around it."
+"What a night needs around it, and how a stage of it happens once."
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from pocketsleep.journal import Journal
 from pocketsleep.night.known import Known
 from pocketsleep.night.recipe import Recipe
+from pocketsleep.nouns import Night
 from pocketsleep.registry import Registry
 from pocketsleep.runtime import Runtime
 
@@ -44,3 +45,10 @@ class Bed:
     work: Path
     dress: Callable[[str], Path]  # adapter id -> a folder the serving runtime can wear
     late: Callable[[], bool] = lambda: False
+
+
+def stage(bed: Bed, night: Night, tell: Teller, name: str, work: Callable[[], Any], detail: str = "") -> Any:
+    "Do `work` once per night. A night cut short picks up where it stopped."
+    done = bed.journal.stage(night.id, name)
+    tell.stage(name, "done before" if done is not None else detail)
+    return done if done is not None else bed.journal.finish(night.id, name, work())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -10,7 +11,7 @@ from pocketsleep.night import asked as asking
 from pocketsleep.night import dream as dreaming
 from pocketsleep.night import levels as level_of
 from pocketsleep.night import seed as seeding
-from pocketsleep.night.bed import Bed, Teller
+from pocketsleep.night.bed import Bed, Teller, stage
 from pocketsleep.night.grammar import lists
 from pocketsleep.night.levels import Level
 from pocketsleep.nouns import Adapter, Dream, Lesson, Memory, Night
@@ -77,10 +78,8 @@ def _about(bed: Bed, night: Night, mine: Sequence[Memory]) -> list[Dream]:
 
 def _again(bed: Bed, night: Night, below: Slices) -> list[Dream]:
     "Items that slices below were trained on: as many however many there are."
-    some = [below[i * len(below) // REPLAYED] for i in range(REPLAYED)] if len(below) > REPLAYED else below
-    trained_on = [d for mine in some for d in _about(bed, night, mine) if not d.held_out]
-    few = min(AGAIN, len(trained_on))
-    return [trained_on[i * len(trained_on) // few] for i in range(few)]
+    some = dreaming.evenly(below, REPLAYED)
+    return dreaming.evenly([d for mine in some for d in _about(bed, night, mine) if not d.held_out], AGAIN)
 
 
 def _examined(bed: Bed, night: Night, alone: Slices) -> list[Dream]:
@@ -95,20 +94,15 @@ def _examined(bed: Bed, night: Night, alone: Slices) -> list[Dream]:
 
 
 def trained(bed: Bed, night: Night, live: Sequence[Memory], dreams: Mapping[str, Any], tell: Teller) -> dict[str, Any]:
-    "Train what is missing, level by level, each of them once a night; the candidate is the sum of all."
-    levels, parts = [Level(key, tuple(memories)) for key, memories in dreams["levels"]], dict(dreams["made"])
+    "Train what is missing, level by level; the candidate is the sum of all. One of several is a stage of its own."
+    levels, parts, now = [Level(key, tuple(m)) for key, m in dreams["levels"]], dict(dreams["made"]), dreams["now"]
     made: list[dict[str, Any]] = []
     for number, level in enumerate(levels):
-        if level.key in dreams["now"]:
-            name = f"seed {len(made) + 1} of {len(dreams['now'])}"
-            done = bed.journal.stage(night.id, name)
-            if done is None:
-                if len(dreams["now"]) > 1:
-                    tell.stage(name, f"{len(level.memories)} memories")
-                below = [parts[one.key] for one in levels[:number]]
-                done = bed.journal.finish(night.id, name, _one(bed, night, level, live, dreams["now"][level.key], below, tell))
-            parts[level.key] = done["adapter"]
-            made.append(done)
+        if level.key in now:
+            work = partial(_one, bed, night, level, live, now[level.key], [parts[x.key] for x in levels[:number]], tell)
+            made.append(work() if len(now) == 1 else stage(bed, night, tell, f"seed {len(made) + 1} of {len(now)}", work,
+                                                           f"{len(level.memories)} memories"))
+            parts[level.key] = made[-1]["adapter"]
     candidate = whole(bed.registry, [parts[level.key] for level in levels])
     last = made[-1] if made else {"epochs": [], "stopped": "every level was made before", "recipe": {}}
     return {**last, "adapter": candidate.id, "lessons": sum(one["lessons"] for one in made), "parts": parts}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import cast
+from typing import Any, cast
 
 from pocketsleep.night.asked import asked
 from pocketsleep.night.grade import plain as bare
@@ -60,7 +60,7 @@ def dream(
             i for i in proposed[memory.id] if (plain(i.question), i.notes) not in unclear and not commands(i.question)
         ]
         wanted = max(LEAST, min(MOST, quota(memory) if quota else per_memory))
-        questions = _evenly(by_type.dreams(memory), wanted - LEAST)
+        questions = evenly(by_type.dreams(memory), wanted - LEAST)
         free = [i for i in items if asks(i, memory)]
         mine = list(choose.chosen(memory, free, wanted - len(questions), seed, taken, rewrites))
         held = [plain(d.question) for d in mine if d.held_out]
@@ -104,11 +104,11 @@ class ByType:
         return any(self._says.get(span, set()) - {own} for span in spans)
 
 
-def _evenly(dreams: Sequence[Dream], most: int) -> list[Dream]:
-    "At most so many, taken at equal distances: each kind of question keeps its share."
-    if len(dreams) <= most:
-        return list(dreams)
-    return [dreams[i * len(dreams) // most] for i in range(most)] if most > 0 else []
+def evenly(some: Sequence[Any], most: int) -> list[Any]:
+    "At most so many, taken at equal distances: each kind of thing keeps its share."
+    if len(some) <= most:
+        return list(some)
+    return [some[i * len(some) // most] for i in range(most)] if most > 0 else []
 
 
 def declining(live: Sequence[Memory], *, count: int, seed: int = 0) -> list[Dream]:

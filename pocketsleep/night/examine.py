@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from pocketsleep.errors import AdapterError
+from pocketsleep.night.dream import evenly
 from pocketsleep.night.grade import declines, plain, right, says
 from pocketsleep.night.known import Known
 from pocketsleep.nouns import Dream, Memory, Verdict
@@ -96,19 +97,12 @@ def compose(dreams: Sequence[Dream], memories: Sequence[Memory], before: Sequenc
     held = [d for d in dreams if d.held_out]
     about = [d for d in held if d.memories and not declines(d.answer)]
     return Exam(
-        new=_spread([d for d in about if d.memories[0] not in before]),
-        old=_spread([d for d in about if d.memories[0] in before]),
+        new=tuple(evenly([d for d in about if d.memories[0] not in before], MOST)),
+        old=tuple(evenly([d for d in about if d.memories[0] in before], MOST)),
         general=tuple(general),
-        unstated=_spread([d for d in held if declines(d.answer)]),
+        unstated=tuple(evenly([d for d in held if declines(d.answer)], MOST)),
         cores={m.id: m.answer for m in memories},
     )
-
-
-def _spread(dreams: Sequence[Dream]) -> tuple[Dream, ...]:
-    "At most MOST of them, evenly over the whole."
-    if len(dreams) <= MOST:
-        return tuple(dreams)
-    return tuple(dreams[i * len(dreams) // MOST] for i in range(MOST))
 
 
 def sit(runtime: Runtime, exam: Exam, general: Sequence[str] = ()) -> Scores:

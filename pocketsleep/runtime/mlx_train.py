@@ -137,6 +137,7 @@ class Trainer:
         self._resume()
 
     def _filters(self) -> dict[str, whiten.Filter]:
+        # Rows with soft targets: anchors, and items of levels below that are asked again. Both are to stay as they are.
         anchors = [i for i, row in enumerate(self.rows) if not row.hard]
         some = anchors[:: max(1, len(anchors) // LISTENED)]
         if not self.plan.whiten or not some:
