@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = Path("pocketsleep") / "_native"
 LIBRARY = FOLDER / "libpsblas.so"
 FUSED = FOLDER / "libpsfused.so"
-PASSES = ("fused/fused.c", "fused/block.c")
+PASSES = ("fused/fused.c", "fused/block.c", "fused/matrix.c", "fused/pool.c")
 VECTORS = ("-O3", "-fno-math-errno", "-fno-trapping-math")  # not -ffast-math: it would set denormals to 0 process-wide
 
 
@@ -53,7 +53,7 @@ def compile_c(root: Path, sources: tuple[str, ...], library: Path, flags: tuple[
     out = root / library
     out.parent.mkdir(exist_ok=True)
     command = [*compiler.split(), *flags, "-shared", "-fPIC", "-o", str(out)]
-    command += [*(str(root / "native" / source) for source in sources), "-lm"]
+    command += [*(str(root / "native" / source) for source in sources), "-lm", "-lpthread"]
     try:
         run = subprocess.run(command, capture_output=True, text=True)
     except OSError as error:

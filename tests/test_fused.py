@@ -158,9 +158,12 @@ def test_attention_and_its_gradient(p: int) -> None:
 
     qkv, dout = draw(n, width), draw(n, heads, d, seed=1)
     shares, out = np.empty(int(lay.at[-1]) * heads, np.float32), np.full((n, heads, d), np.nan, np.float32)
-    dqkv, spare = np.zeros((n, width), np.float32), np.empty(n + p, np.float32)
+    rows, longest = len(lay.start) - 1, int(lay.positions.max()) + 1
+    dqkv, sums = np.zeros((n, width), np.float32), rows * p * 2 * groups * d
+    spare = np.full(sums + rows * groups * longest, np.nan, np.float32)
+    spare[:sums] = 0.0
     call("ps_attend", qkv, lay.start, lay.at, shares, out, len(lay.start) - 1, p, heads, groups, d, scale)
-    call("ps_attend_grad", qkv, lay.start, lay.at, shares, dout, dqkv, spare, len(lay.start) - 1, p, heads, groups, d, scale)
+    call("ps_attend_grad", qkv, lay.start, lay.at, shares, dout, dqkv, spare, rows, p, heads, groups, d, longest, scale)
     assert np.abs(out - plain(qkv.astype(np.float64))).max() < 1e-5
     assert np.abs(dqkv - slope(plain, qkv.astype(np.float64), dout)).max() < 1e-4
 

@@ -1,39 +1,32 @@
 /* What MLX computes one element at a time on a CPU, in one pass each: gated activations and the loss of a
- * night's training, with their gradients. One thread: each call is a few milliseconds between matrix products.
- *
- * exp is 2^n p(f) with n = round(x / ln 2) and p the polynomial of Cephes' expf (relative error below 2e-7
- * on the range kept). Written so that the compiler turns the loops into vector instructions of the machine
+ * night's training, with their gradients. The compiler turns the loops into vector instructions of the machine
  * they run on; target_clones picks the widest when the library is loaded. */
-#include <math.h>
-#include <stdint.h>
-#include <string.h>
-
+#include "exp.h"
+#include "pool.h"
 #include "wide.h"
 
-static inline __attribute__((always_inline)) float fast_exp(float x) {
-    x = x < -87.0f ? -87.0f : x > 88.0f ? 88.0f : x;
-    const float n = rintf(x * 1.44269504f);
-    const float f = (x - n * 0.693359375f) + n * 2.12194440e-4f;
-    float p = 1.9875691500e-4f;
-    p = p * f + 1.3981999507e-3f;
-    p = p * f + 8.3334519073e-3f;
-    p = p * f + 4.1665795894e-2f;
-    p = p * f + 1.6666665459e-1f;
-    p = p * f + 5.0000001201e-1f;
-    p = p * f * f + f + 1.0f;
-    const int32_t bits = ((int32_t) n + 127) << 23;
-    float scale;
-    memcpy(&scale, &bits, sizeof scale);
-    return p * scale;
+#define PORTION 8192 /* numbers that a thread takes at once */
+
+typedef struct {
+    const float * g, * u, * dy;
+    float * out, * du;
+    int64_t n;
+} Gate;
+
+static int64_t portion(const Gate * s, int64_t piece) {
+    const int64_t left = s->n - piece * PORTION;
+    return left < PORTION ? left : PORTION;
 }
 
+static void in_portions(void (*work)(void *, int64_t), Gate s) { ps_each(work, &s, (s.n + PORTION - 1) / PORTION); }
+
 /* silu(g) = g s, s = 1 / (1 + e^-g); silu' = s (1 + g (1 - s)) */
-WIDE void ps_silu_gate(const float * restrict g, const float * restrict u, float * restrict out, int64_t n) {
+WIDE static void silu(const float * restrict g, const float * restrict u, float * restrict out, int64_t n) {
     for (int64_t i = 0; i < n; i++) out[i] = g[i] * u[i] / (1.0f + fast_exp(-g[i]));
 }
 
-WIDE void ps_silu_gate_grad(const float * restrict g, const float * restrict u, const float * restrict dy,
-                            float * restrict dg, float * restrict du, int64_t n) {
+WIDE static void silu_grad(const float * restrict g, const float * restrict u, const float * restrict dy, float * restrict dg,
+                            float * restrict du, int64_t n) {
     for (int64_t i = 0; i < n; i++) {
         const float s = 1.0f / (1.0f + fast_exp(-g[i]));
         dg[i] = dy[i] * u[i] * s * (1.0f + g[i] * (1.0f - s));
@@ -47,20 +40,60 @@ WIDE void ps_silu_gate_grad(const float * restrict g, const float * restrict u, 
 
 static inline __attribute__((always_inline)) float fast_tanh(float z) { return 1.0f - 2.0f / (fast_exp(2.0f * z) + 1.0f); }
 
-WIDE void ps_gelu_gate(const float * restrict g, const float * restrict u, float * restrict out, int64_t n) {
+WIDE static void gelu(const float * restrict g, const float * restrict u, float * restrict out, int64_t n) {
     for (int64_t i = 0; i < n; i++) {
         const float x = g[i];
         out[i] = 0.5f * x * (1.0f + fast_tanh(ROOT * (x + CUBE * x * x * x))) * u[i];
     }
 }
 
-WIDE void ps_gelu_gate_grad(const float * restrict g, const float * restrict u, const float * restrict dy,
-                            float * restrict dg, float * restrict du, int64_t n) {
+WIDE static void gelu_grad(const float * restrict g, const float * restrict u, const float * restrict dy, float * restrict dg,
+                            float * restrict du, int64_t n) {
     for (int64_t i = 0; i < n; i++) {
         const float x = g[i], t = fast_tanh(ROOT * (x + CUBE * x * x * x));
         dg[i] = dy[i] * u[i] * 0.5f * (1.0f + t + x * (1.0f - t * t) * ROOT * (1.0f + 3.0f * CUBE * x * x));
         du[i] = dy[i] * 0.5f * x * (1.0f + t);
     }
+}
+
+static void silu_piece(void * with, int64_t piece) {
+    const Gate * s = with;
+    const int64_t at = piece * PORTION;
+    silu(s->g + at, s->u + at, s->out + at, portion(s, piece));
+}
+
+static void silu_grad_piece(void * with, int64_t piece) {
+    const Gate * s = with;
+    const int64_t at = piece * PORTION;
+    silu_grad(s->g + at, s->u + at, s->dy + at, s->out + at, s->du + at, portion(s, piece));
+}
+
+void ps_silu_gate(const float * g, const float * u, float * out, int64_t n) {
+    in_portions(silu_piece, (Gate){g, u, NULL, out, NULL, n});
+}
+
+void ps_silu_gate_grad(const float * g, const float * u, const float * dy, float * dg, float * du, int64_t n) {
+    in_portions(silu_grad_piece, (Gate){g, u, dy, dg, du, n});
+}
+
+static void gelu_piece(void * with, int64_t piece) {
+    const Gate * s = with;
+    const int64_t at = piece * PORTION;
+    gelu(s->g + at, s->u + at, s->out + at, portion(s, piece));
+}
+
+static void gelu_grad_piece(void * with, int64_t piece) {
+    const Gate * s = with;
+    const int64_t at = piece * PORTION;
+    gelu_grad(s->g + at, s->u + at, s->dy + at, s->out + at, s->du + at, portion(s, piece));
+}
+
+void ps_gelu_gate(const float * g, const float * u, float * out, int64_t n) {
+    in_portions(gelu_piece, (Gate){g, u, NULL, out, NULL, n});
+}
+
+void ps_gelu_gate_grad(const float * g, const float * u, const float * dy, float * dg, float * du, int64_t n) {
+    in_portions(gelu_grad_piece, (Gate){g, u, dy, dg, du, n});
 }
 
 /* Rows of logits [n, v]. For row r with target t, weights h and s, and the teacher's k likeliest words:
@@ -108,41 +141,64 @@ static float row_softmax(const float * x, float * d, int64_t v, float weight) {
     return top + logf(sum);
 }
 
+typedef struct {
+    const float * logits, * hard, * soft, * top_p;
+    const int32_t * target, * top_ids;
+    float * loss, * grad;
+    int64_t v, k;
+} Loss;
+
+static void loss_row(void * with, int64_t r) {
+    const Loss * s = with;
+    const int64_t k = s->k;
+    const float * x = s->logits + r * s->v, * p = s->top_p + r * k;
+    const int32_t * ids = s->top_ids + r * k;
+    float * d = s->grad + r * s->v, mass = 0.0f, kl = 0.0f;
+    for (int64_t j = 0; j < k; j++) mass += p[j];
+    const float lse = row_softmax(x, d, s->v, s->hard[r] + s->soft[r] * mass);
+    for (int64_t j = 0; j < k; j++) {
+        if (p[j] > 0.0f) kl += p[j] * (logf(p[j]) - (x[ids[j]] - lse));
+        d[ids[j]] -= s->soft[r] * p[j];
+    }
+    d[s->target[r]] -= s->hard[r];
+    s->loss[r] = s->hard[r] * (lse - x[s->target[r]]) + s->soft[r] * kl;
+}
+
 void ps_loss(const float * logits, const int32_t * target, const float * hard, const float * soft,
              const int32_t * top_ids, const float * top_p, float * loss, float * grad, int64_t n, int64_t v, int64_t k) {
-    for (int64_t r = 0; r < n; r++) {
-        const float * x = logits + r * v, * p = top_p + r * k;
-        const int32_t * ids = top_ids + r * k;
-        float * d = grad + r * v, mass = 0.0f, kl = 0.0f;
-        for (int64_t j = 0; j < k; j++) mass += p[j];
-        const float lse = row_softmax(x, d, v, hard[r] + soft[r] * mass);
-        for (int64_t j = 0; j < k; j++) {
-            if (p[j] > 0.0f) kl += p[j] * (logf(p[j]) - (x[ids[j]] - lse));
-            d[ids[j]] -= soft[r] * p[j];
-        }
-        d[target[r]] -= hard[r];
-        loss[r] = hard[r] * (lse - x[target[r]]) + soft[r] * kl;
-    }
+    Loss s = {logits, hard, soft, top_p, target, top_ids, loss, grad, v, k};
+    ps_each(loss_row, &s, n);
 }
 
 /* The k largest of each row and where they stand, largest first; the earlier of equals first. */
-void ps_top(const float * logits, int32_t * ids, float * values, int64_t n, int64_t v, int64_t k) {
-    for (int64_t r = 0; r < n; r++) {
-        const float * x = logits + r * v;
-        int32_t * id = ids + r * k;
-        float * best = values + r * k;
-        int64_t held = 0;
-        for (int64_t i = 0; i < v; i++) {
-            if (held == k && !(x[i] > best[k - 1])) continue;
-            int64_t at = held < k ? held++ : k - 1;
-            for (; at > 0 && x[i] > best[at - 1]; at--) {
-                best[at] = best[at - 1];
-                id[at] = id[at - 1];
-            }
-            best[at] = x[i];
-            id[at] = (int32_t) i;
+typedef struct {
+    const float * logits;
+    int32_t * ids;
+    float * values;
+    int64_t v, k;
+} Top;
+
+static void top_row(void * with, int64_t r) {
+    const Top * s = with;
+    const float * x = s->logits + r * s->v;
+    int32_t * id = s->ids + r * s->k;
+    float * best = s->values + r * s->k;
+    int64_t held = 0;
+    for (int64_t i = 0; i < s->v; i++) {
+        if (held == s->k && !(x[i] > best[s->k - 1])) continue;
+        int64_t at = held < s->k ? held++ : s->k - 1;
+        for (; at > 0 && x[i] > best[at - 1]; at--) {
+            best[at] = best[at - 1];
+            id[at] = id[at - 1];
         }
+        best[at] = x[i];
+        id[at] = (int32_t) i;
     }
+}
+
+void ps_top(const float * logits, int32_t * ids, float * values, int64_t n, int64_t v, int64_t k) {
+    Top s = {logits, ids, values, v, k};
+    ps_each(top_row, &s, n);
 }
 
 /* AdamW without decay over n numbers, gradients scaled by `by`: m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g^2,

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 LIBRARY = Path(__file__).resolve().parent.parent / "_native" / "libpsblas.so"
@@ -58,6 +61,26 @@ def sgemm(*given: object) -> None:
 def calls() -> int:
     "How many matrix products came through the bridge so far."
     return int(ctypes.CDLL(str(LIBRARY)).ps_blas_calls()) if BRIDGE.active else 0
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    "OpenBLAS on the calling thread: for some milliseconds after a product its others wait awake, in the way of any but themselves."
+    get, put = _threads()
+    before = get()
+    put(1)
+    try:
+        yield
+    finally:
+        put(before)
+
+
+@cache
+def _threads() -> tuple[Callable[[], int], Callable[[int], object]]:
+    openblas = _openblas() if BRIDGE.active else None
+    if openblas is None or not hasattr(openblas, "scipy_openblas_set_num_threads64_"):
+        return lambda: 1, lambda number: None
+    return openblas.scipy_openblas_get_num_threads64_, openblas.scipy_openblas_set_num_threads64_
 
 
 BRIDGE = _bind()

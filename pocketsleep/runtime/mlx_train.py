@@ -60,7 +60,7 @@ def engine(model: nn.Module, rows: Sequence[Row], plan: Plan) -> Engine:
     "The fastest engine that computes this model on this machine rightly."
     prefix, first = shared_prefix([r.prompt for r in rows]), min(plan.layers)
     why = "layers beside the MLP are adapted" if any(not k.startswith("mlp.") for k in plan.keys) else ""
-    packed = Packed(model, rows, prefix, first) if not why else None
+    packed = Packed(model, rows, prefix, first, rounded=True) if not why else None
     if packed is not None and not packed.reason:
         return packed
     plain = Forward(model, rows, prefix, first)

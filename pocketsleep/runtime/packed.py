@@ -8,11 +8,12 @@ comparing this pass with the model's own, and takes that where they differ.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pocketsleep.runtime import blas  # noqa: F401  before mlx: it decides which BLAS libmlx binds
+from pocketsleep.runtime import blas  # before mlx: it decides which BLAS libmlx binds
 
 # isort: split
 import mlx.core as mx
@@ -25,8 +26,9 @@ from pocketsleep.runtime.adam import FlatAdam
 from pocketsleep.runtime.kept import Kept, fits
 from pocketsleep.runtime.mlx_rows import Row, Soft, starts, too_long, weights
 from pocketsleep.runtime.packed_block import Block, Linear, Shape, numbers
-from pocketsleep.runtime.packed_math import LANES, Array, Layout, Room, call, gemm, reason
+from pocketsleep.runtime.packed_math import LANES, Array, Layout, Room, Weight, call, reason, rounds
 
+ROUNDED = 3e-2  # of the largest logit, between products in bfloat16 and the model's own
 POSITIONS = 2048  # tokens of the longest row: angles are laid out beforehand
 ANSWERS_AT_ONCE = 64  # rows of logits held: a large vocabulary makes them big
 TOKENS_AT_ONCE = 512  # of a pass that keeps nothing for gradients
@@ -37,7 +39,8 @@ NAMES = ("gate_proj", "up_proj", "down_proj")
 class Packed:
     "One model, bare or wrapped with a LoRA on its MLPs from block `first` on."
 
-    def __init__(self, model: nn.Module, rows: Sequence[Row], prefix: tuple[int, ...], first: int) -> None:
+    def __init__(self, model: nn.Module, rows: Sequence[Row], prefix: tuple[int, ...], first: int,
+                 rounded: bool = False) -> None:
         self.model, self.prefix, self.first = model, prefix, first
         self.room = Room()
         self.kept: Kept | None = None
@@ -46,19 +49,31 @@ class Packed:
         self.reason = reason() or _unknown(model)
         if not self.reason:
             self._read()
-            self.reason = self._misfit(rows)
+            self.reason = self._misfit(rows, mlx_forward.TOLERANCE)
+        if not self.reason and rounded and rounds():
+            self._round(True)
+            if self._misfit(rows, ROUNDED):
+                self._round(False)
 
     def _read(self) -> None:
         inner = self.model.model
         shape = _shape(self.model)
         self.table = numbers(inner.embed_tokens.weight)
-        self.head = self.table if "lm_head" not in self.model else numbers(self.model.lm_head.weight)
+        self.head = Weight(self.table if "lm_head" not in self.model else numbers(self.model.lm_head.weight))
+        self.words = len(self.head.plain)
         self.norm = _norm(inner.norm, shape)
         self.embed_scale = 1.0
         if shape.normed:  # as mlx_lm scales it
             self.embed_scale = float(mx.array(self.model.args.hidden_size**0.5, mx.bfloat16).astype(mx.float32))
         ropes: dict[str, tuple[Array, Array]] = {}
         self.blocks = [_block(i, layer, shape, ropes) for i, layer in enumerate(inner.layers)]
+
+    def _quiet(self) -> AbstractContextManager[None]:
+        return blas.alone() if self.head.rounded else nullcontext()
+
+    def _round(self, on: bool) -> None:
+        for weight in (self.head, *(w for block in self.blocks for w in block.weights())):
+            weight.rounded = on
 
     def optimizer(self) -> FlatAdam:
         "From now on the LoRA lives in one buffer of this pass, and the MLX model is told of it by `publish`."
@@ -88,7 +103,10 @@ class Packed:
         "Compute what enters block `first` once for each of these rows; `step` then takes it by index."
         width = self.table.shape[1]
         if self.first and fits([len(r) for r in rows], width):
-            self.kept = Kept(path, [len(r) - self.cut([r]) for r in rows], width, lambda: self._lower(rows))
+            with self._quiet():
+                self.kept = Kept(path, [len(r) - self.cut([r]) for r in rows], width, lambda: self._lower(rows))
+            for weight in (w for block in self.blocks[: self.first] for w in block.weights()):
+                weight.forget()
 
     def _lower(self, rows: Sequence[Row]) -> Iterator[tuple[int, Array]]:
         for part in self._alike(rows):
@@ -106,6 +124,10 @@ class Packed:
 
     def step(self, rows: Sequence[Row], soft: Sequence[Soft | None], indices: Sequence[int]) -> tuple[float, dict[str, Array]]:
         "Loss and gradients of the LoRA by parameter name. Rows all share the prefix, or none does."
+        with self._quiet():
+            return self._step(rows, soft, indices)
+
+    def _step(self, rows: Sequence[Row], soft: Sequence[Soft | None], indices: Sequence[int]) -> tuple[float, dict[str, Array]]:
         self.refresh()
         lay, x = self._entering(rows, indices)
         inputs = []
@@ -128,14 +150,15 @@ class Packed:
         self.refresh()
         for part in self._alike(rows):
             some = [rows[i] for i in part]
-            lay, x = self._entering(some, [indices[i] for i in part]) if indices is not None else self.below(some)
-            for block in self.blocks[self.first :]:
-                x = block.forward(x, lay, self.room, SHARED)
+            with self._quiet():
+                lay, x = self._entering(some, [indices[i] for i in part]) if indices is not None else self.below(some)
+                for block in self.blocks[self.first :]:
+                    x = block.forward(x, lay, self.room, SHARED)
             states, begin = self._normed(x[self._where(some, lay)]), 0
             for together in _portions(part, lambda i: len(rows[i].answer), ANSWERS_AT_ONCE):
                 count = sum(len(rows[i].answer) for i in together)
-                out = self.room.get("logits", -1, count, len(self.head))
-                gemm(states[begin : begin + count], self.head, out, tb=True)
+                out = self.room.get("logits", -1, count, self.words)
+                self.head.through(states[begin : begin + count], out, self.room)
                 begin, at = begin + count, 0
                 for i in together:
                     yield i, out[at : at + len(rows[i].answer)]
@@ -150,7 +173,8 @@ class Packed:
             often = np.ones((lay.n, 1), np.float32)
             often[: lay.p] = len(part) ** 0.5  # the prefix stands for itself in every row
             for block in self.blocks[self.first :]:
-                x = block.forward(x, lay, self.room, SHARED)
+                with self._quiet():
+                    x = block.forward(x, lay, self.room, SHARED)
                 whiten.add(found, {f"model.layers.{block.layer}.mlp.{name}.lora_a": read
                                    for name, read in block.read(lay.n, self.room, SHARED).items()}, often)
         return found
@@ -200,17 +224,17 @@ class Packed:
         for at in range(0, len(x), ANSWERS_AT_ONCE):
             part = slice(at, min(at + ANSWERS_AT_ONCE, len(x)))
             count = part.stop - part.start
-            logits = gemm(states[part], self.head, self.room.get("logits", -1, count, len(self.head)), tb=True)
+            logits = self.head.through(states[part], self.room.get("logits", -1, count, self.words), self.room)
             grad = self.room.get("dlogits", -1, *logits.shape)
             call("ps_loss", logits, target[part], hard[part], weight[part], ids[part], p[part], losses[part], grad, count,
-                 len(self.head), ids.shape[1])
-            gemm(grad, self.head, dstates[part])
+                 self.words, ids.shape[1])
+            self.head.back(grad, dstates[part], self.room)
         d = np.zeros_like(x)
         width = x.shape[1]
         call("ps_rms_grad", x, self.norm, dstates, d, len(x), width, width, width, width, self.blocks[0].shape.eps)
         return float(losses.sum(dtype=np.float64)), d
 
-    def _misfit(self, rows: Sequence[Row]) -> str:
+    def _misfit(self, rows: Sequence[Row], most: float) -> str:
         "Why the model's own pass has to be taken; '' when this one equals it."
         if beyond := too_long(self.model, rows, POSITIONS):
             return beyond
@@ -218,7 +242,7 @@ class Packed:
         own = np.array(mlx_forward.logits_of(self.model, [(probe.prompt, probe.answer)]))
         ours = next(self.logits([probe]))[1]
         off = float(np.abs(own - ours).max() / np.abs(own).max())
-        return "" if off < mlx_forward.TOLERANCE else f"the packed pass of a {self.model.model_type} model computes something else"
+        return "" if off < most else f"the packed pass of a {self.model.model_type} model computes something else"
 
 
 def _portions(indices: Sequence[int], size: Callable[[int], int], most: int) -> Iterator[list[int]]:
@@ -270,7 +294,7 @@ def _block(index: int, layer: Any, shape: Shape, ropes: dict[str, tuple[Array, A
                  "query": attention.q_norm, "key": attention.k_norm}
     else:
         norms = {"attention": layer.input_layernorm, "mlp": layer.post_attention_layernorm}
-    made = Block(shape, qkv, numbers(attention.o_proj.weight), {k: _norm(v, shape) for k, v in norms.items()},
+    made = Block(shape, Weight(qkv), Weight(numbers(attention.o_proj.weight)), {k: _norm(v, shape) for k, v in norms.items()},
                  _angles(attention.rope, shape.d, ropes), index)
     made.mlp.update({name: _linear(layer.mlp[name], None) for name in NAMES})
     return made
@@ -278,7 +302,7 @@ def _block(index: int, layer: Any, shape: Shape, ropes: dict[str, tuple[Array, A
 
 def _linear(module: Any, before: Linear | None) -> Linear:
     inner = module.linear if isinstance(module, LoRALinear) else module
-    weight = before.weight if before is not None else numbers(inner.weight)
+    weight = before.weight if before is not None else Weight(numbers(inner.weight))
     if not isinstance(module, LoRALinear):
         return Linear(weight)
     return Linear(weight, (numbers(module.lora_a), numbers(module.lora_b)), float(module.scale))

@@ -13,16 +13,20 @@ from typing import Any
 
 import numpy as np
 
-from pocketsleep.runtime.packed_math import Array, Layout, Room, call, gemm
+from pocketsleep.runtime.packed_math import Array, Layout, Room, Weight, call, gemm
 
 
 @dataclass(frozen=True, slots=True)
 class Linear:
     "A frozen weight [out, in] and the LoRA on it, if any: a [in, r], b [r, out]."
 
-    weight: Array
+    weight: Weight
     lora: tuple[Array, Array] | None = None
     scale: float = 0.0
+
+    @property
+    def out(self) -> int:
+        return len(self.weight.plain)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +47,15 @@ class Block:
     "One block's weights. Norms hold what is multiplied (Gemma's 1 + w)."
 
     shape: Shape
-    qkv: Array  # [(heads + 2 groups) d, D]
-    o: Array  # [D, heads d]
+    qkv: Weight  # [(heads + 2 groups) d, D]
+    o: Weight  # [D, heads d]
     norms: Mapping[str, Array]
     rope: tuple[Array, Array]  # cos, sin [positions, d / 2]
     layer: int
     mlp: dict[str, Linear] = field(default_factory=dict)
+
+    def weights(self) -> tuple[Weight, ...]:
+        return self.qkv, self.o, *(linear.weight for linear in self.mlp.values())
 
     def forward(self, x: Array, lay: Layout, room: Room, slot: int) -> Array:
         """[n, D] -> [n, D]. `slot` names where what backward needs is kept: one for each block that will be
@@ -65,14 +72,14 @@ class Block:
 
     def read(self, n: int, room: Room, slot: int) -> dict[str, Array]:
         "What each linear layer of the MLP was given by the last `forward` of n tokens in this slot."
-        n2 = room.get("n2", slot, n, self.o.shape[0])
-        return {"gate_proj": n2, "up_proj": n2, "down_proj": room.get("m", slot, n, len(self.mlp["gate_proj"].weight))}
+        n2 = room.get("n2", slot, n, self.o.plain.shape[0])
+        return {"gate_proj": n2, "up_proj": n2, "down_proj": room.get("m", slot, n, self.mlp["gate_proj"].out)}
 
     def _attend(self, x: Array, lay: Layout, room: Room, slot: int) -> Array:
         s, n = self.shape, len(x)
         width = (s.heads + 2 * s.groups) * s.d
         n1 = _rms(x, self.norms["attention"], room.get("n1", -1, *x.shape), s.eps)
-        qkv = gemm(n1, self.qkv, room.get("qkv", slot, n, width), tb=True)
+        qkv = self.qkv.through(n1, room.get("qkv", slot, n, width), room)
         if s.normed:
             raw = room.get("raw", slot, n, width)
             raw[:] = qkv
@@ -83,7 +90,7 @@ class Block:
         shares = room.get("shares", slot, int(lay.at[-1]) * s.heads)
         attended = room.get("attended", -1, n, s.heads * s.d)
         call("ps_attend", qkv, lay.start, lay.at, shares, attended, len(lay.start) - 1, lay.p, s.heads, s.groups, s.d, s.scale)
-        o = gemm(attended, self.o, room.get("o", slot, *x.shape), tb=True)
+        o = self.o.through(attended, room.get("o", slot, *x.shape), room)
         return self._residual(x, o, room.get("mid", slot, *x.shape), "after_attention")
 
     def _residual(self, x: Array, y: Array, out: Array, norm: str) -> Array:
@@ -100,7 +107,7 @@ class Block:
 
     def _through(self, name: str, x: Array, room: Room, slot: int) -> Array:
         layer = self.mlp[name]
-        y = gemm(x, layer.weight, room.get(name, slot, len(x), len(layer.weight)), tb=True)
+        y = layer.weight.through(x, room.get(name, slot, len(x), layer.out), room)
         if layer.lora is not None:
             a, b = layer.lora
             low = gemm(x, a, room.get(f"{name}.low", slot, len(x), a.shape[1]))
@@ -113,13 +120,13 @@ class Block:
         got: dict[str, Array] = {}
         n, eps = len(x), self.shape.eps
         mid, n2 = room.get("mid", slot, *x.shape), room.get("n2", slot, *x.shape)
-        g, u, m = (room.get(k, slot, n, len(self.mlp["gate_proj"].weight)) for k in ("gate_proj", "up_proj", "m"))
+        g, u, m = (room.get(k, slot, n, self.mlp["gate_proj"].out) for k in ("gate_proj", "up_proj", "m"))
         dy = self._normed_grad(room.get("down_proj", slot, *x.shape), d, "after_mlp", room)
-        dm = self._back("down_proj", m, dy, room.get("dm", -1, *m.shape), 0.0, room, slot, got)
+        dm = self._back("down_proj", m, dy, room.get("dm", -1, *m.shape), False, room, slot, got)
         dg, du = room.get("dg", -1, *g.shape), room.get("du", -1, *g.shape)
         call(f"ps_{self.shape.gate}_gate_grad", g, u, dm, dg, du, g.size)
-        dn2 = self._back("gate_proj", n2, dg, room.get("dn", -1, *x.shape), 0.0, room, slot, got)
-        self._back("up_proj", n2, du, dn2, 1.0, room, slot, got)
+        dn2 = self._back("gate_proj", n2, dg, room.get("dn", -1, *x.shape), False, room, slot, got)
+        self._back("up_proj", n2, du, dn2, True, room, slot, got)
         if not last:
             _rms_grad(mid, self.norms["mlp"], dn2, d, eps)
             self._attend_grad(x, d, lay, room, slot)
@@ -129,17 +136,19 @@ class Block:
         s, n = self.shape, len(x)
         width = (s.heads + 2 * s.groups) * s.d
         do = self._normed_grad(room.get("o", slot, *x.shape), d, "after_attention", room)
-        dattended = gemm(do, self.o, room.get("attended", -1, n, s.heads * s.d))
+        dattended = self.o.back(do, room.get("attended", -1, n, s.heads * s.d), room)
         qkv, shares = room.get("qkv", slot, n, width), room.get("shares", slot, int(lay.at[-1]) * s.heads)
         dqkv = room.get("dqkv", -1, n, width)
         dqkv[:] = 0.0
-        spare = room.get("spare", -1, int(lay.positions.max()) + 1)
-        call("ps_attend_grad", qkv, lay.start, lay.at, shares, dattended, dqkv, spare, len(lay.start) - 1, lay.p, s.heads,
-             s.groups, s.d, s.scale)
+        rows, longest = len(lay.start) - 1, int(lay.positions.max()) + 1
+        spare = room.get("spare", -1, rows * s.groups * (2 * lay.p * s.d + longest))
+        spare[: rows * lay.p * 2 * s.groups * s.d] = 0.0
+        call("ps_attend_grad", qkv, lay.start, lay.at, shares, dattended, dqkv, spare, rows, lay.p, s.heads, s.groups, s.d,
+             longest, s.scale)
         self._turn(dqkv, lay, -1)
         if s.normed:
             dqkv = self._heads_grad(room.get("raw", slot, n, width), dqkv, room)
-        dn1 = gemm(dqkv, self.qkv, room.get("dn", -1, *x.shape))
+        dn1 = self.qkv.back(dqkv, room.get("dn", -1, *x.shape), room)
         _rms_grad(x, self.norms["attention"], dn1, d, s.eps)
 
     def _heads_grad(self, raw: Array, dqkv: Array, room: Room) -> Array:
@@ -161,10 +170,10 @@ class Block:
         _rms_grad(y, self.norms[norm], d, out, self.shape.eps)
         return out
 
-    def _back(self, name: str, x: Array, dy: Array, dx: Array, beta: float, room: Room, slot: int, got: dict[str, Array]) -> Array:
-        "dx = dy W (+ beta dx) and the LoRA's part; its gradients go into `got`."
+    def _back(self, name: str, x: Array, dy: Array, dx: Array, add: bool, room: Room, slot: int, got: dict[str, Array]) -> Array:
+        "dx = dy W (+ dx) and the LoRA's part; its gradients go into `got`."
         layer = self.mlp[name]
-        gemm(dy, layer.weight, dx, beta=beta)
+        layer.weight.back(dy, dx, room, add)
         if layer.lora is not None:
             a, b = layer.lora
             low = room.get(f"{name}.low", slot, len(x), a.shape[1])
