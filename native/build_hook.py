@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = Path("pocketsleep") / "_native"
 LIBRARY = FOLDER / "libpsblas.so"
 FUSED = FOLDER / "libpsfused.so"
-PASSES = ("fused/fused.c", "fused/block.c", "fused/matrix.c", "fused/pool.c")
+PASSES = ("fused/fused.c", "fused/block.c", "fused/filter.c", "fused/matrix.c", "fused/pool.c")
 VECTORS = ("-O3", "-fno-math-errno", "-fno-trapping-math")  # not -ffast-math: it would set denormals to 0 process-wide
 
 

@@ -17,7 +17,7 @@ from pocketsleep.runtime.mlx_rows import Row
 from pocketsleep.runtime.mlx_train import Trainer
 from pocketsleep.weights import model as weights_model
 from pocketsleep.weights import parity
-from pocketsleep.weights.gguf_f32 import write_f32_gguf
+from pocketsleep.weights.gguf_plain import write_gguf
 from pocketsleep.weights.layout import LINEAR
 
 TOKENS = 2048
@@ -41,7 +41,7 @@ def base(request: pytest.FixtureRequest, cache: Path) -> weights.Base:
 
 @pytest.fixture(scope="module")
 def f32(base: weights.Base, tmp_path_factory: pytest.TempPathFactory) -> Iterable[Path]:
-    path = write_f32_gguf(base.folder, base.gguf, tmp_path_factory.mktemp("f32") / "base.gguf")
+    path = write_gguf(base.folder, base.gguf, tmp_path_factory.mktemp("f32") / "base.gguf")
     yield path
     path.unlink()  # a gigabyte for Gemma
 

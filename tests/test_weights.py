@@ -19,7 +19,7 @@ from pocketsleep.nouns import Card
 from pocketsleep.registry import Registry
 from pocketsleep.weights import gguf_base, layout, parity, vocab
 from pocketsleep.weights import model as loader
-from pocketsleep.weights.gguf_f32 import write_f32_gguf
+from pocketsleep.weights.gguf_plain import write_gguf
 from tests import tiny_gguf
 
 KINDS = ["llama", "gemma3"]
@@ -168,7 +168,7 @@ def test_an_import_cut_short_leaves_nothing(tmp_path: Path, monkeypatch: pytest.
 def test_llama_cpp_and_mlx_agree_bare_and_dressed(kind: str, tmp_path: Path) -> None:
     "Grouped heads, a local window of eight, both rope bases, and a LoRA on every linear layer."
     base = open_one(tiny_gguf.write(tmp_path / "a.gguf", kind), tmp_path, kind)
-    f32 = write_f32_gguf(base.folder, base.gguf, tmp_path / "f32.gguf")
+    f32 = write_gguf(base.folder, base.gguf, tmp_path / "f32.gguf")
     registry = Registry(tmp_path / "adapters")
     rng = np.random.default_rng(5)
     tensors = {}

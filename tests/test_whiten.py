@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pocketsleep.runtime import mlx_forward, mlx_lora, mlx_train, whiten
-from pocketsleep.runtime.adam import FlatAdam
+from pocketsleep.runtime.adam import FlatAdam, _filtering
 from pocketsleep.runtime.mlx_rows import Row
 from pocketsleep.runtime.packed import Packed
 from pocketsleep.weights import model as weights_model
@@ -113,6 +113,21 @@ def test_listening_leaves_the_model_as_it_was(model: nn.Module, monkeypatch: pyt
         assert all(a is b for a, b in zip(before, after, strict=True))
     finally:
         mlx_lora.detach(model)
+
+
+@needs_passes
+@pytest.mark.parametrize("before", [False, True])
+def test_many_filters_in_one_call(before: bool) -> None:
+    "In C as they are written down, whatever the shape."
+    rng = np.random.default_rng(1)
+    sizes = [(1, 1, 1), (7, 3, 5), (8, 2, 8), (9, 9, 17), (33, 12, 4)]
+    filters = {str(i): whiten.Filter(np.linalg.qr(rng.normal(size=(n, n)))[0][:, :k].astype(np.float32),
+                                     rng.uniform(size=(k, 1)).astype(np.float32), 1.5) for i, (n, k, _) in enumerate(sizes)}
+    arrays, old = ({str(i): rng.normal(size=(n, r)).astype(np.float32) for i, (n, _, r) in enumerate(sizes)} for _ in range(2))
+    want = {name: old[name] + one(arrays[name] - old[name]) if before else one(arrays[name]) for name, one in filters.items()}
+    _filtering(filters, arrays, old if before else {})()
+    for name, array in arrays.items():
+        np.testing.assert_allclose(array, want[name], rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("packed", [pytest.param(True, marks=needs_passes), False])

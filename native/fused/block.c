@@ -5,7 +5,6 @@
 #include "exp.h"
 #include "pool.h"
 #include "wide.h"
-#define INLINE static inline __attribute__((always_inline))
 #define LANES 16
 
 INLINE float dot(const float * restrict a, const float * restrict b, int64_t n) {

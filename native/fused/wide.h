@@ -7,3 +7,4 @@
 #else
 #define WIDE
 #endif
+#define INLINE static inline __attribute__((always_inline))

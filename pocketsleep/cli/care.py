@@ -139,14 +139,14 @@ def _check(name: str, json_: bool) -> None:
 
 def _proved(base: weights.Base) -> dict[str, Any]:
     """Hashes and template were checked when the base was opened; here MLX is held against llama.cpp on the
-    file as it is. What remains is llama.cpp's rounding of activations."""
+    file that it serves."""
     if base.gguf is None:
         return {"parity": "not compared: the base is an MLX folder, which llama.cpp cannot read", "ok": True}
     from pocketsleep.runtime import blas  # noqa: F401  before MLX is loaded
-    from pocketsleep.weights import parity
+    from pocketsleep.weights import gguf_plain, parity
 
     text = "\n".join(lists.anchors())
-    found = parity.compare(base, base.gguf, text)
+    found = parity.compare(base, gguf_plain.served(base), text)
     return {"kl": round(found.kl, 6), "top1": round(found.top1, 4), "tokens": found.tokens,
             "ok": found.kl <= KL_BOUND and found.top1 >= TOP1_BOUND}
 

@@ -14,6 +14,7 @@ from pocketsleep.disk import new_file
 from pocketsleep.runtime import Runtime
 from pocketsleep.runtime.prompting import ask
 
+FORMAT = 2  # raise it when a base comes to answer otherwise; 2: llama.cpp serves small ones in half precision
 Answers = dict[str, dict[str, str]]  # most tokens -> prompt -> answer
 
 
@@ -43,12 +44,13 @@ class Known:
             told = json.loads(path.read_text(encoding="utf-8")) if path is not None else {}
         except (OSError, ValueError):
             return {}
-        same = isinstance(told, dict) and (told.get("base"), told.get("runtime")) == (self._base, runtime)
+        wanted = {"base": self._base, "runtime": runtime, "format": FORMAT}
+        same = isinstance(told, dict) and wanted.items() <= told.items()
         return dict(told["answers"]) if same else {}
 
 
 def write(path: Path, runtime: str, base_sha256: str, answers: Answers) -> None:
     "The file that `Known` reads."
-    told = {"base": base_sha256, "runtime": runtime, "answers": answers}
+    told = {"base": base_sha256, "runtime": runtime, "format": FORMAT, "answers": answers}
     with new_file(path) as draft:
         draft.write_text(json.dumps(told, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")

@@ -5,10 +5,10 @@ MLX's touches each of a hundred small arrays a dozen times, a sixth of a packed 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from pocketsleep.runtime import blas  # noqa: F401  before mlx: it decides which BLAS libmlx binds
+from pocketsleep.runtime import blas  # before mlx: it decides which BLAS libmlx binds
 
 # isort: split
 import mlx.core as mx
@@ -88,25 +88,36 @@ class FlatAdam:
         self.first, self.second, self.grad = (np.zeros_like(flat) for _ in range(3))
         self.count = 0
         self.filters: Mapping[str, Filter] = {}
+        self.before = np.zeros(0, np.float32)  # what the update begins from, where there are filters
+        self._inward = self._outward = lambda: None
         ends = np.cumsum([v.size for v in views.values()])
         self.grads = {n: self.grad[e - v.size : e].reshape(v.shape) for (n, v), e in zip(views.items(), ends, strict=True)}
 
     def update(self, grads: Mapping[str, Any], rate: float) -> None:
+        with blas.alone():  # threads that wait awake after these small products would slow the next step down
+            self._update(grads, rate)
+
+    def _update(self, grads: Mapping[str, Any], rate: float) -> None:
         for name, into in self.grads.items():
-            into[:] = self.filters[name](grads[name]) if name in self.filters else grads[name]
-        before = {name: self.views[name].copy() for name in self.filters}
+            into[:] = grads[name]
+        if self.filters:
+            self._inward()
+            self.before[:] = self.flat
         norm = float(np.sqrt(np.dot(self.grad, self.grad)))
         self.count += 1
         unbias = [1.0 - beta**self.count for beta in BETAS]
         call("ps_adam", self.flat, self.first, self.second, self.grad, self.flat.size, min(1.0, MOST_NORM / (norm + 1e-6)),
              rate / unbias[0], *BETAS, float(np.sqrt(unbias[1])), EPS)
-        for name, one in self.filters.items():
-            self.views[name][:] = before[name] + one(self.views[name] - before[name])
+        if self.filters:
+            self._outward()
 
     def whiten(self, filters: Mapping[str, Filter]) -> None:
-        self.filters = filters
-        for name, one in filters.items():
-            self.views[name][:] = one(self.views[name])
+        self.filters, self.before = filters, np.zeros_like(self.flat)
+        before = dict(zip(self.views, np.split(self.before, np.cumsum([v.size for v in self.views.values()])[:-1]), strict=True))
+        self._inward = _filtering(filters, self.grads, {})
+        self._outward = _filtering(filters, self.views, before)
+        if filters:
+            self._outward()
 
     def arrays(self) -> dict[str, mx.array]:
         told = {"weights": self.flat, "first": self.first, "second": self.second, "count": np.array([self.count])}
@@ -122,6 +133,20 @@ class FlatAdam:
 
     def publish(self) -> None:
         self.model.update(tree_unflatten([(name, mx.array(v)) for name, v in self.views.items()]))
+
+
+def _filtering(filters: Mapping[str, Filter], arrays: Mapping[str, Array], before: Mapping[str, Array]) -> Callable[[], None]:
+    "In one call, array = before + W (array - before) for every array that has a filter; `before` is 0 where it is not given."
+    kept = [(np.ascontiguousarray(one.span, np.float32), np.ascontiguousarray(one.cut, np.float32)) for one in filters.values()]
+    address = [(arrays[name].ctypes.data, before[name].ctypes.data if before else 0, span.ctypes.data, cut.ctypes.data)
+               for name, (span, cut) in zip(filters, kept, strict=True)]
+    sizes = [(*span.shape, arrays[name].shape[1]) for name, (span, _) in zip(filters, kept, strict=True)]
+    given = np.array(address, np.int64), np.array(sizes, np.int64), np.array([one.gain for one in filters.values()], np.float32)
+
+    def run(held: object = (kept, arrays, before)) -> None:  # holds what is pointed at
+        call("ps_filter", *given, len(filters))
+
+    return run
 
 
 def _flat(tree: Any) -> list[tuple[str, mx.array]]:

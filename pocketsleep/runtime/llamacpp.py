@@ -15,7 +15,7 @@ from pocketsleep.runtime import Prompt, llama_batch
 from pocketsleep.runtime.llama_batch import LANES, Adapter, Engine, Lanes
 from pocketsleep.runtime.pace import Pace, processors
 from pocketsleep.runtime.text import Stops, check_length, pieces
-from pocketsleep.weights import Base
+from pocketsleep.weights import Base, gguf_plain
 
 PROBE = (Message("user", "What do you know about me?"),)
 
@@ -36,7 +36,8 @@ class LlamaCpp:
         self.threads = threads or _threads()
         self._most = threads or max(self.threads, processors())  # for bulk work, where they are free
         self._pace = Pace(self.threads, self._most)
-        self._engine = Engine(base.gguf)
+        self.file = gguf_plain.served(base)
+        self._engine = Engine(self.file)
         self.context = min(context, self._engine.trained_for)
         with llama_batch.closing_on_error(self._engine):
             self._main = Lanes(self._engine, 1, self.context, Pace(self.threads, self.threads))
@@ -160,7 +161,8 @@ class LlamaCpp:
     def about(self) -> str:
         "For `doctor`."
         version = llama_batch.ll.__version__
-        return f"llama-cpp-python {version}, {self.threads} threads, {self.context} tokens of context"
+        held = "half precision" if self.file != self.base.gguf else "the file as it is"
+        return f"llama-cpp-python {version}, {held}, {self.threads} threads, {self.context} tokens of context"
 
     def close(self) -> None:
         with self._lock:

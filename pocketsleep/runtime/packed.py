@@ -172,11 +172,11 @@ class Packed:
             lay, x = self._entering([rows[i] for i in part], [indices[i] for i in part])
             often = np.ones((lay.n, 1), np.float32)
             often[: lay.p] = len(part) ** 0.5  # the prefix stands for itself in every row
-            for block in self.blocks[self.first :]:
-                with self._quiet():
+            with self._quiet():
+                for block in self.blocks[self.first :]:
                     x = block.forward(x, lay, self.room, SHARED)
-                whiten.add(found, {f"model.layers.{block.layer}.mlp.{name}.lora_a": read
-                                   for name, read in block.read(lay.n, self.room, SHARED).items()}, often)
+                    whiten.add(found, {f"model.layers.{block.layer}.mlp.{name}.lora_a": read
+                                       for name, read in block.read(lay.n, self.room, SHARED).items()}, often)
         return found
 
     def below(self, rows: Sequence[Row]) -> tuple[Layout, Array]:
