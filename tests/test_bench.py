@@ -40,8 +40,10 @@ def runtime(tiny: Path, tmp_path: Path) -> Mlx:
 
 def test_engines_that_agree_are_timed(runtime: Mlx) -> None:
     some = rows(4)
-    fast = mlx_train.engine(runtime.model, some, PLAN)
-    bench.agree(fast, Forward(runtime.model, some), some, range(4))
+    exact, fast = (mlx_train.engine(runtime.model, some, PLAN, rounded=rounded) for rounded in (False, True))
+    bench.agree(exact, Forward(runtime.model, some), some, range(4))
+    assert bench.near(exact, Forward(runtime.model, some), some, range(4)) < 0.1
+    assert bench.near(fast, Forward(runtime.model, some), some, range(4)) < 3
     assert bench.timed(fast, some, [[0, 1], [2, 3]]) > 0
 
 
@@ -55,6 +57,14 @@ def test_an_engine_that_computes_something_else_is_an_error(runtime: Mlx) -> Non
 
     with pytest.raises(ModelError, match="disagree"):
         bench.agree(Wrong(runtime.model, some), Forward(runtime.model, some), some, range(4))
+
+    class Astray(Forward):
+        def step(self, rows, soft, indices):  # type: ignore[no-untyped-def]
+            loss, grads = super().step(rows, soft, indices)
+            return loss, {name: g + 0.3 * float(mx.abs(g).mean()) for name, g in grads.items()}
+
+    with pytest.raises(ModelError, match="degrees apart"):
+        bench.near(Astray(runtime.model, some), Forward(runtime.model, some), some, range(4))
 
 
 def test_counted_work_is_what_the_shapes_say(runtime: Mlx) -> None:

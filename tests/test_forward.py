@@ -90,7 +90,7 @@ def test_states_out_of_half_precisions_range_are_kept_in_full(model: nn.Module, 
         forward = Forward(model, rows(4), PREFIX, 1)
         forward.keep_lower(rows(4), tmp_path / "lower.bin")
         assert forward.lower is not None
-        assert forward.lower.kept.states.dtype == np.float32
+        assert forward.lower.kept.dtype == np.float32
     finally:
         model.model.embed_tokens.weight = table
 

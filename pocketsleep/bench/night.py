@@ -45,6 +45,8 @@ def night(base: str, say: Callable[[str], None]) -> dict[str, Any]:
         ended, verdict = pocket.sleep(Wishes(), clock)
         seconds = time.perf_counter() - started
         clock.stage("")
+        foreseen = (pocket.journal.stage(ended.id, "seed") or {}).get("foreseen_mb", 0)
         held = len(pocket.journal.holds(ended.adapter)) if ended.adapter else 0
     return {"seconds": seconds, **{f"{k}_seconds": v for k, v in clock.seconds.items()}, "memories": held,
-            "verdict": verdict.outcome, "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+            "verdict": verdict.outcome, "foreseen_rss_mb": foreseen,
+            "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}

@@ -19,7 +19,7 @@ from typing import Any
 from pocketsleep.bench import peft
 from pocketsleep.bench.study import lessons
 from pocketsleep.errors import ModelError
-from pocketsleep.runtime import blas  # noqa: F401  before mlx
+from pocketsleep.runtime import blas  # before mlx
 
 # isort: split
 import mlx.core as mx
@@ -30,10 +30,13 @@ from pocketsleep.runtime import mlx_lora, mlx_train
 from pocketsleep.runtime.mlx import Mlx
 from pocketsleep.runtime.mlx_forward import Forward
 from pocketsleep.runtime.mlx_rows import Row, Soft, batches, shared_prefix
+from pocketsleep.runtime.packed import Packed
+from pocketsleep.runtime.packed_math import Room, Weight
 from pocketsleep.weights import Base
 
 SIDE = 1024  # of the square product that measures the peak
 SAME = 2e-3  # relative difference of a loss between arms
+NEAR, DEGREES = 1e-2, 10.0  # of a loss, and between gradients, where products are rounded
 
 STOCK = '''
 import json, sys, time
@@ -68,18 +71,22 @@ print(json.dumps(took))
 def train(card: Card, base: Base, say: Callable[[str], None], steps: int = 16, stock_steps: int = 2,
           peft_python: Path | None = None) -> dict[str, Any]:
     """examples_per_second and what they are to be compared with. `gemm_share` counts the products of whole rows through
-    all blocks, over this machine's peak for a 1024-cube; `gemm_share_done` those alone that are left once prefixes
-    are shared and the states below the first adapted block are kept. PEFT runs where `peft_python` has it."""
+    all blocks, over this machine's peak for a 1024-cube in the precision they are multiplied in; `gemm_share_done` those
+    alone that are left once prefixes are shared and the states below the first adapted block are kept. In float32
+    the step has to equal MLX's, in bfloat16 to point where it points. PEFT runs where `peft_python` has it."""
     study, _, recipe = lessons(base)
     runtime, plan = Mlx(card, base), recipe.plan()
     rows = runtime.rows(study)
     mlx_lora.attach(runtime.model, plan.keys, plan.layers, plan.rank, plan.scale, plan.seed)
     say(f"{len(rows)} lessons, {sum(map(len, rows))} tokens; batches of {plan.batch}")
-    peak = gemm_peak()
-    say(f"peak of a {SIDE}-cube: {peak:.0f} GFLOP/s")
     fast, plain = mlx_train.engine(runtime.model, rows, plan), Forward(runtime.model, rows)
+    rounded = isinstance(fast, Packed) and fast.head.rounded
+    peak = rounded_peak() if rounded else gemm_peak()
+    say(f"peak of a {SIDE}-cube: {peak:.0f} GFLOP/s in {'bfloat16' if rounded else 'float32'}")
     order = batches(rows, plan.batch, plan.seed, 0, shared_prefix([r.prompt for r in rows]))
-    loss = agree(fast, plain, [rows[i] for i in order[0]], order[0])
+    first = [rows[i] for i in order[0]]
+    loss = agree(mlx_train.engine(runtime.model, rows, plan, rounded=False), plain, first, order[0])
+    off = near(fast, plain, first, order[0])
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
         fast.keep_lower(rows, Path(folder) / "lower.bin")
@@ -96,6 +103,7 @@ def train(card: Card, base: Base, say: Callable[[str], None], steps: int = 16, s
     return {
         "examples_per_second": ours, "mlx_examples_per_second": mlx, "stock_examples_per_second": stock,
         "ratio_mlx": ours / mlx, "ratio_mlx_lm": ours / stock, "gemm_peak_gflops": peak,
+        "products": "bfloat16" if rounded else "float32", "gradient_off_degrees": off,
         "gemm_share": flops(base, plan, chosen) * each,
         "gemm_share_done": done(base, plan, rows, order[:steps], len(fast.prefix), on_disk) * each, "seconds_to_keep_lower": kept,
         "step": fast.reason or "packed", "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
@@ -121,6 +129,18 @@ def agree(fast: mlx_train.Engine, plain: Forward, rows: Sequence[Row], indices: 
     if abs(loss - want) > SAME * abs(want) or off > 2e-2:
         raise ModelError(f"the engines disagree: loss {loss:.5f} and {want:.5f}, gradients by {off:.1%}", hint="pocketsleep doctor")
     return float(want)
+
+
+def near(fast: mlx_train.Engine, plain: Forward, rows: Sequence[Row], indices: Sequence[int]) -> float:
+    "Degrees between the gradients of one batch; raises where losses or directions are not those of full precision."
+    none: list[Soft | None] = [None] * len(rows)
+    (loss, grads), (want, theirs) = fast.step(rows, none, indices), plain.step(rows, none, indices)
+    a, b = (np.concatenate([np.array(g[k]).ravel() for k in sorted(theirs)]) for g in (grads, theirs))
+    off = float(np.degrees(np.arccos(min(1.0, a @ b / np.linalg.norm(a) / np.linalg.norm(b)))))
+    if abs(loss - want) > NEAR * abs(want) or not off < DEGREES:
+        raise ModelError(f"bfloat16 computes something else: loss {loss:.5f} and {want:.5f}, gradients {off:.1f} degrees apart",
+                         hint="pocketsleep doctor")
+    return off
 
 
 def timed(by: mlx_train.Engine, rows: Sequence[Row], order: Sequence[Sequence[int]]) -> float:
@@ -159,6 +179,19 @@ def gemm_peak(repeats: int = 8) -> float:
         started = time.perf_counter()
         mx.eval(a @ a)
         best = max(best, 2 * SIDE**3 / (time.perf_counter() - started) / 1e9)
+    return best
+
+
+def rounded_peak(repeats: int = 8) -> float:
+    "The same of a product in bfloat16, by native/fused/matrix.c."
+    weight, room = Weight(np.random.default_rng(0).standard_normal((SIDE, SIDE)).astype(np.float32)), Room()
+    weight.rounded, out, best = True, np.empty((SIDE, SIDE), np.float32), 0.0
+    with blas.alone():
+        weight.through(weight.plain, out, room)
+        for _ in range(repeats):
+            started = time.perf_counter()
+            weight.through(weight.plain, out, room)
+            best = max(best, 2 * SIDE**3 / (time.perf_counter() - started) / 1e9)
     return best
 
 

@@ -125,7 +125,8 @@ def _one(bed: Bed, night: Night, level: Level, live: Sequence[Memory], ids: Mapp
         learnt.tensors, base=bed.base, base_sha256=bed.base_sha256, rank=plan.rank, scale=plan.scale, keys=plan.keys,
         layers=plan.layers, memories=(*level.memories, *(on.memories if on else ())))
     epochs = [[e.number, e.loss, e.held_out, e.held_out_nll] for e in learnt.epochs]
-    return {"adapter": adapter.id, "lessons": len(rows), "epochs": epochs, "stopped": learnt.reason, "recipe": recipe.plain()}
+    return {"adapter": adapter.id, "lessons": len(rows), "epochs": epochs, "stopped": learnt.reason,
+            "recipe": recipe.plain(), "foreseen_mb": learnt.foreseen >> 20}
 
 
 def _lessons(bed: Bed, night: Night, level: Level, live: Sequence[Memory],

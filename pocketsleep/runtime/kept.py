@@ -1,4 +1,4 @@
-"What enters the first adapted block, row by row: computed once a training run, kept in a memory-mapped file."
+"What enters the first adapted block, row by row: computed once a training run, kept in a file."
 
 from __future__ import annotations
 
@@ -20,27 +20,38 @@ class Kept:
     """States of rows in one file, in half precision where the range allows.
 
     `compute` gives (index of a row, its states [length, width]) for every row, in any order; it is asked
-    again where a state left the range of float16.
+    again where a state left the range of float16. Read and written, not mapped: what was read is not this process's memory.
     """
 
     def __init__(self, path: Path, lengths: Sequence[int], width: int,
                  compute: Callable[[], Iterable[tuple[int, np.ndarray]]]) -> None:
-        self.lengths = list(lengths)
+        self.lengths, self.width = list(lengths), width
         self._offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("w+b")
         for dtype in (np.float16, np.float32):
-            self.states = np.memmap(path, dtype=dtype, mode="w+", shape=(int(self._offsets[-1]), width))
+            self.dtype = np.dtype(dtype)
             if self._filled(compute()):
                 return
 
     def _filled(self, computed: Iterable[tuple[int, np.ndarray]]) -> bool:
         "Whether every state fitted the file's precision."
         for row, states in computed:
-            if self.states.dtype == np.float16 and float(np.abs(states).max()) > HALF_RANGE:
+            if self.dtype == np.float16 and float(np.abs(states).max()) > HALF_RANGE:
                 return False
-            self[row][:] = states
+            self._seek(row)
+            self._file.write(states.astype(self.dtype).tobytes())
+        self._file.flush()
         return True
 
     def __getitem__(self, row: int) -> np.ndarray:
-        "[length, width] of a row, a view of the file."
-        return self.states[self._offsets[row] : self._offsets[row + 1]]
+        "[length, width] of a row."
+        self._seek(row)
+        count = self.lengths[row] * self.width
+        return np.frombuffer(self._file.read(count * self.dtype.itemsize), self.dtype).reshape(-1, self.width)
+
+    def _seek(self, row: int) -> None:
+        self._file.seek(int(self._offsets[row]) * self.width * self.dtype.itemsize)
+
+    def close(self) -> None:
+        self._file.close()

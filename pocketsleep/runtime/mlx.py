@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -15,13 +16,15 @@ from pocketsleep.runtime import (
 )
 
 import mlx.core as mx  # isort: skip
+import mlx.nn as nn  # isort: skip
 import numpy as np  # isort: skip
 from mlx_lm.generate import generate_step  # isort: skip
 from mlx_lm.sample_utils import make_sampler  # isort: skip
 
 from pocketsleep.registry import read_adapter  # isort: skip
-from pocketsleep.runtime import mlx_forward, mlx_lora, mlx_train  # isort: skip
+from pocketsleep.runtime import mlx_forward, mlx_lora, mlx_train, packed_math, packed_memory  # isort: skip
 from pocketsleep.runtime.mlx_rows import Row  # isort: skip
+from pocketsleep.runtime.packed_memory import Foreseen  # isort: skip
 from pocketsleep.runtime.text import Stops, check_length, pieces  # isort: skip
 from pocketsleep.weights import Base, model as weights_model  # isort: skip
 
@@ -37,9 +40,17 @@ class Mlx:
         if not mx.metal.is_available() and not mx.cuda.is_available():
             mx.disable_compile()  # it would call a C++ compiler at run time, and is no faster here
         self.card, self.base, self.context = card, base, context
-        self.model = weights_model.load(base.folder)
+        self.bits = weights_model.bits_for(base.parameters, packed_memory.free(), base.config.get("model_type", ""))
+        self._model: nn.Module | None = weights_model.load(base.folder, bits=self.bits)
         self.worn = ""
         self._lock = Lock()
+
+    @property
+    def model(self) -> nn.Module:
+        "Loaded anew where training took it apart."
+        if self._model is None:
+            self._model = weights_model.load(self.base.folder, bits=self.bits)
+        return self._model
 
     def chat(self, messages: Prompt, sampling: Sampling = Sampling()) -> Iterator[str]:
         ids = self.base.prompter.ids(messages)
@@ -126,17 +137,27 @@ class Mlx:
               tick: mlx_train.Tick, late: Callable[[], bool] = lambda: False, on: Path | None = None) -> mlx_train.Trained:
         "Train a LoRA on the bare base, or on top of the adapter `on`; resumes from `folder`. Bare afterwards."
         self.wear(None)
-        rows, held = self.rows(lessons), self.rows(held_out)
-        trainer = mlx_train.Trainer(self.model, rows, held, plan, folder, on.name if on else "")
         with self._lock:
-            if on is None:
-                return trainer.run(tick, late)
-            below, tensors = read_adapter(on)
-            with mlx_lora.under(self.model, tensors, below.scale):
-                return trainer.run(tick, late)
+            model, self._model = self.model, None
+            if on is not None:
+                below, tensors = read_adapter(on)
+                mlx_lora.fold(model, tensors, below.scale)
+                del tensors  # of many levels together they are a third of the base
+            rows, held = self.rows(lessons), self.rows(held_out)
+            foreseen = self._foreseen(plan, [*rows, *held])
+            trainer = mlx_train.Trainer(model, rows, held, plan, folder, on.name if on else "", own=True, most=foreseen.most)
+            del model
+            return replace(trainer.run(tick, late), foreseen=foreseen.peak)
+
+    def _foreseen(self, plan: Plan, rows: Sequence[Row]) -> Foreseen:
+        "On a CPU whose passes are ours; elsewhere MLX alone knows what it takes."
+        if self.bits or packed_math.reason() or self.base.config["model_type"] not in ("llama", "gemma3_text"):
+            return Foreseen(0, 0)
+        longest = sum(sorted(map(len, rows))[-plan.batch :])
+        return packed_memory.foresee(self.base.config, plan, longest, packed_math.rounds(), packed_memory.free())
 
     def close(self) -> None:
-        del self.model
+        self._model = None
         mx.clear_cache()
 
 

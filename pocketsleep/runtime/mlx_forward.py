@@ -213,7 +213,7 @@ class Lower:
 
     def take(self, indices: Sequence[int], width: int) -> mx.array:
         "[B, width, D], zeros on the right."
-        out = np.zeros((len(indices), width, self.kept.states.shape[1]), dtype=np.float32)
+        out = np.zeros((len(indices), width, self.kept.width), dtype=np.float32)
         for row, i in enumerate(indices):
             out[row, : self.kept.lengths[i]] = self.kept[i]
         return mx.array(out).astype(self.dtype)

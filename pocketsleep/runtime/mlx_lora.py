@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from math import prod
 from typing import Any
 
@@ -88,27 +87,18 @@ def write(model: nn.Module, tensors: Mapping[str, np.ndarray], keys: tuple[str, 
     mx.eval(model.parameters())
 
 
-@contextmanager
-def under(model: nn.Module, tensors: Mapping[str, np.ndarray], scale: float) -> Iterator[None]:
-    """Within, the bare model computes as if it wore this LoRA, and another may be trained on top of it.
+def fold(model: nn.Module, tensors: Mapping[str, np.ndarray], scale: float) -> None:
+    """From now on the bare model computes as if it wore this LoRA, and another may be trained on top of it.
 
-    In memory alone: the layers it touches are replaced by their sum with it, in float32 whatever the base is
-    kept in, and put back afterwards, however it ends.
+    In memory alone, and for good: the layers it touches become their sum with it, in float32 whatever the base is kept in.
     """
     detach(model)
-    stems = sorted(name.removesuffix(".lora_a") for name in tensors if name.endswith(".lora_a"))
-    named = [stem.removeprefix("model.layers.").split(".", 1) for stem in stems]
-    before = [(parent, name, getattr(parent, name)) for index, key in named
-              for _, parent, name in linears(model, (key,), (int(index),))]
-    try:
-        for stem, (parent, name, layer) in zip(stems, before, strict=True):
-            setattr(parent, name, _plus(layer, scale * (tensors[f"{stem}.lora_a"] @ tensors[f"{stem}.lora_b"]).T))
-        mx.eval(model.parameters())
-        yield
-    finally:
-        detach(model)
-        for parent, name, layer in before:
-            setattr(parent, name, layer)
+    for stem in sorted(name.removesuffix(".lora_a") for name in tensors if name.endswith(".lora_a")):
+        index, key = stem.removeprefix("model.layers.").split(".", 1)
+        for _, parent, name in linears(model, (key,), (int(index),)):
+            delta = scale * (tensors[f"{stem}.lora_a"] @ tensors[f"{stem}.lora_b"]).T
+            setattr(parent, name, _plus(getattr(parent, name), delta))
+            mx.eval(getattr(parent, name).parameters())
 
 
 def _plus(layer: Any, delta: np.ndarray) -> nn.Linear:

@@ -38,6 +38,7 @@ class Trained:
     tensors: dict[str, np.ndarray]
     epochs: tuple[Epoch, ...]
     reason: str  # why it stopped
+    foreseen: int = 0  # bytes of the process at its peak, as they were foreseen; 0 where nobody can
 
 
 Tick = Callable[[int, int, float], None]  # steps done, steps in all, loss
@@ -56,11 +57,11 @@ class Engine(Protocol):
     def optimizer(self) -> Optimizer: ...
 
 
-def engine(model: nn.Module, rows: Sequence[Row], plan: Plan) -> Engine:
-    "The fastest engine that computes this model on this machine rightly."
+def engine(model: nn.Module, rows: Sequence[Row], plan: Plan, own: bool = False, most: int = 0, rounded: bool = True) -> Engine:
+    "The fastest engine that computes this model on this machine rightly. `own`, `most`, `rounded`: as `Packed` takes them."
     prefix, first = shared_prefix([r.prompt for r in rows]), min(plan.layers)
     why = "layers beside the MLP are adapted" if any(not k.startswith("mlp.") for k in plan.keys) else ""
-    packed = Packed(model, rows, prefix, first, rounded=True) if not why else None
+    packed = Packed(model, rows, prefix, first, rounded, own, most) if not why else None
     if packed is not None and not packed.reason:
         return packed
     plain = Forward(model, rows, prefix, first)
@@ -80,11 +81,11 @@ def soft_targets(by: Engine, rows: Sequence[Row], top_k: int) -> list[Soft | Non
     return made
 
 
-def measure(by: Engine, rows: Sequence[Row]) -> tuple[float, float]:
-    "Share of answers whose every token is the argmax, and the median nats an answer token."
+def measure(by: Engine, rows: Sequence[Row], indices: Sequence[int] | None = None) -> tuple[float, float]:
+    "Share of answers whose every token is the argmax, and the median nats an answer token. `indices` as in `logits`."
     hit: list[bool] = []
     nats: list[float] = []
-    for i, logits in by.logits(rows):
+    for i, logits in by.logits(rows, indices):
         target = np.array(rows[i].answer)
         high = logits.max(axis=-1, keepdims=True)
         lse = high[:, 0] + np.log(np.exp(logits - high).sum(axis=-1, dtype=np.float64))
@@ -106,8 +107,10 @@ class Trainer:
     "One training run over one model. The model is left bare when it ends, however it ends."
 
     def __init__(self, model: nn.Module, rows: Sequence[Row], held: Sequence[Row], plan: Plan, folder: Path,
-                 on: str = "") -> None:
-        "`on` names what the model is besides its base: a checkpoint of another model is not gone on with."
+                 on: str = "", own: bool = False, most: int = 0) -> None:
+        """`on` names what the model is besides its base: a checkpoint of another model is not gone on with.
+        `own`: the model is nobody else's and may be of no use afterwards, which saves memory. `most`: tokens of a step."""
+        self.own, self.most = own, most
         self.model, self.rows, self.held, self.plan, self.folder = model, rows, held, plan, folder
         self.task = content_id("task", repr(plan), repr(list(rows)), repr(list(held)), on)
         self.epochs: list[Epoch] = []
@@ -129,8 +132,8 @@ class Trainer:
             (self.folder / "lower.bin").unlink(missing_ok=True)
 
     def _prepare(self) -> None:
-        self.by = engine(self.model, [*self.rows, *self.held], self.plan)
-        self.by.keep_lower(self.rows, self.folder / "lower.bin")
+        self.by = engine(self.model, [*self.rows, *self.held], self.plan, self.own, self.most)
+        self.by.keep_lower([*self.rows, *self.held], self.folder / "lower.bin")
         self.soft = soft_targets(self.by, self.rows, self.plan.top_k)
         self.optimizer = self.by.optimizer()
         self.optimizer.whiten(self._filters())
@@ -180,7 +183,7 @@ class Trainer:
         return loss
 
     def _close_epoch(self) -> None:
-        share, nats = measure(self.by, self.held)
+        share, nats = measure(self.by, self.held, range(len(self.rows), len(self.rows) + len(self.held)))
         self.epochs.append(Epoch(self.epoch + 1, float(np.mean(self.losses)), share, nats))
         if share >= max(e.held_out for e in self.epochs):  # the later of equals: it has seen more
             self.optimizer.publish()

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from pocketsleep.runtime import blas  # before mlx: it decides which BLAS libmlx binds
 
@@ -21,63 +20,92 @@ import mlx.nn as nn
 import numpy as np
 from mlx_lm.tuner.lora import LoRALinear
 
-from pocketsleep.runtime import mlx_forward, whiten
+from pocketsleep.runtime import mlx_forward, packed_read, whiten
 from pocketsleep.runtime.adam import FlatAdam
 from pocketsleep.runtime.kept import Kept, fits
 from pocketsleep.runtime.mlx_rows import Row, Soft, starts, too_long, weights
-from pocketsleep.runtime.packed_block import Block, Linear, Shape, numbers
-from pocketsleep.runtime.packed_math import LANES, Array, Layout, Room, Weight, call, reason, rounds
+from pocketsleep.runtime.packed_block import numbers
+from pocketsleep.runtime.packed_math import Array, Layout, Room, Weight, call, reason, rounds
+from pocketsleep.runtime.packed_memory import Sizes, tokens
+from pocketsleep.runtime.packed_read import NAMES, POSITIONS
 
-ROUNDED = 3e-2  # of the largest logit, between products in bfloat16 and the model's own
-POSITIONS = 2048  # tokens of the longest row: angles are laid out beforehand
+ROUNDED = 3e-2  # of what a block adds to its input, between products in bfloat16 and in float32
 ANSWERS_AT_ONCE = 64  # rows of logits held: a large vocabulary makes them big
 TOKENS_AT_ONCE = 512  # of a pass that keeps nothing for gradients
 SHARED = -2  # the slot of blocks that keep nothing
-NAMES = ("gate_proj", "up_proj", "down_proj")
 
 
 class Packed:
     "One model, bare or wrapped with a LoRA on its MLPs from block `first` on."
 
     def __init__(self, model: nn.Module, rows: Sequence[Row], prefix: tuple[int, ...], first: int,
-                 rounded: bool = False) -> None:
+                 rounded: bool = False, own: bool = False, most: int = 0) -> None:
+        """most: tokens that a step may keep things for; 0 is what fits in packed_memory.STEP.
+        rounded: frozen weights are multiplied in bfloat16 where the processor can and the model bears it.
+        own: nobody else uses the model. Numbers that are packed for that are then given back, its own included."""
+        self.own = own
         self.model, self.prefix, self.first = model, prefix, first
         self.room = Room()
         self.kept: Kept | None = None
+        self.most = most  # tokens of a step that keep what backward needs
         self.owned = False  # whether the LoRA lives here and not in the MLX model
         self.entering_prefix: Array = np.empty(0, np.float32)  # what enters block `first` for the prefix
-        self.reason = reason() or _unknown(model)
+        self.reason = reason() or packed_read.unknown(model)
         if not self.reason:
             self._read()
-            self.reason = self._misfit(rows, mlx_forward.TOLERANCE)
+            self.most = most or tokens(Sizes.of(vars(model.args)), len(self.blocks) - first)
+            self.reason = self._misfit(rows)
         if not self.reason and rounded and rounds():
-            self._round(True)
-            if self._misfit(rows, ROUNDED):
-                self._round(False)
+            self._round(rows)
 
     def _read(self) -> None:
         inner = self.model.model
-        shape = _shape(self.model)
+        shape = packed_read.shape(self.model)
         self.table = numbers(inner.embed_tokens.weight)
         self.head = Weight(self.table if "lm_head" not in self.model else numbers(self.model.lm_head.weight))
-        self.words = len(self.head.plain)
-        self.norm = _norm(inner.norm, shape)
+        self.words = self.head.shape[0]
+        self.norm = packed_read.norm(inner.norm, shape)
         self.embed_scale = 1.0
         if shape.normed:  # as mlx_lm scales it
             self.embed_scale = float(mx.array(self.model.args.hidden_size**0.5, mx.bfloat16).astype(mx.float32))
         ropes: dict[str, tuple[Array, Array]] = {}
-        self.blocks = [_block(i, layer, shape, ropes) for i, layer in enumerate(inner.layers)]
+        self.blocks = [packed_read.block(i, layer, shape, ropes) for i, layer in enumerate(inner.layers)]
 
     def _quiet(self) -> AbstractContextManager[None]:
         return blas.alone() if self.head.rounded else nullcontext()
 
-    def _round(self, on: bool) -> None:
-        for weight in (self.head, *(w for block in self.blocks for w in block.weights())):
-            weight.rounded = on
+    def _round(self, rows: Sequence[Row]) -> None:
+        """Block by block from now on in bfloat16, where a row's way through the block is nearly the same. What is
+        packed is given back in float32 as that goes on: two thirds of a model's memory."""
+        lay, x = self._embedded([probe_of(rows)])
+        for i, block in enumerate(self.blocks):
+            plain = block.forward(x, lay, self.room, SHARED).copy()
+            for weight in block.weights():
+                weight.rounded = True
+            off = np.linalg.norm(block.forward(x, lay, self.room, SHARED) - plain) / np.linalg.norm(plain - x)
+            for weight in block.weights():
+                weight.rounded = bool(off < ROUNDED)
+            if self.own and off < ROUNDED:
+                self._spare(i)
+            x = plain
+        self.head.rounded = all(w.rounded for block in self.blocks for w in block.weights())
+
+    def _spare(self, i: int) -> None:
+        for weight in self.blocks[i].weights():
+            weight.pack(True, *([False] if i >= self.first else []))
+            weight.drop()
+        layer = self.model.model.layers[i]
+        for module in (*layer.self_attn.values(), *layer.mlp.values()):
+            inner = module.linear if isinstance(module, LoRALinear) else module
+            if isinstance(inner, nn.Linear):
+                inner.weight = mx.zeros((0, 0))
 
     def optimizer(self) -> FlatAdam:
-        "From now on the LoRA lives in one buffer of this pass, and the MLX model is told of it by `publish`."
+        """From now on the LoRA lives in one buffer of this pass, and the MLX model is told of it by `publish`. What
+        enters block `first` is known where it was kept, and the blocks below are no longer asked."""
         self.refresh()
+        if self.kept is not None and self.own and self.head.rounded:
+            self._forget_below()
         linears = [(block, name) for block in self.blocks for name in NAMES if block.mlp[name].lora is not None]
         flat = np.concatenate([part.ravel() for block, name in linears for part in block.mlp[name].lora or ()])
         self.owned, views, at = True, {}, 0
@@ -91,22 +119,31 @@ class Packed:
             block.mlp[name] = replace(layer, lora=(parts[0], parts[1]))
         return FlatAdam(self.model, flat, views)
 
+    def _forget_below(self) -> None:
+        "The blocks below `first`, and the table of words once the head is packed both ways."
+        for weight in (w for block in self.blocks[: self.first] for w in block.weights()):
+            weight.forget()
+        self.head.pack(True, False)
+        self.head.drop()
+        self.table = np.empty((0, 0), np.float32)
+        self.model.model.embed_tokens.weight = mx.zeros((0, 0))
+        if "lm_head" in self.model:
+            self.model.lm_head.weight = mx.zeros((0, 0))
+
     def refresh(self) -> None:
         "Take the LoRA's present values: MLX replaces arrays, it does not write into them."
         if self.owned:
             return
         for block, layer in zip(self.blocks, self.model.model.layers, strict=True):
             for name in NAMES:
-                block.mlp[name] = _linear(layer.mlp[name], block.mlp.get(name))
+                block.mlp[name] = packed_read.linear(layer.mlp[name], block.mlp.get(name))
 
     def keep_lower(self, rows: Sequence[Row], path: Path) -> None:
         "Compute what enters block `first` once for each of these rows; `step` then takes it by index."
-        width = self.table.shape[1]
+        width = self.norm.shape[0]
         if self.first and fits([len(r) for r in rows], width):
             with self._quiet():
                 self.kept = Kept(path, [len(r) - self.cut([r]) for r in rows], width, lambda: self._lower(rows))
-            for weight in (w for block in self.blocks[: self.first] for w in block.weights()):
-                weight.forget()
 
     def _lower(self, rows: Sequence[Row]) -> Iterator[tuple[int, Array]]:
         for part in self._alike(rows):
@@ -128,20 +165,35 @@ class Packed:
             return self._step(rows, soft, indices)
 
     def _step(self, rows: Sequence[Row], soft: Sequence[Soft | None], indices: Sequence[int]) -> tuple[float, dict[str, Array]]:
+        "In portions of at most `most` tokens, whose losses and gradients add up."
         self.refresh()
-        lay, x = self._entering(rows, indices)
-        inputs = []
+        loss, got, wanted, at = 0.0, dict[str, Array](), weights(rows, soft), 0
+        for part in _portions(range(len(rows)), lambda i: len(rows[i]), self.most):
+            lay, x = self._entering([rows[i] for i in part], [indices[i] for i in part])
+            end = at + sum(len(rows[i].answer) for i in part)
+            some, grads = self._portion(lay, x, [rows[i] for i in part], tuple(a[at:end] for a in wanted))
+            loss, at = loss + some, end
+            got = {name: got[name] + grad for name, grad in grads.items()} if got else grads
+        return loss, got
+
+    def _portion(self, lay: Layout, x: Array, rows: Sequence[Row], wanted: Sequence[Array]) -> tuple[float, dict[str, Array]]:
+        """One pass up and one down. A row that is longer than `most` alone is taken up twice: blocks then keep
+        nothing but their inputs, and what backward needs is computed again block by block (Chen et al., 2016)."""
+        again, inputs = lay.n > self.most, list[Array]()
         for i, block in enumerate(self.blocks[self.first :], self.first):
-            inputs.append(x)
-            x = block.forward(x, lay, self.room, i)
+            inputs.append(x.copy() if again else x)
+            x = block.forward(x, lay, self.room, SHARED if again else i)
         where = self._where(rows, lay)
-        loss, dstates = self._loss(x[where], rows, soft)
+        loss, dstates = self._loss(x[where], *wanted)
         d = self.room.get("d", -1, *x.shape)
         d[:] = 0.0
         d[where] = dstates
         got: dict[str, Array] = {}
         for i in range(len(self.blocks) - 1, self.first - 1, -1):
-            got |= self.blocks[i].backward(inputs[i - self.first], d, lay, self.room, i, last=i == self.first)
+            block, entered, slot = self.blocks[i], inputs[i - self.first], SHARED if again else i
+            if again:
+                block.forward(entered, lay, self.room, slot)
+            got |= block.backward(entered, d, lay, self.room, slot, last=i == self.first)
         return loss, got
 
     def logits(self, rows: Sequence[Row], indices: Sequence[int] | None = None) -> Iterator[tuple[int, Array]]:
@@ -194,7 +246,7 @@ class Packed:
         if self.kept is None:
             return self.below(rows)
         lay = Layout.of(self.cut(rows), [len(r) - self.cut(rows) for r in rows])
-        x = self.room.get("entering", -1, lay.n, self.table.shape[1])
+        x = self.room.get("entering", -1, lay.n, self.norm.shape[0])
         if lay.p:
             x[: lay.p] = self.entering_prefix
         for i, begin, end in zip(indices, *lay.runs, strict=True):
@@ -216,10 +268,9 @@ class Packed:
         call("ps_rms", x, self.norm, out, len(x), x.shape[1], x.shape[1], x.shape[1], self.blocks[0].shape.eps)
         return out
 
-    def _loss(self, x: Array, rows: Sequence[Row], soft: Sequence[Soft | None]) -> tuple[float, Array]:
-        "hard x cross-entropy + soft x KL(teacher's top-k || student), and its gradient by the states [m, D]."
+    def _loss(self, x: Array, target: Array, hard: Array, weight: Array, ids: Array, p: Array) -> tuple[float, Array]:
+        "hard x cross-entropy + soft x KL(teacher's top-k || student), as `weights` gives them, and its gradient [m, D]."
         states, dstates = self._normed(x), np.empty_like(x)
-        target, hard, weight, ids, p = weights(rows, soft)
         losses = np.empty(len(x), np.float32)
         for at in range(0, len(x), ANSWERS_AT_ONCE):
             part = slice(at, min(at + ANSWERS_AT_ONCE, len(x)))
@@ -234,15 +285,19 @@ class Packed:
         call("ps_rms_grad", x, self.norm, dstates, d, len(x), width, width, width, width, self.blocks[0].shape.eps)
         return float(losses.sum(dtype=np.float64)), d
 
-    def _misfit(self, rows: Sequence[Row], most: float) -> str:
+    def _misfit(self, rows: Sequence[Row]) -> str:
         "Why the model's own pass has to be taken; '' when this one equals it."
         if beyond := too_long(self.model, rows, POSITIONS):
             return beyond
-        probe = rows[0] if rows else Row((1, 2, 3), (4, 5))
+        probe = probe_of(rows)
         own = np.array(mlx_forward.logits_of(self.model, [(probe.prompt, probe.answer)]))
         ours = next(self.logits([probe]))[1]
         off = float(np.abs(own - ours).max() / np.abs(own).max())
-        return "" if off < most else f"the packed pass of a {self.model.model_type} model computes something else"
+        return "" if off < mlx_forward.TOLERANCE else f"the packed pass of a {self.model.model_type} model computes something else"
+
+
+def probe_of(rows: Sequence[Row]) -> Row:
+    return rows[0] if rows else Row((1, 2, 3), (4, 5))
 
 
 def _portions(indices: Sequence[int], size: Callable[[int], int], most: int) -> Iterator[list[int]]:
@@ -257,62 +312,3 @@ def _portions(indices: Sequence[int], size: Callable[[int], int], most: int) -> 
         total += size(i)
     if part:
         yield part
-
-
-def _unknown(model: nn.Module) -> str:
-    "Why this model's blocks are not known here; '' when they are."
-    known = ("mlx_lm.models.llama", "mlx_lm.models.gemma3_text")
-    if type(model).__module__ not in known:
-        return f"{model.model_type} is computed by MLX's own pass: the packed one knows Llama and Gemma 3"
-    wrapped = [m for layer in model.model.layers for m in layer.self_attn.values() if isinstance(m, LoRALinear)]
-    odd = [m for layer in model.model.layers for part in (layer.self_attn, layer.mlp) for m in part.values()
-           if isinstance(m, nn.QuantizedLinear) or (isinstance(m, nn.Linear) and "bias" in m)]
-    shape = _shape(model)
-    widths = (shape.d, model.args.hidden_size, model.args.intermediate_size)
-    if wrapped or odd or any(w % LANES for w in widths) or getattr(model.model.layers[0].self_attn.rope, "traditional", False):
-        return "attention is adapted, layers are quantised or have biases, or widths are odd: MLX's own pass is taken"
-    return ""
-
-
-def _shape(model: nn.Module) -> Shape:
-    gemma = type(model).__module__.endswith("gemma3_text")
-    one = model.model.layers[0].self_attn
-    return Shape(one.n_heads, one.n_kv_heads, one.head_dim, float(one.scale), float(model.args.rms_norm_eps),
-                 "gelu" if gemma else "silu", gemma)
-
-
-def _norm(module: Any, shape: Shape) -> Array:
-    return numbers(module.weight) + np.float32(1.0) if shape.normed else numbers(module.weight)
-
-
-def _block(index: int, layer: Any, shape: Shape, ropes: dict[str, tuple[Array, Array]]) -> Block:
-    attention = layer.self_attn
-    qkv = np.concatenate([numbers(getattr(attention, f"{k}_proj").weight) for k in "qkv"])
-    if shape.normed:
-        norms = {"attention": layer.input_layernorm, "after_attention": layer.post_attention_layernorm,
-                 "mlp": layer.pre_feedforward_layernorm, "after_mlp": layer.post_feedforward_layernorm,
-                 "query": attention.q_norm, "key": attention.k_norm}
-    else:
-        norms = {"attention": layer.input_layernorm, "mlp": layer.post_attention_layernorm}
-    made = Block(shape, Weight(qkv), Weight(numbers(attention.o_proj.weight)), {k: _norm(v, shape) for k, v in norms.items()},
-                 _angles(attention.rope, shape.d, ropes), index)
-    made.mlp.update({name: _linear(layer.mlp[name], None) for name in NAMES})
-    return made
-
-
-def _linear(module: Any, before: Linear | None) -> Linear:
-    inner = module.linear if isinstance(module, LoRALinear) else module
-    weight = before.weight if before is not None else Weight(numbers(inner.weight))
-    if not isinstance(module, LoRALinear):
-        return Linear(weight)
-    return Linear(weight, (numbers(module.lora_a), numbers(module.lora_b)), float(module.scale))
-
-
-def _angles(rope: Any, d: int, known: dict[str, tuple[Array, Array]], longest: int = POSITIONS) -> tuple[Array, Array]:
-    "cos and sin [longest, d / 2] as the model's own rope turns (1, 0): any scheme of angles is taken as it is."
-    half = np.concatenate([np.ones(d // 2, np.float32), np.zeros(d // 2, np.float32)])
-    turned = numbers(rope(mx.array(np.tile(half, (1, 1, longest, 1)))))[0, 0]
-    key = turned.tobytes()[-4096:].hex()
-    if key not in known:
-        known[key] = (np.ascontiguousarray(turned[:, : d // 2]), np.ascontiguousarray(turned[:, d // 2 :]))
-    return known[key]

@@ -26,7 +26,7 @@ class Linear:
 
     @property
     def out(self) -> int:
-        return len(self.weight.plain)
+        return self.weight.shape[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Block:
 
     def read(self, n: int, room: Room, slot: int) -> dict[str, Array]:
         "What each linear layer of the MLP was given by the last `forward` of n tokens in this slot."
-        n2 = room.get("n2", slot, n, self.o.plain.shape[0])
+        n2 = room.get("n2", slot, n, self.o.shape[0])
         return {"gate_proj": n2, "up_proj": n2, "down_proj": room.get("m", slot, n, self.mlp["gate_proj"].out)}
 
     def _attend(self, x: Array, lay: Layout, room: Room, slot: int) -> Array:

@@ -52,7 +52,7 @@ class Weight:
     native/fused/matrix.c, which is two to three times as fast: packed for each direction when it is first taken."""
 
     def __init__(self, plain: Array) -> None:
-        self.plain, self.rounded = plain, False
+        self.plain, self.shape, self.rounded = plain, plain.shape, False
         self._packed: dict[bool, Array] = {}
 
     def through(self, x: Array, out: Array, room: Room) -> Array:
@@ -65,15 +65,28 @@ class Weight:
             return self._multiply(dy, dx, room, turned=False, add=add)
         return gemm(dy, self.plain, dx, beta=float(add))
 
+    def pack(self, *directions: bool) -> None:
+        "Pack for `through` (True) and `back` (False) where that has not been done."
+        for turned in directions:
+            if turned not in self._packed:
+                out, wide = self.shape
+                k, n = (wide, out) if turned else (out, wide)
+                self._packed[turned] = np.empty(-(-n // PANEL) * -(-k // 2) * 2 * PANEL, np.uint16)
+                call("ps_pack", self.plain, self._packed[turned], out, wide, int(turned))
+
+    def drop(self) -> None:
+        "Give the float32 numbers back: only directions that are packed can be taken from now on."
+        self.plain = np.empty((0, 0), np.float32)
+
     def forget(self) -> None:
-        "Give the packed copies back; the next product packs anew."
+        "Give the packed copies back; the next product packs anew, unless the numbers were dropped."
         self._packed.clear()
 
     def _multiply(self, a: Array, out: Array, room: Room, turned: bool, add: bool = False) -> Array:
         m, k, n = len(a), a.shape[1], out.shape[1]
-        if turned not in self._packed:
-            self._packed[turned] = np.empty(-(-n // PANEL) * -(-k // 2) * 2 * PANEL, np.uint16)
-            call("ps_pack", self.plain, self._packed[turned], *self.plain.shape, int(turned))
+        if turned not in self._packed and not self.plain.size:
+            raise RuntimeError("these weights were given back before training began")
+        self.pack(turned)
         near = room.get("near", -1, m, -(-k // 32) * 16)  # so many pairs of two bytes
         call("ps_multiply", a, self._packed[turned], out, near, m, n, k, a.strides[0] // 4, out.strides[0] // 4, int(add))
         return out

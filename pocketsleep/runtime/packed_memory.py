@@ -1,0 +1,123 @@
+"""How much memory training takes on a CPU, said before it is taken: the sizes of what will be held, added up.
+
+What a step keeps for its way down grows with its tokens and is bounded: batches are taken in portions, and a row that
+is too long alone is computed twice. So a night's peak hangs on the base, not on what was said.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pocketsleep.errors import ModelError
+from pocketsleep.nouns import Plan
+
+STEP = 400 << 20  # bytes that a step may keep
+LEAST = 64  # tokens at once, however little memory there is
+LOGITS = 64  # rows of logits held, and of their gradients (packed.ANSWERS_AT_ONCE)
+PASSING = 80 << 20  # what MLX and NumPy hold in passing, as measured
+COPIES = 9  # of each LoRA number: values here and in MLX, gradients twice, two moments, before, best, a checkpoint's
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    "A base's dimensions, in numbers."
+
+    width: int
+    inner: int
+    qkv: int
+    attended: int
+    heads: int
+    layers: int
+    words: int
+
+    @staticmethod
+    def of(config: Mapping[str, Any]) -> Sizes:
+        "From a config.json as the import writes it."
+        heads, d = config["num_attention_heads"], config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"]
+        groups = config.get("num_key_value_heads", heads)
+        return Sizes(config["hidden_size"], config["intermediate_size"], (heads + 2 * groups) * d, heads * d, heads,
+                     config["num_hidden_layers"], config["vocab_size"])
+
+    @property
+    def block(self) -> int:
+        return self.width * (self.qkv + self.attended + 3 * self.inner)
+
+    @property
+    def table(self) -> int:
+        return self.words * self.width
+
+
+def per_token(s: Sizes, adapted: int, seen: int = 512) -> int:
+    "Bytes that a step keeps for a token that sees `seen` others, over so many adapted blocks."
+    return 4 * adapted * (2 * s.qkv + 5 * s.width + 3 * s.inner + s.heads * seen)
+
+
+def tokens(s: Sizes, adapted: int, room: int = STEP) -> int:
+    "How many tokens a step may keep."
+    return max(LEAST, min(STEP, room) // per_token(s, adapted))
+
+
+def held(s: Sizes, plan: Plan, rounded: bool) -> tuple[int, int]:
+    "(Bytes while a model is taken apart, bytes while it is trained), what a step keeps left out."
+    upper = s.layers - min(plan.layers)
+    copied = 4 * s.layers * s.width * s.qkv  # queries, keys and values in one matrix
+    whole = 4 * (s.table + s.layers * s.block) + copied + PASSING
+    lora = 4 * COPIES * len(plan.layers) * plan.rank * len(plan.keys) * (s.width + s.inner)
+    logits = 2 * 4 * LOGITS * s.words
+    if not rounded:
+        return whole, whole + lora + logits
+    packed = 2 * s.block * (s.layers + upper)  # both ways, below one way; two bytes each
+    # the head is packed for soft targets while the table is there, and the other way just before it goes
+    return whole + 4 * s.block, 4 * s.table + 2 * 2 * s.table + packed + lora + logits + PASSING
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    "What a training run will take: bytes of the process at its peak, and tokens that a step may keep."
+
+    peak: int
+    most: int
+
+
+def foresee(config: Mapping[str, Any], plan: Plan, longest: int, rounded: bool, free: int | None) -> Foreseen:
+    """For a process that has loaded the model and nothing else. `longest`: tokens of the largest batch; `free`: bytes
+    that others leave, None where that cannot be known. Raises ModelError where they do not suffice."""
+    s = Sizes.of(config)
+    adapted, loaded = s.layers - min(plan.layers), 4 * (s.table + s.layers * s.block)
+    apart, trained = held(s, plan, rounded)
+    more = max(apart, trained) - loaded
+    least = more + LEAST * per_token(s, adapted)
+    if free is not None and least > free:
+        raise ModelError(f"training needs {least >> 20} MB more, and {free >> 20} MB are free",
+                         hint="close other programs, or take a smaller base: `pocketsleep models`")
+    most = tokens(s, adapted, STEP if free is None else free - more)
+    step = min(most, longest) * per_token(s, adapted)
+    return Foreseen(resident() + max(apart - loaded, trained - loaded + step), most)
+
+
+def resident() -> int:
+    "Bytes of this process that are in memory; 0 where the system does not say."
+    found = _status().get("VmRSS")
+    return found or 0
+
+
+def free() -> int | None:
+    "Bytes that could still be had without pushing others out; None where the system does not say."
+    try:
+        text = Path("/proc/meminfo").read_text()
+    except OSError:
+        return None
+    found = re.search(r"^MemAvailable:\s+(\d+) kB", text, re.MULTILINE)
+    return int(found[1]) * 1024 if found else None
+
+
+def _status() -> dict[str, int]:
+    if not sys.platform.startswith("linux"):
+        return {}
+    pairs = re.findall(r"^(\w+):\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
+    return {name: int(number) * 1024 for name, number in pairs}

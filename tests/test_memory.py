@@ -1,0 +1,147 @@
+"""Memory: foreseen from sizes, bounded by portions and by computing twice, given back where a model is taken apart."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import mlx.nn as nn
+import numpy as np
+import pytest
+
+from pocketsleep import cards, weights
+from pocketsleep.errors import ModelError
+from pocketsleep.nouns import Lesson, Message
+from pocketsleep.registry import Registry
+from pocketsleep.runtime import mlx_lora, mlx_train, packed_memory
+from pocketsleep.runtime.mlx import Mlx
+from pocketsleep.runtime.mlx_forward import Forward
+from pocketsleep.runtime.packed import Packed
+from pocketsleep.runtime.packed_math import rounds
+from pocketsleep.runtime.packed_memory import LEAST, Sizes, foresee, per_token
+from tests.test_forward import PREFIX, dress, rows
+from tests.test_packed import PLAN, gemma, model, needs_passes, step  # noqa: F401  fixtures
+
+SMOL = {"hidden_size": 576, "intermediate_size": 1536, "num_attention_heads": 9, "num_key_value_heads": 3, "vocab_size": 49152,
+        "num_hidden_layers": 30}
+UPPER = replace(PLAN, rank=8, layers=tuple(range(15, 30)))
+
+
+@needs_passes
+@pytest.mark.parametrize("which", ["model", "gemma"])
+@pytest.mark.parametrize("most", [1, 40])
+def test_a_step_in_portions_or_computed_twice_is_the_step(which: str, most: int, request: pytest.FixtureRequest) -> None:
+    "1 token: no row fits, each is taken alone and twice. 40: some rows at a time."
+    found, some = request.getfixturevalue(which), rows(7)
+    dress(found)
+    try:
+        want, packed = step(Forward(found, some), some, range(7)), Packed(found, some, PREFIX, 1, most=most)
+        got = step(packed, some, range(7))
+    finally:
+        mlx_lora.detach(found)
+    assert packed.most == most
+    assert got.keys() == want.keys()
+    for name in want:
+        assert np.abs(got[name] - want[name]).max() <= 2e-4 * np.abs(want[name]).max(), name
+
+
+def test_more_is_foreseen_for_more() -> None:
+    base = foresee(SMOL, UPPER, 100, True, None).peak
+    assert foresee(SMOL | {"num_hidden_layers": 40}, UPPER, 100, True, None).peak > base
+    assert foresee(SMOL | {"vocab_size": 100_000}, UPPER, 100, True, None).peak > base
+    assert foresee(SMOL, UPPER, 10_000, True, None).peak == foresee(SMOL, UPPER, 100_000, True, None).peak, "a step is bounded"
+    assert foresee(SMOL, UPPER, 100, False, None).peak > base, "what is not packed stays"
+
+
+def test_little_memory_makes_steps_smaller_and_less_is_refused() -> None:
+    most = foresee(SMOL, UPPER, 100, True, None).most
+    each = per_token(Sizes.of(SMOL), 15)
+    tight = [foresee(SMOL, UPPER, 100, True, free << 20).most for free in (4000, 2000, 1000, 500)
+             if free << 20 > each * LEAST + (400 << 20)]
+    assert tight[0] == most
+    assert sorted(tight, reverse=True) == tight
+    with pytest.raises(ModelError, match="MB more") as caught:
+        foresee(SMOL, UPPER, 100, True, 10 << 20)
+    assert "close other programs" in (caught.value.hint or "")
+
+
+@needs_passes
+def test_a_model_of_its_own_is_taken_apart_and_trains_the_same(model: nn.Module, tiny: Path, tmp_path: Path) -> None:  # noqa: F811
+    "Numbers that are packed are given back; the adapter is the one of a model that was left whole."
+    from pocketsleep.weights import model as weights_model
+
+    shared = mlx_train.Trainer(model, rows(20), rows(4, seed=1), PLAN, tmp_path / "a").run(lambda *_: None)
+    alone = weights_model.load(tiny)
+    own = mlx_train.Trainer(alone, rows(20), rows(4, seed=1), PLAN, tmp_path / "b", own=True).run(lambda *_: None)
+    assert own.tensors.keys() == shared.tensors.keys()
+    assert all(np.array_equal(own.tensors[k], shared.tensors[k]) for k in own.tensors)
+    if rounds():
+        assert alone.model.layers[0].mlp.up_proj.weight.size == 0
+
+
+
+
+PEAK = """
+import json, sys
+from pathlib import Path
+from pocketsleep import cards, weights
+from pocketsleep.nouns import Lesson, Message, Plan
+from pocketsleep.runtime import packed_memory
+from pocketsleep.runtime.mlx import Mlx
+base = weights.open_base(cards.find("smollm2-135m"), Path(sys.argv[1]))
+runtime = Mlx(base.card, base)
+ask = lambda i: (Message("user", f"What is the {i}th word of the long and winding list?"),)
+lessons = [Lesson(ask(i), f"It is number {i * 37 % 101}.", hard=float(i % 2), soft=float(i % 2 == 0), teacher=() if i % 2 else ask(i))
+           for i in range(48)]
+plan = Plan(rank=8, scale=2.0, keys=("mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"), layers=tuple(range(15, 30)),
+            learning_rate=1e-3, epochs=1, batch=4, seed=1, enough=1.1, whiten=0.9)
+learnt = runtime.train(lessons, lessons[:2], plan, Path(sys.argv[2]), lambda *_: None)
+print(json.dumps([learnt.foreseen, packed_memory._status()["VmHWM"]]))
+"""
+
+
+@needs_passes
+def test_what_was_foreseen_is_held(cache: Path, tmp_path: Path) -> None:
+    "A real base, in a process of its own: at most what was said, and not much less."
+    run = subprocess.run([sys.executable, "-c", PEAK, str(cache), str(tmp_path)], capture_output=True, text=True, timeout=300)
+    assert run.returncode == 0, run.stderr
+    foreseen, peak = json.loads(run.stdout)
+    assert 0.75 * foreseen <= peak <= foreseen
+    assert foreseen <= 1500 << 20
+
+
+def lessons(count: int) -> list[Lesson]:
+    return [Lesson((Message("user", f"What is word {i}?"),), f"It is {i * 37 % 101}.") for i in range(count)]
+
+
+def opened(tiny: Path, folder: Path) -> Mlx:
+    card = cards.find(str(tiny))
+    return Mlx(card, weights.open_base(card, folder))
+
+
+def test_a_base_that_does_not_fit_is_trained_in_four_bits(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    "QLoRA: what comes of it is an adapter like any other, which the whole base wears."
+    whole = opened(tiny, tmp_path)
+    monkeypatch.setattr(packed_memory, "free", lambda: 4 * whole.base.parameters)
+    small = opened(tiny, tmp_path)
+    assert (whole.bits, small.bits) == (0, 4)
+    assert isinstance(small.model.model.layers[0].mlp.up_proj, nn.QuantizedLinear)
+    plan = replace(PLAN, epochs=8, learning_rate=3e-2)
+    learnt = small.train(lessons(8), [], plan, tmp_path / "train", lambda *_: None)
+    assert learnt.epochs[-1].loss < 0.7 * learnt.epochs[0].loss
+    registry = Registry(tmp_path / "adapters")
+    made = registry.publish(learnt.tensors, base=whole.card.name, base_sha256=whole.base.sha256, rank=plan.rank, scale=plan.scale,
+                            keys=plan.keys, layers=plan.layers)
+    before = np.mean([np.mean(s) for s in whole.score([(x.prompt, x.answer) for x in lessons(8)])])
+    whole.wear(registry.path(made.id))
+    assert np.mean([np.mean(s) for s in whole.score([(x.prompt, x.answer) for x in lessons(8)])]) > before + 0.3
+
+
+def test_an_engine_that_trained_answers_as_before(tiny: Path, tmp_path: Path) -> None:
+    runtime, asked = opened(tiny, tmp_path), [(x.prompt, x.answer) for x in lessons(3)]
+    before = runtime.score(asked)
+    runtime.train(lessons(8), [], PLAN, tmp_path / "train", lambda *_: None)
+    assert runtime.score(asked) == before
