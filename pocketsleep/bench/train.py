@@ -182,8 +182,8 @@ def gemm_peak(repeats: int = 8) -> float:
     return best
 
 
-def rounded_peak(repeats: int = 8) -> float:
-    "The same of a product in bfloat16, by native/fused/matrix.c."
+def rounded_peak(repeats: int = 100) -> float:
+    "The same of a product in bfloat16, by native/fused/matrix.c; often enough for other libraries' threads to fall asleep."
     weight, room = Weight(np.random.default_rng(0).standard_normal((SIDE, SIDE)).astype(np.float32)), Room()
     weight.rounded, out, best = True, np.empty((SIDE, SIDE), np.float32), 0.0
     with blas.alone():
