@@ -162,7 +162,7 @@ def demo(
     Example: pocketsleep demo
     """
     out.talk.print("One invented day of talk, one night, the same questions before and after. "
-                   "Five to six minutes on two cores, 2 GB of memory, 0.5 GB of disk that is given back.")
+                   "Two to five minutes on two cores, 1.5 GB of memory, 0.7 GB of disk that is given back.")
     with tempfile.TemporaryDirectory(prefix="pocketsleep-demo-") as folder, out.Tell() as tell:
         shown = demonstration.live(home.Home(keep or Path(folder)), tell, base, seed)
     if json_:
