@@ -17,7 +17,7 @@ from pocketsleep.runtime.prompting import ask
 
 
 class Counting:
-    name = "llamacpp"
+    variant = "llamacpp"
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -66,8 +66,8 @@ def test_what_is_shipped_is_what_the_base_says(name: str, cache: Path) -> None:
     base = weights.open_base(card, cache)
     assert told["base"] == base.sha256
     runtime = pick.serving(card, base).runtime()
-    if told["runtime"] != runtime.name:
-        pytest.skip(f"the answers are {told['runtime']}'s; {runtime.name} serves here and answers for itself")
+    if told["runtime"] != runtime.variant:
+        pytest.skip(f"the answers are {told['runtime']}'s; {runtime.variant} serves here and answers for itself")
     wanted = {seed.ANCHOR_TOKENS: list(lists.anchors()), examine.GENERAL_TOKENS: [q for q, _ in lists.general()]}
     assert set(told["answers"]) == {str(n) for n in wanted}
     for length, prompts in wanted.items():

@@ -48,6 +48,20 @@ def test_a_step_in_portions_or_computed_twice_is_the_step(which: str, most: int,
         assert np.abs(got[name] - want[name]).max() <= 2e-4 * np.abs(want[name]).max(), name
 
 
+def test_a_containers_limit_counts(tmp_path: Path) -> None:
+    (tmp_path / "proc").mkdir()
+    assert packed_memory.free(tmp_path) is None
+    (tmp_path / "proc" / "meminfo").write_text("MemTotal: 64 kB\nMemAvailable:    4000 kB\n")
+    assert packed_memory.free(tmp_path) == 4000 * 1024
+    group = tmp_path / "sys" / "fs" / "cgroup"
+    group.mkdir(parents=True)
+    (group / "memory.current").write_text("1000\n")
+    (group / "memory.max").write_text("max\n")
+    assert packed_memory.free(tmp_path) == 4000 * 1024
+    (group / "memory.max").write_text("5000\n")
+    assert packed_memory.free(tmp_path) == 4000
+
+
 def test_more_is_foreseen_for_more() -> None:
     base = foresee(SMOL, UPPER, 100, True, None).peak
     assert foresee(SMOL | {"num_hidden_layers": 40}, UPPER, 100, True, None).peak > base
@@ -63,6 +77,7 @@ def test_little_memory_makes_steps_smaller_and_less_is_refused() -> None:
              if free << 20 > each * LEAST + (400 << 20)]
     assert tight[0] == most
     assert sorted(tight, reverse=True) == tight
+    assert tight[-1] < most
     with pytest.raises(ModelError, match="MB more") as caught:
         foresee(SMOL, UPPER, 100, True, 10 << 20)
     assert "close other programs" in (caught.value.hint or "")
@@ -127,6 +142,7 @@ def test_a_base_that_does_not_fit_is_trained_in_four_bits(tiny: Path, tmp_path: 
     whole = opened(tiny, tmp_path)
     monkeypatch.setattr(packed_memory, "free", lambda: 4 * whole.base.parameters)
     small = opened(tiny, tmp_path)
+    monkeypatch.setattr(packed_memory, "free", lambda: 1 << 30)
     assert (whole.bits, small.bits) == (0, 4)
     assert isinstance(small.model.model.layers[0].mlp.up_proj, nn.QuantizedLinear)
     plan = replace(PLAN, epochs=8, learning_rate=3e-2)
@@ -138,6 +154,42 @@ def test_a_base_that_does_not_fit_is_trained_in_four_bits(tiny: Path, tmp_path: 
     before = np.mean([np.mean(s) for s in whole.score([(x.prompt, x.answer) for x in lessons(8)])])
     whole.wear(registry.path(made.id))
     assert np.mean([np.mean(s) for s in whole.score([(x.prompt, x.answer) for x in lessons(8)])]) > before + 0.3
+
+
+def test_where_four_bits_are_too_much_as_well_nothing_is_trained(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime = opened(tiny, tmp_path)
+    monkeypatch.setattr(packed_memory, "free", lambda: 1 << 20)
+    with pytest.raises(ModelError, match="MB more, and 1 MB are free"):
+        runtime.train(lessons(8), [], PLAN, tmp_path / "train", lambda *_: None)
+
+
+@needs_passes
+def test_a_base_that_fits_but_cannot_be_trained_whole_is_taken_in_four_bits(tiny: Path, tmp_path: Path,
+                                                                            monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime = opened(tiny, tmp_path)
+
+    def refuse(*given: object) -> None:
+        raise ModelError("too much")
+
+    monkeypatch.setattr(packed_memory, "foresee", refuse)
+    assert runtime.train(lessons(8), [], PLAN, tmp_path / "train", lambda *_: None).foreseen > 0
+    assert (runtime.bits, runtime.variant) == (4, "mlx-4bit")
+
+
+@needs_passes
+def test_a_run_goes_on_in_the_portions_it_began_with(model: nn.Module, tmp_path: Path) -> None:  # noqa: F811
+    class Killed(Exception): ...
+
+    def die(done: int, total: int, loss: float) -> None:
+        if done == 30:
+            raise Killed
+
+    plan = replace(PLAN, epochs=8)
+    whole = mlx_train.Trainer(model, rows(20), [], plan, tmp_path / "a", most=30).run(lambda *_: None)
+    with pytest.raises(Killed):
+        mlx_train.Trainer(model, rows(20), [], plan, tmp_path / "b", most=30).run(die)
+    resumed = mlx_train.Trainer(model, rows(20), [], plan, tmp_path / "b", most=10_000).run(lambda *_: None)
+    assert all(np.array_equal(resumed.tensors[k], whole.tensors[k]) for k in whole.tensors)
 
 
 def test_an_engine_that_trained_answers_as_before(tiny: Path, tmp_path: Path) -> None:

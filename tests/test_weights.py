@@ -17,7 +17,7 @@ from pocketsleep import cards, disk, weights
 from pocketsleep.errors import BadInput, ModelError
 from pocketsleep.nouns import Card
 from pocketsleep.registry import Registry
-from pocketsleep.weights import gguf_base, layout, parity, vocab
+from pocketsleep.weights import gguf_base, gguf_plain, layout, parity, vocab
 from pocketsleep.weights import model as loader
 from pocketsleep.weights.gguf_plain import write_gguf
 from tests import tiny_gguf
@@ -265,3 +265,37 @@ def test_a_shipped_base_is_what_its_card_says(name: str, cache: Path) -> None:
     assert layout.architecture(base.config) == base.card.architecture
     assert base.sha256 == base.card.sha256
     assert base.shapes == layout.shapes(base.config)
+
+
+@pytest.fixture
+def quantised(tmp_path: Path) -> weights.Base:
+    return open_one(tiny_gguf.write(tmp_path / "a.gguf", "llama", quant=Quant.Q8_0), tmp_path, "llama")
+
+
+def test_a_small_base_is_served_from_a_copy_in_half_precision(quantised: weights.Base) -> None:
+    "The numbers that are trained on, made once."
+    path = gguf_plain.served(quantised)
+    assert path != quantised.gguf
+    assert path.parent == quantised.folder.parent
+    made = path.stat().st_mtime_ns
+    assert gguf_plain.served(quantised) == path
+    assert path.stat().st_mtime_ns == made
+    kinds = {t.name: t.tensor_type for t in gguf.GGUFReader(path).tensors}
+    assert {kind for name, kind in kinds.items() if "norm" not in name} == {Quant.F16}
+    table = next(t for t in gguf.GGUFReader(path).tensors if t.name == "token_embd.weight")
+    assert np.array_equal(table.data, load_file(quantised.folder / "model.safetensors")["model.embed_tokens.weight"])
+
+
+def test_a_large_base_a_whole_one_and_a_full_disk_are_served_as_they_are(quantised: weights.Base, tmp_path: Path,
+                                                                         monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*given: object, **named: object) -> Path:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(gguf_plain, "MOST", 10)
+        assert gguf_plain.served(quantised) == quantised.gguf
+    with monkeypatch.context() as patch:
+        patch.setattr(gguf_plain, "write_gguf", full)
+        assert gguf_plain.served(quantised) == quantised.gguf
+    whole = open_one(tiny_gguf.write(tmp_path / "b.gguf", "llama", quant=Quant.F16), tmp_path, "llama")
+    assert gguf_plain.served(whole) == whole.gguf

@@ -68,8 +68,16 @@ INLINE void filter_columns(const Filtered * s, int64_t c, Wide * restrict low) {
     }
 }
 
+typedef struct {
+    const int64_t * pointers, * sizes;
+    const float * gains;
+} Many;
+
 WIDE static void filter_one(void * with, int64_t piece) {
-    const Filtered * s = (const Filtered *) with + piece;
+    const Many * many = with;
+    const int64_t * p = many->pointers + 4 * piece, * n = many->sizes + 3 * piece;
+    const Filtered one = {(float *) p[0], (const float *) p[1], (const float *) p[2], (const float *) p[3],
+                          n[0], n[1], n[2], many->gains[piece]}, * s = &one;
     Wide * low = aligned_alloc(sizeof *low, (size_t) s->k * sizeof *low);
     for (int64_t c = 0; low && c < s->r; c += WIDTH) filter_columns(s, c, low);
     for (int64_t i = 0; !low && i < s->n * s->r; i++) s->a[i] = NAN; /* without room nothing may look like a result */
@@ -78,12 +86,6 @@ WIDE static void filter_one(void * with, int64_t piece) {
 
 /* Rows of pointers: a, b, span, cut of each; sizes n, k, r of each; the gains. */
 void ps_filter(const int64_t * pointers, const int64_t * sizes, const float * gains, int64_t count) {
-    Filtered * all = malloc((size_t) count * sizeof *all);
-    for (int64_t i = 0; all && i < count; i++) {
-        const int64_t * p = pointers + 4 * i, * n = sizes + 3 * i;
-        all[i] = (Filtered) {(float *) p[0], (const float *) p[1], (const float *) p[2], (const float *) p[3],
-                              n[0], n[1], n[2], gains[i]};
-    }
-    if (all) ps_each(filter_one, all, count);
-    free(all);
+    const Many s = {pointers, sizes, gains};
+    ps_each(filter_one, (void *) &s, count);
 }

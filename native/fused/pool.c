@@ -5,11 +5,12 @@
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #define MOST 64
-#define AWAKE 4000 /* looks before sleep, some 50 microseconds */
+#define AWAKE 4000 /* looks before sleep, some 100 microseconds */
 
 static pthread_mutex_t busy = PTHREAD_MUTEX_INITIALIZER;
 static int64_t threads = 1, started = 1; /* the caller counts */
@@ -33,8 +34,15 @@ static void take(void) {
     }
 }
 
-static void * serve(void * number) {
-    uint32_t seen = (uint32_t) (uintptr_t) number;
+typedef struct {
+    uint32_t seen;
+    int64_t number; /* the caller is 0 */
+} Begin;
+
+static void * serve(void * with) {
+    const Begin begin = *(Begin *) with;
+    uint32_t seen = begin.seen;
+    free(with);
     for (;;) {
         uint32_t now;
         for (int64_t looks = 0; (now = __atomic_load_n(&round_number, __ATOMIC_ACQUIRE)) == seen; looks++) {
@@ -47,7 +55,7 @@ static void * serve(void * number) {
             __atomic_fetch_sub(&asleep, 1, __ATOMIC_SEQ_CST);
         }
         seen = now;
-        take();
+        if (begin.number < __atomic_load_n(&threads, __ATOMIC_RELAXED)) take();
         __atomic_fetch_sub(&working, 1, __ATOMIC_RELEASE);
     }
     return NULL;
@@ -67,7 +75,13 @@ static void start(void) {
     }
     while (started < threads) {
         pthread_t thread;
-        if (pthread_create(&thread, NULL, serve, (void *) (uintptr_t) round_number)) return; /* go on with fewer */
+        Begin * begin = malloc(sizeof *begin);
+        if (!begin) return; /* go on with fewer */
+        *begin = (Begin) {round_number, started};
+        if (pthread_create(&thread, NULL, serve, begin)) {
+            free(begin);
+            return;
+        }
         pthread_detach(thread);
         started++;
     }
@@ -75,7 +89,7 @@ static void start(void) {
 
 void ps_threads(int64_t wanted) {
     pthread_mutex_lock(&busy);
-    threads = wanted < 1 ? 1 : wanted > MOST ? MOST : wanted;
+    __atomic_store_n(&threads, wanted < 1 ? 1 : wanted > MOST ? MOST : wanted, __ATOMIC_RELAXED);
     pthread_mutex_unlock(&busy);
 }
 

@@ -5,5 +5,5 @@
  * Returns when all are done. Where another thread is in here already, its caller does all of its own pieces. */
 void ps_each(void (*work)(void * with, int64_t piece), void * with, int64_t pieces);
 
-/* Threads that take part, the caller among them. */
+/* Threads that take part from now on, the caller among them. Those beyond stay, and take nothing. */
 void ps_threads(int64_t wanted);

@@ -29,7 +29,7 @@ def main(name: str, path: Path) -> None:
             str(length): dict(zip(prompts, runtime.answer([ask(p) for p in prompts], max_tokens=length), strict=True))
             for length, prompts in asked.items()
         }
-        write(path, runtime.name, base.sha256, answers)
+        write(path, runtime.variant, base.sha256, answers)
         runtime.close()
 
 

@@ -84,8 +84,9 @@ def _engines(pocket: Any) -> list[tuple[str, str]]:
     from pocketsleep.runtime import blas, mlx, packed_math
 
     why = packed_math.reason()
+    products = "bfloat16 by native/fused" if not why and packed_math.rounds() else "float32 by OpenBLAS"
     return [*rows, ("trains with", f"mlx on {mlx.device()}; {blas.BRIDGE.reason}"),
-            ("training step", f"MLX's own: {why}" if why else "packed: OpenBLAS and native/fused, for Llama and Gemma 3")]
+            ("training step", f"MLX's own: {why}" if why else f"packed, for Llama and Gemma 3: {products}")]
 
 
 def _speed(pocket: Any) -> str:

@@ -14,7 +14,6 @@ from pocketsleep.disk import new_file
 from pocketsleep.runtime import Runtime
 from pocketsleep.runtime.prompting import ask
 
-FORMAT = 2  # raise it when a base comes to answer otherwise; 2: llama.cpp serves small ones in half precision
 Answers = dict[str, dict[str, str]]  # most tokens -> prompt -> answer
 
 
@@ -29,14 +28,14 @@ class Known:
     def answers(self, prompts: Sequence[str], max_tokens: int) -> list[str]:
         "One answer a prompt. The runtime is bare afterwards where anything had to be asked."
         runtime = self._serving()
-        own = self._folder / f"{runtime.name}-{self._base[:16]}.json"
-        kept, length = self._read(own, runtime.name), str(max_tokens)
-        found = self._read(self._shipped, runtime.name).get(length, {}) | kept.get(length, {})
+        own = self._folder / f"{runtime.variant}-{self._base[:16]}.json"
+        kept, length = self._read(own, runtime.variant), str(max_tokens)
+        found = self._read(self._shipped, runtime.variant).get(length, {}) | kept.get(length, {})
         if missing := [p for p in dict.fromkeys(prompts) if p not in found]:
             runtime.wear(None)
             made = dict(zip(missing, runtime.answer([ask(p) for p in missing], max_tokens=max_tokens), strict=True))
             found |= made
-            write(own, runtime.name, self._base, kept | {length: kept.get(length, {}) | made})
+            write(own, runtime.variant, self._base, kept | {length: kept.get(length, {}) | made})
         return [found[p] for p in prompts]
 
     def _read(self, path: Path | None, runtime: str) -> Answers:
@@ -44,13 +43,12 @@ class Known:
             told = json.loads(path.read_text(encoding="utf-8")) if path is not None else {}
         except (OSError, ValueError):
             return {}
-        wanted = {"base": self._base, "runtime": runtime, "format": FORMAT}
-        same = isinstance(told, dict) and wanted.items() <= told.items()
+        same = isinstance(told, dict) and (told.get("base"), told.get("runtime")) == (self._base, runtime)
         return dict(told["answers"]) if same else {}
 
 
 def write(path: Path, runtime: str, base_sha256: str, answers: Answers) -> None:
     "The file that `Known` reads."
-    told = {"base": base_sha256, "runtime": runtime, "format": FORMAT, "answers": answers}
+    told = {"base": base_sha256, "runtime": runtime, "answers": answers}
     with new_file(path) as draft:
         draft.write_text(json.dumps(told, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")

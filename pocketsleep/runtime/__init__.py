@@ -22,6 +22,7 @@ class Runtime(Protocol):
     "A base model that is loaded, bare or wearing one adapter."
 
     name: str
+    variant: str  # what decides its answers beside the base: the engine, and the precision where that is not the file's
     card: Card
 
     def chat(self, messages: Prompt, sampling: Sampling = Sampling()) -> Iterator[str]:

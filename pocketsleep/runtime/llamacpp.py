@@ -1,4 +1,4 @@
-"""llama.cpp as a Runtime: it serves on every platform, and reads the GGUF that the card names."""
+"""llama.cpp as a Runtime: it serves on every platform, and reads the GGUF that the card names or its copy in half precision."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ class LlamaCpp:
         self._most = threads or max(self.threads, processors())  # for bulk work, where they are free
         self._pace = Pace(self.threads, self._most)
         self.file = gguf_plain.served(base)
+        self.variant = self.name if self.file == base.gguf else f"{self.name}-f16"
         self._engine = Engine(self.file)
         self.context = min(context, self._engine.trained_for)
         with llama_batch.closing_on_error(self._engine):

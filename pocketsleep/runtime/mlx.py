@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from pocketsleep.errors import AdapterError
+from pocketsleep.errors import AdapterError, ModelError
 from pocketsleep.nouns import Card, Lesson, Message, Plan, Sampling
 from pocketsleep.runtime import (
     Prompt,
@@ -22,7 +22,7 @@ from mlx_lm.generate import generate_step  # isort: skip
 from mlx_lm.sample_utils import make_sampler  # isort: skip
 
 from pocketsleep.registry import read_adapter  # isort: skip
-from pocketsleep.runtime import mlx_forward, mlx_lora, mlx_train, packed_math, packed_memory  # isort: skip
+from pocketsleep.runtime import mlx_forward, mlx_lora, mlx_train, packed_math, packed_memory, packed_read  # isort: skip
 from pocketsleep.runtime.mlx_rows import Row  # isort: skip
 from pocketsleep.runtime.packed_memory import Foreseen  # isort: skip
 from pocketsleep.runtime.text import Stops, check_length, pieces  # isort: skip
@@ -40,10 +40,15 @@ class Mlx:
         if not mx.metal.is_available() and not mx.cuda.is_available():
             mx.disable_compile()  # it would call a C++ compiler at run time, and is no faster here
         self.card, self.base, self.context = card, base, context
-        self.bits = weights_model.bits_for(base.parameters, packed_memory.free(), base.config.get("model_type", ""))
+        free = None if mx.default_device() == mx.Device(mx.gpu) else packed_memory.free()  # a GPU's own is not known
+        self.bits = weights_model.bits_for(base.parameters, free, base.config.get("model_type", ""))
         self._model: nn.Module | None = weights_model.load(base.folder, bits=self.bits)
-        self.worn = ""
         self._lock = Lock()
+        self.worn = ""
+
+    @property
+    def variant(self) -> str:
+        return f"{self.name}-{self.bits}bit" if self.bits else self.name
 
     @property
     def model(self) -> nn.Module:
@@ -138,23 +143,34 @@ class Mlx:
         "Train a LoRA on the bare base, or on top of the adapter `on`; resumes from `folder`. Bare afterwards."
         self.wear(None)
         with self._lock:
+            rows, held = self.rows(lessons), self.rows(held_out)
+            foreseen = self._foreseen(plan, [*rows, *held], on is not None)
             model, self._model = self.model, None
             if on is not None:
                 below, tensors = read_adapter(on)
                 mlx_lora.fold(model, tensors, below.scale)
                 del tensors  # of many levels together they are a third of the base
-            rows, held = self.rows(lessons), self.rows(held_out)
-            foreseen = self._foreseen(plan, [*rows, *held])
-            trainer = mlx_train.Trainer(model, rows, held, plan, folder, on.name if on else "", own=True, most=foreseen.most)
+            upon = f"{on.name if on else ''} {self.bits}"
+            trainer = mlx_train.Trainer(model, rows, held, plan, folder, upon, own=True, most=foreseen.most)
             del model
             return replace(trainer.run(tick, late), foreseen=foreseen.peak)
 
-    def _foreseen(self, plan: Plan, rows: Sequence[Row]) -> Foreseen:
-        "On a CPU whose passes are ours; elsewhere MLX alone knows what it takes."
-        if self.bits or packed_math.reason() or self.base.config["model_type"] not in ("llama", "gemma3_text"):
-            return Foreseen(0, 0)
-        longest = sum(sorted(map(len, rows))[-plan.batch :])
-        return packed_memory.foresee(self.base.config, plan, longest, packed_math.rounds(), packed_memory.free())
+    def _foreseen(self, plan: Plan, rows: Sequence[Row], folded: bool) -> Foreseen:
+        """What training will take, on a CPU; elsewhere MLX alone knows. Where the whole base leaves too little room, it is
+        taken in four bits from here on; ModelError where that is too much as well."""
+        longest, free = sum(sorted(map(len, rows))[-plan.batch :]), packed_memory.free()
+        if not self.bits:
+            if packed_math.reason() or packed_read.unknown(self.model) or any(not k.startswith("mlp.") for k in plan.keys):
+                return Foreseen(0, 0)
+            try:
+                return packed_memory.foresee(self.base.config, plan, longest, packed_math.rounds(), free)
+            except ModelError:
+                self._model, self.bits = None, 4
+        model, free = self.model, packed_memory.free()
+        needed = packed_memory.in_four_bits(self.base.config, plan, longest, folded)
+        mx.eval(model.parameters())
+        packed_memory.check(needed, free)
+        return Foreseen(packed_memory.resident() + needed, 0)
 
     def close(self) -> None:
         self._model = None

@@ -2,7 +2,7 @@
 
 Rows of a batch share a prompt prefix (the system message, the turn's header): it goes through the blocks
 once, and the rows read its keys and values. Blocks below the first adapted one never change: their output
-is computed once a training run and kept in a memory-mapped file.
+is computed once a training run and kept in a file.
 """
 
 from __future__ import annotations
@@ -88,6 +88,7 @@ class Forward:
         self.reason = self._misfit(rows)
         self.whole = bool(self.reason)
         self.lower: Lower | None = None
+        self.most = 0
         if self.whole:
             self.prefix, self.first = (), 0
 
@@ -95,6 +96,10 @@ class Forward:
         "Compute the output of the frozen lower blocks for these rows once; `states` then takes it by index."
         if not self.whole and self.first and fits([len(r) for r in rows], self.model.args.hidden_size):
             self.lower = Lower(self, rows, path)
+
+    def close(self) -> None:
+        if self.lower is not None:
+            self.lower.kept.close()
 
     def optimizer(self) -> MlxAdam:
         return MlxAdam(self.model)

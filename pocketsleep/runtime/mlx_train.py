@@ -1,6 +1,6 @@
 """The training loop of a night, on MLX: LoRA alone trains, the head runs at answer positions alone.
 
-Every random draw is a function of (seed, epoch), every sum has one order: the same lessons and plan give
+Every random draw is a function of (seed, epoch), every sum has one order: the same lessons, plan and portions give
 the same bytes on a CPU, and a run that was cut short ends where the undisturbed one would have.
 """
 
@@ -49,12 +49,14 @@ class Engine(Protocol):
 
     prefix: tuple[int, ...]
     reason: str  # why the packed pass is not taken, '' when it is
+    most: int  # tokens that a step keeps things for; 0 where MLX decides
 
     def keep_lower(self, rows: Sequence[Row], path: Path) -> None: ...
     def step(self, rows: Sequence[Row], soft: Sequence[Soft | None], indices: Sequence[int]) -> tuple[float, Mapping[str, Any]]: ...
     def logits(self, rows: Sequence[Row], indices: Sequence[int] | None = None) -> Iterator[tuple[int, np.ndarray]]: ...
     def moments(self, rows: Sequence[Row], indices: Sequence[int]) -> Mapping[str, np.ndarray]: ...
     def optimizer(self) -> Optimizer: ...
+    def close(self) -> None: ...
 
 
 def engine(model: nn.Module, rows: Sequence[Row], plan: Plan, own: bool = False, most: int = 0, rounded: bool = True) -> Engine:
@@ -117,6 +119,7 @@ class Trainer:
         self.losses: list[float] = []
         self.epoch = self.step = 0
         self.best: dict[str, np.ndarray] = {}
+        self.by: Any = None  # the Engine, once it is chosen
 
     def run(self, tick: Tick, late: Callable[[], bool] = lambda: False) -> Trained:
         """Train to the end of the plan. Once `late` says so, the best finished epoch is what comes of it;
@@ -129,6 +132,8 @@ class Trainer:
             return Trained(self.best, tuple(self.epochs), reason)
         finally:
             mlx_lora.detach(self.model)
+            if self.by is not None:
+                self.by.close()
             (self.folder / "lower.bin").unlink(missing_ok=True)
 
     def _prepare(self) -> None:
@@ -195,7 +200,7 @@ class Trainer:
         "Adapter, optimizer, best so far and cursor in one file: whole or absent."
         arrays = self.optimizer.arrays() | {f"best.{k}": mx.array(v) for k, v in self.best.items()}
         cursor = {"epoch": self.epoch, "step": self.step, "losses": self.losses,
-                  "epochs": [asdict(e) for e in self.epochs], "task": self.task}
+                  "epochs": [asdict(e) for e in self.epochs], "task": self.task, "most": self.by.most}
         self.folder.mkdir(parents=True, exist_ok=True)
         draft = self.folder / "draft.safetensors"
         mx.save_safetensors(str(draft), arrays, metadata={"cursor": json.dumps(cursor)})
@@ -215,6 +220,7 @@ class Trainer:
         self.best = {k: np.array(v) for k, v in _under("best.", arrays)}
         self.epoch, self.step, self.losses = cursor["epoch"], cursor["step"], cursor["losses"]
         self.epochs = [Epoch(**e) for e in cursor["epochs"]]
+        self.by.most = cursor.get("most", self.by.most)  # portions decide the order of sums, and so the bytes
 
 
 def _under(prefix: str, arrays: dict[str, mx.array]) -> Iterator[tuple[str, mx.array]]:

@@ -1,8 +1,8 @@
 """The training step on a CPU: packed rows, one prefix, no padding, no graph; what is frozen gets no gradient.
 
 MLX's CPU backend spends more time between matrix products than in them. Here a step is OpenBLAS products
-and the passes of native/fused over preallocated arrays. The MLX model owns the weights; every run begins by
-comparing this pass with the model's own, and takes that where they differ.
+and the passes of native/fused over preallocated arrays; where the processor can, products with frozen weights are
+native/fused's, too. Every run begins by comparing this pass with the model's own, and takes that where they differ.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pocketsleep.runtime.adam import FlatAdam
 from pocketsleep.runtime.kept import Kept, fits
 from pocketsleep.runtime.mlx_rows import Row, Soft, starts, too_long, weights
 from pocketsleep.runtime.packed_block import numbers
-from pocketsleep.runtime.packed_math import Array, Layout, Room, Weight, call, reason, rounds
+from pocketsleep.runtime.packed_math import Array, Layout, Room, Weight, call, reason, rounds, threads
 from pocketsleep.runtime.packed_memory import Sizes, tokens
 from pocketsleep.runtime.packed_read import NAMES, POSITIONS
 
@@ -72,6 +72,7 @@ class Packed:
         self.blocks = [packed_read.block(i, layer, shape, ropes) for i, layer in enumerate(inner.layers)]
 
     def _quiet(self) -> AbstractContextManager[None]:
+        threads(self.head.rounded)
         return blas.alone() if self.head.rounded else nullcontext()
 
     def _round(self, rows: Sequence[Row]) -> None:
@@ -83,9 +84,11 @@ class Packed:
             for weight in block.weights():
                 weight.rounded = True
             off = np.linalg.norm(block.forward(x, lay, self.room, SHARED) - plain) / np.linalg.norm(plain - x)
-            for weight in block.weights():
-                weight.rounded = bool(off < ROUNDED)
-            if self.own and off < ROUNDED:
+            if off >= ROUNDED or not np.isfinite(off):
+                for weight in block.weights():
+                    weight.rounded = False
+                    weight.forget()
+            elif self.own:
                 self._spare(i)
             x = plain
         self.head.rounded = all(w.rounded for block in self.blocks for w in block.weights())
@@ -118,6 +121,11 @@ class Packed:
                 at += part.size
             block.mlp[name] = replace(layer, lora=(parts[0], parts[1]))
         return FlatAdam(self.model, flat, views)
+
+    def close(self) -> None:
+        "The file of `keep_lower`."
+        if self.kept is not None:
+            self.kept.close()
 
     def _forget_below(self) -> None:
         "The blocks below `first`, and the table of words once the head is packed both ways."

@@ -1,6 +1,6 @@
 """One transformer block over packed rows, forward and backward, as mlx_lm's Llama and Gemma 3 compute it.
 
-Weights are views of the MLX model's own memory. Only a LoRA on the MLP has gradients: backward hands down
+Only a LoRA on the MLP has gradients: backward hands down
 the gradient of the block's input and never makes one for a frozen weight. Formulas: the chain rule, with
 y = x W' + s (x A) B for a wrapped layer, so dB = s (xA)' dy, dA = x' (s dy B'), dx = dy W + s (dy B') A'.
 """

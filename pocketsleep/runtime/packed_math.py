@@ -92,12 +92,17 @@ class Weight:
         return out
 
 
+def threads(rounded: bool) -> None:
+    """How many threads of native/fused take part: all where the products are its own, one beside OpenBLAS, whose threads
+    wait awake after each of theirs."""
+    call("ps_threads", processors() if rounded else 1)
+
+
 @cache
 def rounds() -> bool:
-    "Whether this processor multiplies in bfloat16; its threads are told how many they are."
+    "Whether this processor multiplies in bfloat16."
     if fused.reason():
         return False
-    call("ps_threads", processors())
     able = fused.library().ps_bf16
     able.restype = ctypes.c_int64
     return bool(able())

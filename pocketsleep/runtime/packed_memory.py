@@ -62,18 +62,20 @@ def tokens(s: Sizes, adapted: int, room: int = STEP) -> int:
     return max(LEAST, min(STEP, room) // per_token(s, adapted))
 
 
-def held(s: Sizes, plan: Plan, rounded: bool) -> tuple[int, int]:
-    "(Bytes while a model is taken apart, bytes while it is trained), what a step keeps left out."
+def held(s: Sizes, plan: Plan, rounded: bool) -> tuple[int, int, int]:
+    "(Bytes while a model is taken apart, while inputs are listened to, while it is trained), what a step keeps left out."
     upper = s.layers - min(plan.layers)
     copied = 4 * s.layers * s.width * s.qkv  # queries, keys and values in one matrix
     whole = 4 * (s.table + s.layers * s.block) + copied + PASSING
     lora = 4 * COPIES * len(plan.layers) * plan.rank * len(plan.keys) * (s.width + s.inner)
     logits = 2 * 4 * LOGITS * s.words
+    moments = 4 * len(plan.layers) * (s.width**2 + s.inner**2) + 4 * 8 * s.inner**2 if plan.whiten else 0  # and one's eigenvectors
     if not rounded:
-        return whole, whole + lora + logits
+        return whole, whole + lora + moments, whole + lora + logits
     packed = 2 * s.block * (s.layers + upper)  # both ways, below one way; two bytes each
     # the head is packed for soft targets while the table is there, and the other way just before it goes
-    return whole + 4 * s.block, 4 * s.table + 2 * 2 * s.table + packed + lora + logits + PASSING
+    kept = 4 * s.table + 2 * 2 * s.table + packed + lora + PASSING
+    return whole + 4 * s.block, kept - 4 * s.table + moments, kept + logits
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +91,26 @@ def foresee(config: Mapping[str, Any], plan: Plan, longest: int, rounded: bool, 
     that others leave, None where that cannot be known. Raises ModelError where they do not suffice."""
     s = Sizes.of(config)
     adapted, loaded = s.layers - min(plan.layers), 4 * (s.table + s.layers * s.block)
-    apart, trained = held(s, plan, rounded)
-    more = max(apart, trained) - loaded
-    least = more + LEAST * per_token(s, adapted)
-    if free is not None and least > free:
-        raise ModelError(f"training needs {least >> 20} MB more, and {free >> 20} MB are free",
-                         hint="close other programs, or take a smaller base: `pocketsleep models`")
-    most = tokens(s, adapted, STEP if free is None else free - more)
+    apart, listening, trained = held(s, plan, rounded)
+    check(max(apart, listening, trained + LEAST * per_token(s, adapted)) - loaded, free)
+    most = tokens(s, adapted, STEP if free is None else free - (trained - loaded))
     step = min(most, longest) * per_token(s, adapted)
-    return Foreseen(resident() + max(apart - loaded, trained - loaded + step), most)
+    return Foreseen(resident() + max(apart, listening, trained + step) - loaded, most)
+
+
+def in_four_bits(config: Mapping[str, Any], plan: Plan, longest: int, folded: bool) -> int:
+    """Bytes that training a 4-bit base by MLX's own pass takes beside the loaded model: a step of the longest batch as MLX's
+    graph keeps it, twice what ours does, and in full the layers that an adapter below was added to."""
+    s = Sizes.of(config)
+    step = 2 * longest * per_token(s, s.layers - min(plan.layers)) + 2 * 4 * longest * s.words
+    return step + (4 * len(plan.layers) * 3 * s.width * s.inner if folded else 0) + PASSING
+
+
+def check(needed: int, free: int | None) -> None:
+    "Raises ModelError where more is needed than is free."
+    if free is not None and needed > free:
+        raise ModelError(f"training needs {needed >> 20} MB more, and {free >> 20} MB are free",
+                         hint="close other programs, or take a smaller base: `pocketsleep models`")
 
 
 def resident() -> int:
@@ -106,14 +119,20 @@ def resident() -> int:
     return found or 0
 
 
-def free() -> int | None:
-    "Bytes that could still be had without pushing others out; None where the system does not say."
+def free(root: Path = Path("/")) -> int | None:
+    "Bytes that could still be had without pushing others out, a container's limit included; None where the system does not say."
     try:
-        text = Path("/proc/meminfo").read_text()
+        text = (root / "proc/meminfo").read_text()
     except OSError:
         return None
     found = re.search(r"^MemAvailable:\s+(\d+) kB", text, re.MULTILINE)
-    return int(found[1]) * 1024 if found else None
+    left = [int(found[1]) * 1024] if found else []
+    for limit, used in (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes")):
+        try:
+            left.append(int((root / "sys/fs/cgroup" / limit).read_text()) - int((root / "sys/fs/cgroup" / used).read_text()))
+        except (OSError, ValueError):  # no such group, or no limit ("max")
+            continue
+    return max(0, min(left)) if left else None
 
 
 def _status() -> dict[str, int]:

@@ -46,7 +46,7 @@ def _order(system: str, processor: str) -> tuple[tuple[str, str], ...]:
     "Engines, best first, with the reason that is told if one is chosen."
     if system == "Darwin" and processor == "arm64":
         return ("mlx", "Apple Silicon, where MLX has the GPU"), ("llamacpp", "MLX cannot serve here")
-    return ("llamacpp", "quantised weights are read as they are"), ("mlx", "llama.cpp cannot serve here")
+    return ("llamacpp", "it serves on every platform"), ("mlx", "llama.cpp cannot serve here")
 
 
 def _refusal(name: str, base: Base) -> str | None:

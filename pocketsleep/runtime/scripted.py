@@ -30,7 +30,7 @@ class Scripted:
     A token is a word with the white space before it.
     """
 
-    name = "scripted"
+    name = variant = "scripted"
 
     def __init__(self, *lines: str, card: Card = CARD, base_sha256: str = "") -> None:
         self.card, self.base_sha256, self.worn = card, base_sha256, ""

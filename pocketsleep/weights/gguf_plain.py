@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _REPLACED = ("general.architecture", "general.file_type", "general.quantization_version")
 
 
+FORMAT = 1  # raise it whenever what is written below changes
 MOST = 320 << 20  # bytes of a copy. That of Gemma 3 270M, half a gigabyte, would be a quarter slower to talk to
 
 
@@ -30,15 +31,21 @@ def served(base: Base) -> Path:
     """The file that llama.cpp is to serve: a copy in half precision beside the imported folder, or the base's own
     where that would be too large or finds no room on the disk."""
     assert base.gguf is not None
-    path = base.folder.with_name(f"{base.folder.name}-f16.gguf")
+    path = base.folder.with_name(f"{base.folder.name}-f16-{FORMAT}.gguf")
     if path.exists():
         return path
-    if 2 * base.parameters > MOST:
+    if 2 * base.parameters > MOST or _plain(base.gguf):
         return base.gguf
     try:
         return write_gguf(base.folder, base.gguf, path, half=True)
     except OSError:
         return base.gguf
+
+
+def _plain(file: Path) -> bool:
+    "Whether a file holds its matrices without quantisation already."
+    kinds = {tensor.tensor_type for tensor in gguf_base.open_gguf(file).tensors if len(tensor.shape) > 1}
+    return kinds <= {gguf.GGMLQuantizationType.F32, gguf.GGMLQuantizationType.F16, gguf.GGMLQuantizationType.BF16}
 
 
 def write_gguf(folder: Path, source: Path, out: Path, half: bool = False) -> Path:
