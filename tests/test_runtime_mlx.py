@@ -1,0 +1,44 @@
+"""MLX as a Runtime: answers side by side are those of one conversation each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pocketsleep import cards, weights
+from pocketsleep.errors import PocketError
+from pocketsleep.night.grammar import lists
+from pocketsleep.nouns import Message, Sampling
+from pocketsleep.runtime import mlx as runtime_mlx
+from pocketsleep.runtime.mlx import Mlx
+from pocketsleep.runtime.prompting import ask
+from pocketsleep.weights import Base
+
+
+@pytest.fixture(scope="module")
+def tiny_runtime(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Mlx:
+    card = cards.find(str(tiny))
+    return Mlx(card, weights.open_base(card, tmp_path_factory.mktemp("cache")), context=64)
+
+
+def test_together_as_alone(smol: Base) -> None:
+    "A real base, prompts of different lengths; some answers end before the others."
+    runtime = Mlx(smol.card, smol)
+    prompts = [ask("Say yes."), *(ask(question) for question in lists.anchors()[:3])]
+    together = runtime.answer(prompts, max_tokens=8)
+    assert together == ["".join(runtime.chat(prompt, Sampling(max_tokens=8))) for prompt in prompts]
+    assert len(set(together)) == len(together)
+
+
+def test_more_than_fit_side_by_side(tiny_runtime: Mlx, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime_mlx, "LANES", 3)
+    prompts = [(Message("user", f"word {i} " * (1 + i % 3)),) for i in range(8)]
+    assert tiny_runtime.answer(prompts, max_tokens=5) == [tiny_runtime.answer([p], max_tokens=5)[0] for p in prompts]
+
+
+def test_nothing_asked_and_no_room(tiny_runtime: Mlx) -> None:
+    assert tiny_runtime.answer([]) == []
+    assert tiny_runtime.answer([ask("hello")], max_tokens=0) == [""]
+    with pytest.raises(PocketError):
+        tiny_runtime.answer([ask("hello " * 100)])
