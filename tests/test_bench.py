@@ -18,11 +18,14 @@ from pocketsleep.bench.night import Clock
 from pocketsleep.errors import ModelError
 from pocketsleep.night.grammar import lists
 from pocketsleep.nouns import Plan
-from pocketsleep.runtime import mlx_lora, mlx_train
+from pocketsleep.runtime import mlx_lora, mlx_train, packed_math
 from pocketsleep.runtime.llamacpp import LlamaCpp
 from pocketsleep.runtime.mlx import Mlx
 from pocketsleep.runtime.mlx_forward import Forward
+from pocketsleep.runtime.pace import processors
+from pocketsleep.runtime.packed_math import call, one_pool
 from tests.test_forward import KEYS, rows
+from tests.test_matrix import needs_bf16
 
 PLAN = Plan(rank=4, scale=2.0, keys=KEYS, layers=(1, 2), learning_rate=1e-2, epochs=1, batch=4, seed=7, enough=1.1)
 
@@ -65,6 +68,17 @@ def test_an_engine_that_computes_something_else_is_an_error(runtime: Mlx) -> Non
 
     with pytest.raises(ModelError, match="degrees apart"):
         bench.near(Astray(runtime.model, some), Forward(runtime.model, some), some, range(4))
+
+
+@needs_bf16
+def test_the_peak_is_that_of_all_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    "Also after a step in float32, which leaves native/fused one thread."
+    with one_pool(False):
+        pass
+    told: list[int] = []
+    monkeypatch.setattr(packed_math, "call", lambda name, *given: (told.append(given[0]) if name == "ps_threads" else None, call(name, *given)))
+    assert bench.rounded_peak(repeats=1) > 0
+    assert told == [processors()]
 
 
 def test_counted_work_is_what_the_shapes_say(runtime: Mlx) -> None:

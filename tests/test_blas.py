@@ -17,6 +17,8 @@ import pytest
 
 from native.build_hook import LIBRARY, compile_blas
 
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux wheels of MLX need the bridge")
+
 ROOT = Path(__file__).resolve().parent.parent
 
 # (m, k, n): one, odd, prime, larger than a cache line, tall, wide; never only square.
@@ -93,8 +95,6 @@ def _wrong(found: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     "A copy whose bridge was built just now by the code that builds the wheel's."
-    if not sys.platform.startswith("linux"):
-        pytest.skip("only Linux wheels of MLX need the bridge")
     folder = _copy(tmp_path_factory.mktemp("compiled"))
     assert compile_blas(folder) == ""  # a C++ compiler is among what the README asks for
     assert (folder / LIBRARY).exists()
@@ -119,8 +119,6 @@ def test_products_come_through_the_bridge(bridged: dict[str, Any]) -> None:
 
 
 def test_without_the_library_mlx_multiplies_all_the_same(tmp_path: Path) -> None:
-    if not sys.platform.startswith("linux"):
-        pytest.skip("only Linux wheels of MLX need the bridge")
     found = _products(_copy(tmp_path))
     assert not found["active"]
     assert "not compiled" in found["reason"]
@@ -146,8 +144,6 @@ def test_mlx_imported_first_is_told(compiled: Path) -> None:
 
 
 def test_no_compiler_is_a_reason_not_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    if not sys.platform.startswith("linux"):
-        pytest.skip("only Linux wheels of MLX need the bridge")
     folder = _copy(tmp_path)
     monkeypatch.delenv("CC", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))

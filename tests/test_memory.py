@@ -90,13 +90,16 @@ def test_a_model_of_its_own_is_taken_apart_and_trains_the_same(model: nn.Module,
 
     shared = mlx_train.Trainer(model, rows(20), rows(4, seed=1), PLAN, tmp_path / "a").run(lambda *_: None)
     alone = weights_model.load(tiny)
-    own = mlx_train.Trainer(alone, rows(20), rows(4, seed=1), PLAN, tmp_path / "b", own=True).run(lambda *_: None)
+    trainer = mlx_train.Trainer(alone, rows(20), rows(4, seed=1), PLAN, tmp_path / "b", own=True)
+    own = trainer.run(lambda *_: None)
     assert own.tensors.keys() == shared.tensors.keys()
     assert all(np.array_equal(own.tensors[k], shared.tensors[k]) for k in own.tensors)
+    assert isinstance(trainer.by, Packed)
+    assert trainer.by.kept is not None
+    with pytest.raises(ValueError, match="closed"):  # or Windows could not delete the file
+        trainer.by.kept[0]
     if rounds():
         assert alone.model.layers[0].mlp.up_proj.weight.size == 0
-
-
 
 
 PEAK = """

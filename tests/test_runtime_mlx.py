@@ -10,8 +10,7 @@ from pocketsleep import cards, weights
 from pocketsleep.errors import PocketError
 from pocketsleep.night.grammar import lists
 from pocketsleep.nouns import Message, Sampling
-from pocketsleep.runtime import mlx as runtime_mlx
-from pocketsleep.runtime.mlx import Mlx
+from pocketsleep.runtime.mlx import LANES, Mlx
 from pocketsleep.runtime.prompting import ask
 from pocketsleep.weights import Base
 
@@ -29,11 +28,12 @@ def test_together_as_alone(smol: Base) -> None:
     together = runtime.answer(prompts, max_tokens=8)
     assert together == ["".join(runtime.chat(prompt, Sampling(max_tokens=8))) for prompt in prompts]
     assert len(set(together)) == len(together)
+    lengths = [runtime.count(answer) for answer in together]
+    assert min(lengths) < max(lengths), "one ended by itself while others went on"
 
 
-def test_more_than_fit_side_by_side(tiny_runtime: Mlx, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runtime_mlx, "LANES", 3)
-    prompts = [(Message("user", f"word {i} " * (1 + i % 3)),) for i in range(8)]
+def test_more_than_fit_side_by_side(tiny_runtime: Mlx) -> None:
+    prompts = [(Message("user", f"word {i} " * (1 + i % 3)),) for i in range(LANES + 4)]
     assert tiny_runtime.answer(prompts, max_tokens=5) == [tiny_runtime.answer([p], max_tokens=5)[0] for p in prompts]
 
 

@@ -4,7 +4,9 @@
 #include <stdint.h>
 #include <string.h>
 
-static inline __attribute__((always_inline)) float fast_exp(float x) {
+#include "wide.h"
+
+INLINE float fast_exp(float x) {
     x = x < -87.0f ? -87.0f : x > 88.0f ? 88.0f : x;
     const float n = rintf(x * 1.44269504f);
     const float f = (x - n * 0.693359375f) + n * 2.12194440e-4f;

@@ -7,18 +7,25 @@
 
 #define PORTION 8192 /* numbers that a thread takes at once */
 
+typedef void (*Forward)(const float * g, const float * u, float * out, int64_t n);
+typedef void (*Backward)(const float * g, const float * u, const float * dy, float * dg, float * du, int64_t n);
+
 typedef struct {
+    Forward forward;
+    Backward backward; /* one of the two */
     const float * g, * u, * dy;
     float * out, * du;
     int64_t n;
 } Gate;
 
-static int64_t portion(const Gate * s, int64_t piece) {
-    const int64_t left = s->n - piece * PORTION;
-    return left < PORTION ? left : PORTION;
+static void gate_piece(void * with, int64_t piece) {
+    const Gate * s = with;
+    const int64_t at = piece * PORTION, n = s->n - at < PORTION ? s->n - at : PORTION;
+    if (s->forward) s->forward(s->g + at, s->u + at, s->out + at, n);
+    else s->backward(s->g + at, s->u + at, s->dy + at, s->out + at, s->du + at, n);
 }
 
-static void in_portions(void (*work)(void *, int64_t), Gate s) { ps_each(work, &s, (s.n + PORTION - 1) / PORTION); }
+static void in_portions(Gate s) { ps_each(gate_piece, &s, (s.n + PORTION - 1) / PORTION); }
 
 /* silu(g) = g s, s = 1 / (1 + e^-g); silu' = s (1 + g (1 - s)) */
 WIDE static void silu(const float * restrict g, const float * restrict u, float * restrict out, int64_t n) {
@@ -38,7 +45,7 @@ WIDE static void silu_grad(const float * restrict g, const float * restrict u, c
 #define ROOT 0.7978845608f
 #define CUBE 0.044715f
 
-static inline __attribute__((always_inline)) float fast_tanh(float z) { return 1.0f - 2.0f / (fast_exp(2.0f * z) + 1.0f); }
+INLINE float fast_tanh(float z) { return 1.0f - 2.0f / (fast_exp(2.0f * z) + 1.0f); }
 
 WIDE static void gelu(const float * restrict g, const float * restrict u, float * restrict out, int64_t n) {
     for (int64_t i = 0; i < n; i++) {
@@ -56,44 +63,20 @@ WIDE static void gelu_grad(const float * restrict g, const float * restrict u, c
     }
 }
 
-static void silu_piece(void * with, int64_t piece) {
-    const Gate * s = with;
-    const int64_t at = piece * PORTION;
-    silu(s->g + at, s->u + at, s->out + at, portion(s, piece));
-}
-
-static void silu_grad_piece(void * with, int64_t piece) {
-    const Gate * s = with;
-    const int64_t at = piece * PORTION;
-    silu_grad(s->g + at, s->u + at, s->dy + at, s->out + at, s->du + at, portion(s, piece));
-}
-
 void ps_silu_gate(const float * g, const float * u, float * out, int64_t n) {
-    in_portions(silu_piece, (Gate){g, u, NULL, out, NULL, n});
+    in_portions((Gate) {.forward = silu, .g = g, .u = u, .out = out, .n = n});
 }
 
 void ps_silu_gate_grad(const float * g, const float * u, const float * dy, float * dg, float * du, int64_t n) {
-    in_portions(silu_grad_piece, (Gate){g, u, dy, dg, du, n});
-}
-
-static void gelu_piece(void * with, int64_t piece) {
-    const Gate * s = with;
-    const int64_t at = piece * PORTION;
-    gelu(s->g + at, s->u + at, s->out + at, portion(s, piece));
-}
-
-static void gelu_grad_piece(void * with, int64_t piece) {
-    const Gate * s = with;
-    const int64_t at = piece * PORTION;
-    gelu_grad(s->g + at, s->u + at, s->dy + at, s->out + at, s->du + at, portion(s, piece));
+    in_portions((Gate) {.backward = silu_grad, .g = g, .u = u, .dy = dy, .out = dg, .du = du, .n = n});
 }
 
 void ps_gelu_gate(const float * g, const float * u, float * out, int64_t n) {
-    in_portions(gelu_piece, (Gate){g, u, NULL, out, NULL, n});
+    in_portions((Gate) {.forward = gelu, .g = g, .u = u, .out = out, .n = n});
 }
 
 void ps_gelu_gate_grad(const float * g, const float * u, const float * dy, float * dg, float * du, int64_t n) {
-    in_portions(gelu_grad_piece, (Gate){g, u, dy, dg, du, n});
+    in_portions((Gate) {.backward = gelu_grad, .g = g, .u = u, .dy = dy, .out = dg, .du = du, .n = n});
 }
 
 /* Rows of logits [n, v]. For row r with target t, weights h and s, and the teacher's k likeliest words:

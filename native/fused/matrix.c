@@ -14,7 +14,6 @@
 #if defined(__x86_64__) && !defined(NARROW)
 #include <immintrin.h>
 #define WITH_BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16")))
-#define INLINE static inline __attribute__((always_inline)) WITH_BF16
 #define PANEL 64  /* columns: four registers */
 #define ROWS 6    /* of a at once: 6 x 4 sums + 4 of b + 1 of a are 29 of 32 registers */
 #define DEPTH 512 /* k at once: 64 KiB of a panel stay near while all rows pass */
@@ -79,7 +78,7 @@ WITH_BF16 static void narrow_row(void * with, int64_t row) {
 }
 
 /* c [rows, 64] += near [rows, 2 pairs] b, of which `left` columns are wanted. */
-INLINE void tile(const uint16_t * near, int64_t depth, const uint16_t * b, int64_t pairs, float * c, int64_t sc, int64_t left,
+WITH_BF16 static inline __attribute__((always_inline)) void tile(const uint16_t * near, int64_t depth, const uint16_t * b, int64_t pairs, float * c, int64_t sc, int64_t left,
                  const int rows, int add) {
     __m512 sum[ROWS][4];
     __mmask16 wanted[4];

@@ -19,7 +19,7 @@ from typing import Any
 from pocketsleep.bench import peft
 from pocketsleep.bench.study import lessons
 from pocketsleep.errors import ModelError
-from pocketsleep.runtime import blas  # before mlx
+from pocketsleep.runtime import blas  # noqa: F401  before mlx
 
 # isort: split
 import mlx.core as mx
@@ -31,7 +31,7 @@ from pocketsleep.runtime.mlx import Mlx
 from pocketsleep.runtime.mlx_forward import Forward
 from pocketsleep.runtime.mlx_rows import Row, Soft, batches, shared_prefix
 from pocketsleep.runtime.packed import Packed
-from pocketsleep.runtime.packed_math import Room, Weight
+from pocketsleep.runtime.packed_math import Room, Weight, one_pool
 from pocketsleep.weights import Base
 
 SIDE = 1024  # of the square product that measures the peak
@@ -186,7 +186,7 @@ def rounded_peak(repeats: int = 100) -> float:
     "The same of a product in bfloat16, by native/fused/matrix.c; often enough for other libraries' threads to fall asleep."
     weight, room = Weight(np.random.default_rng(0).standard_normal((SIDE, SIDE)).astype(np.float32)), Room()
     weight.rounded, out, best = True, np.empty((SIDE, SIDE), np.float32), 0.0
-    with blas.alone():
+    with one_pool(True):
         weight.through(weight.plain, out, room)
         for _ in range(repeats):
             started = time.perf_counter()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from pocketsleep.night.dream import evenly
 from pocketsleep.night.grade import declines
 from pocketsleep.night.known import Known
 from pocketsleep.night.recipe import Recipe
@@ -44,7 +45,7 @@ def balanced(dreams: Sequence[Dream], share: float) -> list[Dream]:
     most = int(share * (len(dreams) - len(declining)) / (1 - share))
     if len(declining) <= most:
         return list(dreams)
-    kept = {declining[i * len(declining) // most].id for i in range(most)} if most else set()
+    kept = {d.id for d in evenly(declining, most)}
     return [d for d in dreams if not declines(d.answer) or d.id in kept]
 
 

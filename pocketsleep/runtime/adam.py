@@ -94,7 +94,7 @@ class FlatAdam:
         self.grads = {n: self.grad[e - v.size : e].reshape(v.shape) for (n, v), e in zip(views.items(), ends, strict=True)}
 
     def update(self, grads: Mapping[str, Any], rate: float) -> None:
-        with blas.alone():  # threads that wait awake after these small products would slow the next step down
+        with blas.alone():  # threads that wait awake after a product as small as a norm would slow the next step down
             self._update(grads, rate)
 
     def _update(self, grads: Mapping[str, Any], rate: float) -> None:

@@ -169,7 +169,7 @@ class Mlx:
         self.wear(None)
         with self._lock:
             rows, held = self.rows(lessons), self.rows(held_out)
-            foreseen = self._foreseen(plan, [*rows, *held], on is not None)
+            foreseen = self._made_to_fit(plan, [*rows, *held], on is not None)
             model, self._model = self.model, None
             if on is not None:
                 below, tensors = read_adapter(on)
@@ -180,7 +180,7 @@ class Mlx:
             del model
             return replace(trainer.run(tick, late), foreseen=foreseen.peak)
 
-    def _foreseen(self, plan: Plan, rows: Sequence[Row], folded: bool) -> Foreseen:
+    def _made_to_fit(self, plan: Plan, rows: Sequence[Row], folded: bool) -> Foreseen:
         """What training will take, on a CPU; elsewhere MLX alone knows. Where the whole base leaves too little room, it is
         taken in four bits from here on; ModelError where that is too much as well."""
         longest, free = sum(sorted(map(len, rows))[-plan.batch :]), packed_memory.free()

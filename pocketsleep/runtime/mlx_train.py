@@ -108,6 +108,8 @@ def learning_rate(plan: Plan, step: int, steps: int) -> float:
 class Trainer:
     "One training run over one model. The model is left bare when it ends, however it ends."
 
+    by: Engine
+
     def __init__(self, model: nn.Module, rows: Sequence[Row], held: Sequence[Row], plan: Plan, folder: Path,
                  on: str = "", own: bool = False, most: int = 0) -> None:
         """`on` names what the model is besides its base: a checkpoint of another model is not gone on with.
@@ -119,7 +121,6 @@ class Trainer:
         self.losses: list[float] = []
         self.epoch = self.step = 0
         self.best: dict[str, np.ndarray] = {}
-        self.by: Any = None  # the Engine, once it is chosen
 
     def run(self, tick: Tick, late: Callable[[], bool] = lambda: False) -> Trained:
         """Train to the end of the plan. Once `late` says so, the best finished epoch is what comes of it;
@@ -127,17 +128,18 @@ class Trainer:
         plan, self.late = self.plan, late
         mlx_lora.attach(self.model, plan.keys, plan.layers, plan.rank, plan.scale, plan.seed)
         try:
-            self._prepare()
-            reason = self._epochs(tick)
+            self.by = engine(self.model, [*self.rows, *self.held], plan, self.own, self.most)
+            try:
+                self._prepare()
+                reason = self._epochs(tick)
+            finally:
+                self.by.close()
             return Trained(self.best, tuple(self.epochs), reason)
         finally:
             mlx_lora.detach(self.model)
-            if self.by is not None:
-                self.by.close()
             (self.folder / "lower.bin").unlink(missing_ok=True)
 
     def _prepare(self) -> None:
-        self.by = engine(self.model, [*self.rows, *self.held], self.plan, self.own, self.most)
         self.by.keep_lower([*self.rows, *self.held], self.folder / "lower.bin")
         self.soft = soft_targets(self.by, self.rows, self.plan.top_k)
         self.optimizer = self.by.optimizer()

@@ -8,11 +8,10 @@ native/fused's, too. Every run begins by comparing this pass with the model's ow
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
-from pocketsleep.runtime import blas  # before mlx: it decides which BLAS libmlx binds
+from pocketsleep.runtime import blas  # noqa: F401  before mlx: it decides which BLAS libmlx binds
 
 # isort: split
 import mlx.core as mx
@@ -25,12 +24,11 @@ from pocketsleep.runtime.adam import FlatAdam
 from pocketsleep.runtime.kept import Kept, fits
 from pocketsleep.runtime.mlx_rows import Row, Soft, starts, too_long, weights
 from pocketsleep.runtime.packed_block import numbers
-from pocketsleep.runtime.packed_math import Array, Layout, Room, Weight, call, reason, rounds, threads
-from pocketsleep.runtime.packed_memory import Sizes, tokens
+from pocketsleep.runtime.packed_math import Array, Layout, Room, Weight, call, one_pool, reason, rounds
+from pocketsleep.runtime.packed_memory import ANSWERS_AT_ONCE, Sizes, tokens
 from pocketsleep.runtime.packed_read import NAMES, POSITIONS
 
 ROUNDED = 3e-2  # of what a block adds to its input, between products in bfloat16 and in float32
-ANSWERS_AT_ONCE = 64  # rows of logits held: a large vocabulary makes them big
 TOKENS_AT_ONCE = 512  # of a pass that keeps nothing for gradients
 SHARED = -2  # the slot of blocks that keep nothing
 
@@ -70,10 +68,6 @@ class Packed:
             self.embed_scale = float(mx.array(self.model.args.hidden_size**0.5, mx.bfloat16).astype(mx.float32))
         ropes: dict[str, tuple[Array, Array]] = {}
         self.blocks = [packed_read.block(i, layer, shape, ropes) for i, layer in enumerate(inner.layers)]
-
-    def _quiet(self) -> AbstractContextManager[None]:
-        threads(self.head.rounded)
-        return blas.alone() if self.head.rounded else nullcontext()
 
     def _round(self, rows: Sequence[Row]) -> None:
         """Block by block from now on in bfloat16, where a row's way through the block is nearly the same. What is
@@ -150,7 +144,7 @@ class Packed:
         "Compute what enters block `first` once for each of these rows; `step` then takes it by index."
         width = self.norm.shape[0]
         if self.first and fits([len(r) for r in rows], width):
-            with self._quiet():
+            with one_pool(self.head.rounded):
                 self.kept = Kept(path, [len(r) - self.cut([r]) for r in rows], width, lambda: self._lower(rows))
 
     def _lower(self, rows: Sequence[Row]) -> Iterator[tuple[int, Array]]:
@@ -169,7 +163,7 @@ class Packed:
 
     def step(self, rows: Sequence[Row], soft: Sequence[Soft | None], indices: Sequence[int]) -> tuple[float, dict[str, Array]]:
         "Loss and gradients of the LoRA by parameter name. Rows all share the prefix, or none does."
-        with self._quiet():
+        with one_pool(self.head.rounded):
             return self._step(rows, soft, indices)
 
     def _step(self, rows: Sequence[Row], soft: Sequence[Soft | None], indices: Sequence[int]) -> tuple[float, dict[str, Array]]:
@@ -210,7 +204,7 @@ class Packed:
         self.refresh()
         for part in self._alike(rows):
             some = [rows[i] for i in part]
-            with self._quiet():
+            with one_pool(self.head.rounded):
                 lay, x = self._entering(some, [indices[i] for i in part]) if indices is not None else self.below(some)
                 for block in self.blocks[self.first :]:
                     x = block.forward(x, lay, self.room, SHARED)
@@ -232,7 +226,7 @@ class Packed:
             lay, x = self._entering([rows[i] for i in part], [indices[i] for i in part])
             often = np.ones((lay.n, 1), np.float32)
             often[: lay.p] = len(part) ** 0.5  # the prefix stands for itself in every row
-            with self._quiet():
+            with one_pool(self.head.rounded):
                 for block in self.blocks[self.first :]:
                     x = block.forward(x, lay, self.room, SHARED)
                     whiten.add(found, {f"model.layers.{block.layer}.mlp.{name}.lora_a": read

@@ -1,8 +1,8 @@
 """One transformer block over packed rows, forward and backward, as mlx_lm's Llama and Gemma 3 compute it.
 
-Only a LoRA on the MLP has gradients: backward hands down
-the gradient of the block's input and never makes one for a frozen weight. Formulas: the chain rule, with
-y = x W' + s (x A) B for a wrapped layer, so dB = s (xA)' dy, dA = x' (s dy B'), dx = dy W + s (dy B') A'.
+Only a LoRA on the MLP has gradients: backward hands down the gradient of the block's input and never makes one
+for a frozen weight. Formulas: the chain rule, with y = x W' + s (x A) B for a wrapped layer, so
+dB = s (xA)' dy, dA = x' (s dy B'), dx = dy W + s (dy B') A'.
 """
 
 from __future__ import annotations

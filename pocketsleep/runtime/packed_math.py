@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 
@@ -92,10 +93,13 @@ class Weight:
         return out
 
 
-def threads(rounded: bool) -> None:
-    """How many threads of native/fused take part: all where the products are its own, one beside OpenBLAS, whose threads
-    wait awake after each of theirs."""
+@contextmanager
+def one_pool(rounded: bool) -> Iterator[None]:
+    """Within, either native/fused's threads or OpenBLAS's: both wait awake for the next piece of work, in each other's way.
+    `rounded`: the products are native/fused's."""
     call("ps_threads", processors() if rounded else 1)
+    with blas.alone() if rounded else nullcontext():
+        yield
 
 
 @cache

@@ -18,7 +18,7 @@ from pocketsleep.nouns import Plan
 
 STEP = 400 << 20  # bytes that a step may keep
 LEAST = 64  # tokens at once, however little memory there is
-LOGITS = 64  # rows of logits held, and of their gradients (packed.ANSWERS_AT_ONCE)
+ANSWERS_AT_ONCE = 64  # rows of logits held, and of their gradients: a large vocabulary makes them big
 PASSING = 80 << 20  # what MLX and NumPy hold in passing, as measured
 COPIES = 9  # of each LoRA number: values here and in MLX, gradients twice, two moments, before, best, a checkpoint's
 
@@ -68,7 +68,7 @@ def held(s: Sizes, plan: Plan, rounded: bool) -> tuple[int, int, int]:
     copied = 4 * s.layers * s.width * s.qkv  # queries, keys and values in one matrix
     whole = 4 * (s.table + s.layers * s.block) + copied + PASSING
     lora = 4 * COPIES * len(plan.layers) * plan.rank * len(plan.keys) * (s.width + s.inner)
-    logits = 2 * 4 * LOGITS * s.words
+    logits = 2 * 4 * ANSWERS_AT_ONCE * s.words
     moments = 4 * len(plan.layers) * (s.width**2 + s.inner**2) + 4 * 8 * s.inner**2 if plan.whiten else 0  # and one's eigenvectors
     if not rounded:
         return whole, whole + lora + moments, whole + lora + logits
@@ -115,8 +115,7 @@ def check(needed: int, free: int | None) -> None:
 
 def resident() -> int:
     "Bytes of this process that are in memory; 0 where the system does not say."
-    found = _status().get("VmRSS")
-    return found or 0
+    return _status().get("VmRSS", 0)
 
 
 def free(root: Path = Path("/")) -> int | None:
