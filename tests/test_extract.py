@@ -326,7 +326,7 @@ def test_told_may_name_what_it_supersedes():
         told("The user rides Ned.", "The user's horse is called Max.", [old])
 
 
-@pytest.mark.parametrize("said", ["", "  ", "Paris is in France"])
+@pytest.mark.parametrize("said", ["", "  ", "Paris"])
 def test_told_refuses_what_is_about_nobody(said):
     with pytest.raises(BadInput):
         told(said, None, [])

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pocketsleep.errors import BadInput
+from pocketsleep.night.listen import frames
 from pocketsleep.night.listen.hear import candidates, span
+from pocketsleep.night.listen.heart import heart
 from pocketsleep.night.listen.people import HEADS, Candidate, People
 from pocketsleep.night.listen.sentences import Sentence, expand
 from pocketsleep.night.listen.slots import superseded
 from pocketsleep.night.listen.statements import NO_BASE
-from pocketsleep.night.listen.voice import MODALS, about_user, core, third_person
+from pocketsleep.night.listen.voice import MODALS, about_user, third_person
 from pocketsleep.nouns import Kind, Memory
 
 _NAMING = re.compile(r"\b((?:is|are) (?:called|named)|name is) ([a-zà-ÿ][\w'-]*)", re.IGNORECASE)
@@ -45,22 +47,23 @@ def _replaced(memory: Memory, supersedes: str | None, live: Sequence[Memory], up
 
 
 def _as_told(said: str) -> Candidate:
-    "As typed when it speaks of the user already; else by the rules of listening; else by person change."
-    if re.match(r"(?:The|When the) user\b", said):
-        text = said if said.endswith(".") else said.rstrip("!") + "."
-        return Candidate(text, _kind_of(text), _core_of(text))
+    "As typed when it speaks of the user or of nobody; else by the rules of listening; else by person change."
+    if re.search(r"\bthe user\b", said, re.IGNORECASE) or not frames.speaks_of_self(said):
+        return _as_typed(said)
     said = _NAMING.sub(lambda m: f"{m[1]} {m[2][0].upper()}{m[2][1:]}", expand(said))
     heard = candidates(Sentence(said, 0, len(said)), "", People(), (), said)
     if heard.kept:
         return heard.kept[0]
-    text = _agreeing(about_user(said).rstrip(" .!"))
-    if not text.lower().startswith(("the user", "when the user")):
-        raise BadInput(
-            f"`{said}` does not say whom it is about",
-            hint='say it of yourself, or of the user: `pocketsleep remember "my dog is called Rex"`',
-        )
+    return _as_typed(_agreeing(about_user(said).rstrip(" .!")))
+
+
+def _as_typed(said: str) -> Candidate:
+    "A note as it stands: whoever asks for it knows whom it is about."
+    text = said.rstrip(" .!")
+    if len(text.split()) < 2:
+        raise BadInput(f"`{said}` is no sentence", hint='`pocketsleep remember "my dog is called Rex"`')
     text = text[0].upper() + text[1:] + "."
-    return Candidate(text, _kind_of(text), _core_of(text))
+    return Candidate(text, _kind_of(text), heart(text))
 
 
 def _agreeing(text: str) -> str:
@@ -84,16 +87,3 @@ def _kind_of(text: str) -> Kind:
     ):
         return "preference"
     return "relation" if _RELATION.search(text) else "fact"
-
-
-_HEAD = re.compile(
-    r"^(?:When the user .*?, (?:the assistant should |it should )?|The user(?:'s .*?)?(?= "
-    r"(?:is|are|was|has|have|does|will|can|wants?|[a-z]+s)\b)"
-    r" (?:is called|are called|is named|is|are|was|has|have|does not|will|can|cannot|wants "
-    r"the assistant to|wants?|[a-z]+s)) ?(?P<rest>.*)\.$"
-)
-
-
-def _core_of(text: str) -> str:
-    hit = _HEAD.match(text)
-    return core(hit["rest"]) if hit else ""
