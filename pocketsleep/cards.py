@@ -37,6 +37,11 @@ def answers(name: str) -> Path | None:
     return next((file for folder in _FOLDERS if (file := folder / "answers" / f"{name}.json").is_file()), None)
 
 
+def skills() -> Path:
+    "The folder of the skill adapters (`night.skill`)."
+    return next((folder / "skills" for folder in _FOLDERS if (folder / "skills").is_dir()), _FOLDERS[-1] / "skills")
+
+
 def find(name: str = DEFAULT) -> Card:
     """The base that `name` means: a card, else a GGUF file, an MLX folder, or a Hugging Face id.
 

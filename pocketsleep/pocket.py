@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
 
+import numpy as np
 from filelock import FileLock, Timeout
 
 from pocketsleep import cards, disk, weights
@@ -22,8 +23,13 @@ from pocketsleep.home import Home
 from pocketsleep.journal import Forgotten, Journal
 from pocketsleep.night import extract as extracting
 from pocketsleep.night import gather as gathering
+from pocketsleep.night.bed import Dreamer
+from pocketsleep.night.dreamt import dreamt
 from pocketsleep.night.known import Known
+from pocketsleep.night.listen import ear as ears
+from pocketsleep.night.listen.ear import Ear
 from pocketsleep.night.recipe import Recipe, derive
+from pocketsleep.night.skill import EAR, Skills
 from pocketsleep.nouns import Card, Memory, Night, Verdict
 from pocketsleep.registry import Registry
 from pocketsleep.runtime import Runtime, pick
@@ -135,7 +141,39 @@ class Pocket:
             known=Known(self.serving, self.base.sha256, self.home.cache / "known", cards.answers(self.card.name)),
             work=self.home.work, dress=self.dress,
             late=lambda: bool(limit) and time.monotonic() - started > limit,
+            ear=self.ear(), dreamer=self.dreamer(),
         )
+
+    # skills, on the default base whichever base talks
+
+    @cached_property
+    def skills(self) -> Skills | None:
+        "None where the default base is not installed: rules and grammar then do without."
+        card = cards.find(cards.DEFAULT)
+        if not cards.installed(card) or not (cards.skills() / EAR).is_file():
+            return None
+        base = self.base if self.card.name == card.name else weights.open_base(card, self.home.cache)
+        return Skills(cards.skills(), self.home.cache / "skills", base.sha256, base.tokenizer.encode,
+                      partial(_states, card, base), partial(self._skilled, card, base))
+
+    @contextmanager
+    def _skilled(self, card: Card, base: weights.Base) -> Iterator[Runtime]:
+        "The serving engine where it is of the default base, else one of its own, let go of afterwards."
+        if self.card.name == card.name:
+            yield self.serving()
+            return
+        runtime = pick.serving(card, base).runtime()
+        try:
+            yield runtime
+        finally:
+            runtime.close()
+
+    def ear(self) -> Ear | None:
+        return ears.ear(self.skills) if self.skills else None
+
+    def dreamer(self) -> Dreamer | None:
+        skills = self.skills
+        return (lambda memories, seed: dreamt(skills, memories, seed)) if skills else None
 
     def recipe(self, seed: int, changes: Mapping[str, Any]) -> Callable[[int], Recipe]:
         "How a night on this base is made, by the number of its memories."
@@ -162,7 +200,7 @@ class Pocket:
     def would_learn(self) -> dict[str, Any]:
         "What a night would find now, and where; nothing is written."
         gathered = gathering.gather(self.journal)
-        heard = extracting.extract(gathered, self.journal.memories())
+        heard = extracting.extract(gathered, self.journal.memories(), self.ear())
         return {"memories": heard.memories, "dropped": [*gathered.aside, *heard.dropped],
                 "live": self.journal.memories()}
 
@@ -234,3 +272,7 @@ class Pocket:
         return self.registry.export(current, to, folder, self.base)
 
 
+def _states(card: Card, base: weights.Base, texts: Sequence[Sequence[int]], layers: Sequence[int]) -> Iterator[np.ndarray]:
+    from pocketsleep.runtime.mlx import Mlx
+
+    return Mlx(card, base).states(texts, layers)

@@ -26,7 +26,7 @@ class Counting:
     def wear(self, adapter: Path | None) -> None:
         self.worn = ""
 
-    def answer(self, prompts: Sequence[Prompt], max_tokens: int = 48) -> list[str]:
+    def answer(self, prompts: Sequence[Prompt], max_tokens: int = 48, temperature: float = 0.0, seed: int = 0) -> list[str]:
         assert self.worn == "", "the bare base was meant"
         self.asked += [p[-1].content for p in prompts]
         return [f"{p[-1].content}{max_tokens}" for p in prompts]

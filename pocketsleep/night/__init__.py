@@ -55,7 +55,7 @@ def new_memories(bed: Bed, night: Night, turns: Mapping[str, Any]) -> dict[str, 
     wanted = {c.episode for c in cites}
     episodes = tuple(e for e in bed.journal.episodes() if e.id in wanted)
     gathered = gathering.Gathered(episodes=episodes, turns=cites, aside=())
-    heard = extracting.extract(gathered, bed.journal.memories())
+    heard = extracting.extract(gathered, bed.journal.memories(), bed.ear)
     new = [m.id for memory in heard.memories if (m := bed.journal.learn(memory)) is not None]
     bed.journal.drop(night.id, heard.dropped)
     return {"new": new, "live": [m.id for m in bed.journal.memories()]}

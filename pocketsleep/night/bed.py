@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from pocketsleep.journal import Journal
 from pocketsleep.night.known import Known
+from pocketsleep.night.listen.ear import Ear
 from pocketsleep.night.recipe import Recipe
-from pocketsleep.nouns import Night
+from pocketsleep.nouns import Dream, Memory, Night
 from pocketsleep.registry import Registry
 from pocketsleep.runtime import Runtime
 
@@ -30,6 +31,9 @@ class Trains(Protocol):
     def close(self) -> None: ...
 
 
+Dreamer = Callable[[Sequence[Memory], int], Mapping[str, Sequence[Dream]]]  # memories, seed -> dreams by memory id
+
+
 @dataclass(frozen=True, slots=True)
 class Bed:
     "What a night needs around it."
@@ -45,6 +49,8 @@ class Bed:
     work: Path
     dress: Callable[[str], Path]  # adapter id -> a folder the serving runtime can wear
     late: Callable[[], bool] = lambda: False
+    ear: Ear | None = None  # the trained ear; without one the rules listen alone
+    dreamer: Dreamer | None = None  # the trained dreamer; without one the grammar dreams alone
 
 
 def stage(bed: Bed, night: Night, tell: Teller, name: str, work: Callable[[], Any], detail: str = "") -> Any:

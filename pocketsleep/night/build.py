@@ -33,18 +33,19 @@ def study(bed: Bed, night: Night, live: Sequence[Memory]) -> dict[str, Any]:
     now, worn = level_of.tonight(level_of.levels(held, bed.recipe, bed.base_sha256), made, most.slices)
     dreams: list[Dream] = []
     plans: dict[str, dict[str, list[str]]] = {}
+    skilled = Skilled(bed, night)
     for level in now:
-        part, plans[level.key] = _dreamt(bed, night, held[: worn.index(level) + 1])
+        part, plans[level.key] = _dreamt(bed, night, held[: worn.index(level) + 1], skilled)
         dreams += part
     known = list(chain.from_iterable(held[: len(worn)]))
     dreams += [d for d in dreaming.declining(known, count=most.declines, seed=night.seed) if d.held_out]
-    dreams += _examined(bed, night, [one for one, level in zip(held, worn, strict=False) if level not in now])
+    dreams += _examined(bed, night, [one for one, level in zip(held, worn, strict=False) if level not in now], skilled)
     once: dict[str, Dream] = {}
     for dream in dreams:  # the order of a level's items is its own, whatever is dreamt beside it
         once.setdefault(dream.id, dream)
     bed.journal.keep_dreams(night.id, list(once.values()))
     return {"dreams": len(once), "held_out": sum(d.held_out for d in once.values()), "waiting": len(live) - len(known),
-            "now": plans, "made": {x.key: made[x.key] for x in worn if x not in now},
+            "skilled": skilled.ids(once), "now": plans, "made": {x.key: made[x.key] for x in worn if x not in now},
             "levels": [[x.key, list(x.memories) if x in now else []] for x in worn]}
 
 
@@ -58,38 +59,77 @@ def _made(bed: Bed) -> dict[str, str]:
     return {key: one for key, one in made.items() if one in here}
 
 
-def _dreamt(bed: Bed, night: Night, held: Slices) -> tuple[list[Dream], dict[str, list[str]]]:
+def _dreamt(bed: Bed, night: Night, held: Slices, skilled: Skilled) -> tuple[list[Dream], dict[str, list[str]]]:
     "Items of the last of these slices, and the ids of those that decline and of those asked again of slices below."
     mine, count = held[-1], bed.recipe(len(held[-1])).declines
     known = list(chain.from_iterable(held))
     declined = [d for d in dreaming.declining(known, count=count, seed=night.seed) if not d.held_out]
-    again = _again(bed, night, held[:-1])
+    again = _again(bed, night, held[:-1], skilled)
     ids = {"declined": [d.id for d in declined], "again": [d.id for d in again]}
-    return [*_about(bed, night, mine), *declined, *again], ids
+    return [*_about(bed, night, mine, skilled), *declined, *again], ids
 
 
-def _about(bed: Bed, night: Night, mine: Sequence[Memory]) -> list[Dream]:
+def _about(bed: Bed, night: Night, mine: Sequence[Memory], skilled: Skilled) -> list[Dream]:
     "The study items of a slice's memories, held-out ones included."
     recipe, old = bed.recipe(len(mine)), {m.id: m for m in bed.journal.memories(status=None)}
     superseded = {m.id: old[m.supersedes] for m in mine if m.supersedes in old}
-    dreams = list(dreaming.dream(mine, superseded=superseded, seed=night.seed, per_memory=recipe.per_memory))
+    imagined = skilled.dreams(mine, recipe.skilled)
+    dreams = list(dreaming.dream(mine, superseded=superseded, seed=night.seed, per_memory=recipe.per_memory, beside=imagined))
     return dreams + (asking.asked(bed.serving(), mine, seed=night.seed) if recipe.self_asked else [])
 
 
-def _again(bed: Bed, night: Night, below: Slices) -> list[Dream]:
+class Skilled:
+    "What the trained dreamer makes of each memory: once, for its dreams depend on nothing but the memory and the seed."
+
+    def __init__(self, bed: Bed, night: Night) -> None:
+        self.bed, self.night = bed, night
+        self._made: dict[str, list[Dream]] = {}
+
+    def dreams(self, memories: Sequence[Memory], most: int) -> list[Dream]:
+        "At most so many of each memory that are studied, and those held out."
+        if self.bed.dreamer is None or not most:
+            return []
+        earlier = self._earlier({m.id for m in memories} - self._made.keys())
+        if missing := [m for m in memories if m.id not in self._made and m.id not in earlier]:
+            for memory, dreams in self.bed.dreamer(missing, self.night.seed).items():
+                held = [d for d in dreams if d.held_out]
+                self._made[memory] = dreaming.evenly([d for d in dreams if not d.held_out], most) + held
+        self._made |= earlier
+        return [d for m in memories for d in self._made.get(m.id, [])]
+
+    def _earlier(self, wanted: set[str]) -> dict[str, list[Dream]]:
+        "Those that earlier nights with this seed left in the journal, the newest first."
+        found: dict[str, list[Dream]] = {}
+        for night in reversed(self.bed.journal.nights()):
+            told = (self.bed.journal.stage(night.id, "dream") or {}).get("skilled", {}) if wanted else {}
+            if night.id == self.night.id or night.seed != self.night.seed or not (here := wanted & told.keys()):
+                continue
+            rows = {d.id: d for d in self.bed.journal.dreams(night.id)}
+            for memory in here:
+                if all(one in rows for one in told[memory]):
+                    found[memory] = [rows[one] for one in told[memory]]
+            wanted = wanted - found.keys()
+        return found
+
+    def ids(self, kept: Mapping[str, Dream]) -> dict[str, list[str]]:
+        "Which of tonight's dreams they are, by memory."
+        return {m: [d.id for d in dreams if d.id in kept] for m, dreams in self._made.items() if dreams}
+
+
+def _again(bed: Bed, night: Night, below: Slices, skilled: Skilled) -> list[Dream]:
     "Items that slices below were trained on: as many however many there are."
     some = dreaming.evenly(below, REPLAYED)
-    return dreaming.evenly([d for mine in some for d in _about(bed, night, mine) if not d.held_out], AGAIN)
+    return dreaming.evenly([d for mine in some for d in _about(bed, night, mine, skilled) if not d.held_out], AGAIN)
 
 
-def _examined(bed: Bed, night: Night, alone: Slices) -> list[Dream]:
+def _examined(bed: Bed, night: Night, alone: Slices, skilled: Skilled) -> list[Dream]:
     "Held-out questions on some memories of some slices that are worn as they are, others every night."
     number = int(night.id.removeprefix("n"))
     found: list[Dream] = []
     for i in range(min(EXAMINED, len(alone))):
         mine = alone[(number * EXAMINED + i) % len(alone)]
         some = {mine[(number + j * len(mine) // ASKED) % len(mine)].id for j in range(ASKED)}
-        found += [d for d in _about(bed, night, mine) if d.held_out and some.intersection(d.memories)]
+        found += [d for d in _about(bed, night, mine, skilled) if d.held_out and some.intersection(d.memories)]
     return found
 
 

@@ -6,14 +6,15 @@ wanted, compared over all notes (a question with two answers is dropped), and th
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any, cast
 
 from pocketsleep.night.asked import asked
 from pocketsleep.night.grade import plain as bare
 from pocketsleep.night.grade import says
-from pocketsleep.night.grammar import choose, frames, generic, habits, others, unsaid, whole
+from pocketsleep.night.grammar import bank, choose, frames, generic, habits, others, unsaid, whole
 from pocketsleep.night.grammar.guard import commands
 from pocketsleep.night.grammar.items import Item, near, number, plain, voiced
 from pocketsleep.night.grammar.lists import anchors, general, unstated
@@ -34,6 +35,7 @@ def dream(
     per_memory: int = 24,
     live: Sequence[Memory] | None = None,
     quota: Callable[[Memory], int] | None = None,
+    beside: Sequence[Dream] = (),
 ) -> tuple[Dream, ...]:
     """Study items for each memory, held-out ones included, in the order of the memories.
 
@@ -41,6 +43,7 @@ def dream(
     `quota`: how many items to train on for one memory (default `per_memory`); held between 8 and 40. Questions
     by type fill all but eight of them where a note has a known predicate.
     Held-out items come on top: three unseen wordings and one yes/no where there are enough.
+    `beside`: dreams from elsewhere, which count towards the quota; the grammar asks none of their questions.
     """
     kept = [m for m in memories if not commands(m.text)]
     everything = [m for m in (live if live is not None else memories) if not commands(m.text)]
@@ -52,22 +55,40 @@ def dream(
     choose.merge_rewrites(proposed)
     unclear = choose.ambiguous(proposed)
     rewrites: Counter[tuple[str, int]] = Counter()
-    taken: set[str] = set()
+    taken: set[str] = {plain(d.question) for d in beside}
+    others_of = _by_memory(beside)
     by_type = ByType(kept)
     dreams: list[Dream] = []
     for memory in kept:
         items = [
             i for i in proposed[memory.id] if (plain(i.question), i.notes) not in unclear and not commands(i.question)
         ]
-        wanted = max(LEAST, min(MOST, quota(memory) if quota else per_memory))
-        questions = evenly(by_type.dreams(memory), wanted - LEAST)
+        wanted = max(LEAST, min(MOST, quota(memory) if quota else per_memory) - len(others_of[memory.id]))
+        questions = evenly(by_type.dreams(memory), (wanted - LEAST) * 2 // 3 if others_of[memory.id] else wanted - LEAST)
         free = [i for i in items if asks(i, memory)]
         mine = list(choose.chosen(memory, free, wanted - len(questions), seed, taken, rewrites))
         held = [plain(d.question) for d in mine if d.held_out]
         fresh = [d for d in questions if not any(near(plain(d.question), h) for h in held) and plain(d.question) not in taken]
         taken |= {plain(d.question) for d in fresh}
-        dreams += [*mine, *fresh]
+        dreams += [*mine, *fresh, *_unlike(others_of[memory.id], held)]
     return tuple(dreams)
+
+
+def _by_memory(dreams: Sequence[Dream]) -> dict[str, list[Dream]]:
+    "A question that two memories answer differently is in none."
+    answers: dict[str, set[str]] = {}
+    for d in dreams:
+        answers.setdefault(plain(d.question), set()).add(d.answer)
+    found: dict[str, list[Dream]] = defaultdict(list)
+    for d in dreams:
+        if len(answers[plain(d.question)]) == 1:
+            found[d.memories[0]].append(d)
+    return found
+
+
+def _unlike(dreams: Sequence[Dream], held: Sequence[str]) -> list[Dream]:
+    "Without those to be studied that ask nearly what is held out."
+    return [d for d in dreams if d.held_out or not any(near(plain(d.question), h) for h in held)]
 
 
 def asks(item: Item, memory: Memory) -> bool:
@@ -79,7 +100,7 @@ class ByType:
     "Questions by type for all live notes at once: which note asks what, and which note says what."
 
     def __init__(self, live: Sequence[Memory]) -> None:
-        self._of = {m.id: list(typed(m.text)) for m in live}
+        self._of = {m.id: _mixed([*typed(m.text)], [*bank.asked(m.text)]) for m in live}
         self._askers: dict[str, set[str]] = {}
         for memory, asked_for in self._of.items():
             for question, _, _ in asked_for:
@@ -102,6 +123,11 @@ class ByType:
         words = bare(question).split()
         spans = (" ".join(words[i:j]) for i in range(len(words)) for j in range(i + 1, min(len(words), i + self._longest) + 1))
         return any(self._says.get(span, set()) - {own} for span in spans)
+
+
+def _mixed(one: list[bank.Asked], other: list[bank.Asked]) -> list[bank.Asked]:
+    "Both lists in turn: whatever is taken evenly has its share of each."
+    return [asked for pair in zip_longest(one, other) for asked in pair if asked is not None]
 
 
 def evenly(some: Sequence[Any], most: int) -> list[Any]:

@@ -2,26 +2,29 @@
 
     own words -> sentences -> clauses -> candidate -> grounded? -> Memory, and what it supersedes
 
-Rules alone, no model: deterministic, and right rather than complete. Everything of a candidate's kind
-that is not kept is returned as Dropped, with the reason.
+Rules hear first, and are right rather than complete. A trained ear (listen/ear.py), where there is one, doubts
+what they heard and hears what they have no rule for. Everything of a candidate's kind that is not kept is
+returned as Dropped, with the reason.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from pocketsleep.night.gather import Gathered
 from pocketsleep.night.listen import frames, slots
+from pocketsleep.night.listen.ear import Ear, Heard
 from pocketsleep.night.listen.grounding import ungrounded
 from pocketsleep.night.listen.hear import candidates, refused, span
 from pocketsleep.night.listen.people import Candidate, People
 from pocketsleep.night.listen.provenance import LONG_MESSAGE, Span, own_words
+from pocketsleep.night.listen.said import Said
 from pocketsleep.night.listen.sentences import Sentence, expand, sentences
 from pocketsleep.night.listen.slots import slot
 from pocketsleep.night.listen.standing import standing
-from pocketsleep.night.listen.tell import told
+from pocketsleep.night.listen.tell import as_candidate, told
 from pocketsleep.nouns import Cite, Dropped, Episode, Memory
 
 __all__ = ["Extracted", "extract", "slot", "told", "verify"]
@@ -66,12 +69,15 @@ class _Hearing:
         return None
 
 
-def extract(gathered: Gathered, live: Sequence[Memory]) -> Extracted:
-    "The memories of the gathered turns; `live` are the active memories, which they may supersede."
+def extract(gathered: Gathered, live: Sequence[Memory], ear: Ear | None = None) -> Extracted:
+    """The memories of the gathered turns; `live` are the active memories, which they may supersede.
+    Without an ear the rules listen alone."""
     hearing = _Hearing([m for m in live if m.status == "active"])
     wanted = set(gathered.turns)
-    for episode in gathered.episodes:
-        _listen(episode, wanted, hearing)
+    spoken = [list(_spoken(episode, wanted)) for episode in gathered.episodes]
+    heard = iter(ear([_said(s, hearing.live) for one in spoken for s in one if s.heard]) if ear else ())
+    for episode, one in zip(gathered.episodes, spoken, strict=True):
+        _listen(episode, [(s, next(heard) if ear and s.heard else None) for s in one], wanted, hearing)
     return Extracted(tuple(hearing.memories), tuple(hearing.dropped))
 
 
@@ -80,20 +86,51 @@ def verify(memory: Memory, sentence: str) -> bool:
     return not ungrounded(memory.text, sentence)
 
 
-def _listen(episode: Episode, wanted: set[Cite], hearing: _Hearing) -> None:
+@dataclass(frozen=True, slots=True)
+class _Spoken:
+    "A user turn that may be listened to: from `start` on it is meant, and `heard` says whether it is new."
+
+    cite: Cite
+    message: _Message
+    start: int
+    pretended: bool
+    heard: bool
+    answering: str  # what the assistant had said before
+
+    @property
+    def sentences(self) -> list[Sentence]:
+        return [s for p in self.message.own for s in sentences(self.message.text, max(p.start, self.start), p.end)]
+
+
+def _spoken(episode: Episode, wanted: set[Cite]) -> Iterator[_Spoken]:
     "One conversation in order. A pretended world lasts until the user leaves it."
-    pretended = False
-    people, before = _known_people(hearing.live), ""
+    pretended, answering = False, ""
     for index, turn in enumerate(episode.turns):
+        if turn.role == "assistant":
+            answering = turn.text
         if turn.role != "user" or turn.private or turn.taint:
             continue
         cite, message = Cite(episode.id, index), _message(turn.text, turn.said_at or episode.started_at)
         start, pretended = _believed_from(message.mine, pretended)
-        if start and cite in wanted and frames.speaks_of_self(message.mine[:start]):
-            hearing.drop(message.mine[:start], "pretended: said in a made-up world", cite)
-        if cite in wanted and not pretended:
-            _hear(message, start, before, cite, people, hearing)
-        before = "" if pretended else message.mine[:LONG_MESSAGE]
+        yield _Spoken(cite, message, start, pretended, cite in wanted and not pretended, answering)
+        answering = ""
+
+
+def _said(spoken: _Spoken, live: Sequence[Memory]) -> Said:
+    known = tuple(m.text for m in live if m.kind == "relation")
+    return Said(spoken.message.text, tuple(spoken.sentences), spoken.answering, known)
+
+
+def _listen(episode: Episode, spoken: Sequence[tuple[_Spoken, list[Heard] | None]], wanted: set[Cite],
+            hearing: _Hearing) -> None:
+    people, before = _known_people(hearing.live), ""
+    for one, heard in spoken:
+        mine = one.message.mine
+        if one.start and one.cite in wanted and frames.speaks_of_self(mine[: one.start]):
+            hearing.drop(mine[: one.start], "pretended: said in a made-up world", one.cite)
+        if one.heard:
+            _hear(one, before, heard, people, hearing)
+        before = "" if one.pretended else mine[:LONG_MESSAGE]
         people.next_turn()
     _wishes(episode, wanted, hearing)
 
@@ -139,20 +176,32 @@ def _known_people(live: Sequence[Memory]) -> People:
     return people
 
 
-def _hear(message: _Message, start: int, before: str, cite: Cite, people: People, hearing: _Hearing) -> None:
+def _hear(one: _Spoken, before: str, heard: Sequence[Heard] | None, people: People, hearing: _Hearing) -> None:
     "One message: its own words, sentence by sentence."
-    text = message.text
+    text, message, cite = one.message.text, one.message, one.cite
     for piece in message.aside:
-        if piece.end > start and frames.speaks_of_self(text[piece.start : piece.end]):
+        if piece.end > one.start and frames.speaks_of_self(text[piece.start : piece.end]):
             hearing.drop(text[piece.start : piece.end], f"{piece.reason}: not the user's own words", cite)
     previous = ""
-    for piece in message.own:
-        for sentence in sentences(text, max(piece.start, start), piece.end):
-            said = " ".join((message.mine, before, *people.by_name.values()))
-            for candidate in _heard(sentence, previous or before, message.mine, cite, people, hearing):
-                whole = said + _subject(candidate, hearing.live)
-                hearing.keep(candidate, sentence.text, whole, cite, message.since)
-            previous = sentence.text
+    for n, sentence in enumerate(one.sentences):
+        said = " ".join((message.mine, before, *people.by_name.values()))
+        found = _heard(sentence, previous or before, message.mine, cite, people, hearing)
+        found = _with_ear(found, heard[n], sentence, cite, hearing) if heard is not None else found
+        for candidate in found:
+            whole = said + _subject(candidate, hearing.live)
+            hearing.keep(candidate, sentence.text, whole, cite, message.since)
+        previous = sentence.text
+
+
+def _with_ear(found: list[Candidate], heard: Heard, sentence: Sentence, cite: Cite, hearing: _Hearing) -> list[Candidate]:
+    "What the rules found, if the ear does not doubt it; else what the ear wrote down."
+    if found and heard.doubted:
+        for candidate in found:
+            hearing.drop(candidate.text, f"doubted: the trained ear gives it {heard.chance:.0%}", cite)
+        return []
+    if found or refused(sentence):
+        return found
+    return [as_candidate(note, sentence.text) for note in heard.notes if not frames.secret(note.text)]
 
 
 def _subject(candidate: Candidate, live: Sequence[Memory]) -> str:

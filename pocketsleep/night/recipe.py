@@ -28,6 +28,7 @@ class Recipe:
     batch: int
     seed: int
     per_memory: int  # study items a memory
+    skilled: int  # of these, most that the trained dreamer makes
     anchors: int  # general prompts whose answers must not move
     anchor_weight: float
     anchor_turns: int  # each anchor is taken in one pass out of so many
@@ -67,6 +68,7 @@ def derive(memories: int, parameters: int, layers: int, seed: int = 0, epochs: i
         ("rank", f"{rank}: {floor} is the least for {parameters / 1e6:.0f}M parameters, 8 more for every 60 memories"),
         ("keys", "MLPs of the upper half: with a third more as much is learnt, general answers move more, and passes are longer"),
         ("per_memory", f"{per_memory} study items a memory: breadth of phrasing is what makes a fact answerable"),
+        ("skilled", "half of them by the trained dreamer: people ask in words that no grammar has"),
         ("distil", "0: a teacher under 500M reads its notes worse than the notes are written" if small
          else "0.5: the teacher answers with the note in its context"),
         ("self_asked", "no: under 1B the base repeats its examples when asked for questions" if parameters < MIDDLE
@@ -83,7 +85,7 @@ def derive(memories: int, parameters: int, layers: int, seed: int = 0, epochs: i
         rank=rank, scale=2.0, keys=("mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"),
         first_layer=layers // 2, layers=layers, learning_rate=6e-4, epochs=epochs or (3 if memories >= 10 else 5), batch=4,
         seed=seed,
-        per_memory=per_memory, anchors=640, anchor_weight=2.0, anchor_turns=2, whiten=0.9,
+        per_memory=per_memory, skilled=14 if memories <= 200 else 8, anchors=640, anchor_weight=2.0, anchor_turns=2, whiten=0.9,
         decline_share=0.3, declines=max(140, memories),
         distil=0.0 if small else 0.5, self_asked=parameters >= MIDDLE, enough=0.97, level=128, slices=2,
         reasons=reasons,

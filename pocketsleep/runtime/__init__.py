@@ -29,8 +29,9 @@ class Runtime(Protocol):
         "The answer, piece by piece. Pieces are whole characters; closing the iterator stops."
         ...
 
-    def answer(self, prompts: Sequence[Prompt], max_tokens: int = 48) -> list[str]:
-        "Greedy answers to many prompts, in order: the same as `chat` one at a time."
+    def answer(self, prompts: Sequence[Prompt], max_tokens: int = 48, temperature: float = 0.0, seed: int = 0) -> list[str]:
+        """Answers to many prompts, in order. Greedy ones are the same as `chat` one at a time; with a temperature
+        they are drawn, and the same seed draws the same."""
         ...
 
     def score(self, pairs: Sequence[tuple[Prompt, str]]) -> list[list[float]]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ctypes
 import time
 from collections import deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -175,10 +175,16 @@ class Lanes:
         ll.llama_free(self._context)
 
 
-def greedy(
-    lanes: Lanes, prompts: Sequence[Sequence[int]], max_tokens: int, ends: Collection[int]
-) -> list[list[int]]:
-    """Greedy continuations of many prompts: one decoding step for all lanes, and the next prompt moves in
+Choose = Callable[[int, np.ndarray], int]  # (prompt, logits [vocabulary]) -> token
+
+
+def likeliest(prompt: int, logits: np.ndarray) -> int:
+    return int(logits.argmax())
+
+
+def together(lanes: Lanes, prompts: Sequence[Sequence[int]], max_tokens: int, ends: Collection[int],
+             choose: Choose = likeliest) -> list[list[int]]:
+    """Continuations of many prompts: one decoding step for all lanes, and the next prompt moves in
     when one has finished. Prompts are read in an order in which neighbours share the most."""
     answers: list[list[int]] = [[] for _ in prompts]
     waiting = deque(sorted(range(len(prompts)), key=lambda i: list(prompts[i])) if max_tokens > 0 else [])
@@ -186,8 +192,8 @@ def greedy(
     free = list(range(lanes.lanes - 1, 0, -1))
 
     def accept(lane: int, logits: np.ndarray) -> None:
-        "Take the likeliest token; an answer that is over frees its lane."
-        answer, token = answers[running[lane]], int(logits.argmax())
+        "Take a token; an answer that is over frees its lane."
+        answer, token = answers[running[lane]], choose(running[lane], logits)
         if token not in ends:
             answer.append(token)
         if token in ends or len(answer) == max_tokens:

@@ -65,8 +65,9 @@ class LlamaCpp:
             if position + 1 < len(ids) + room:
                 logits = self._main.step([(0, token, position)])[0]
 
-    def answer(self, prompts: Sequence[Prompt], max_tokens: int = 48, lanes: int = LANES) -> list[str]:
-        """Greedy answers, up to `lanes` decoded side by side.
+    def answer(self, prompts: Sequence[Prompt], max_tokens: int = 48, temperature: float = 0.0, seed: int = 0,
+               lanes: int = LANES) -> list[str]:
+        """Answers, up to `lanes` decoded side by side.
 
         llama.cpp multiplies by another kernel when several answers are decoded at once: where a base is quantised
         to 4-bit blocks, or wears an adapter, near-ties can fall the other way. `lanes=1` is exact everywhere.
@@ -79,7 +80,8 @@ class LlamaCpp:
         with self._lock:
             longest = max(map(len, ids)) + max_tokens
             bulk = self._lanes(*llama_batch.fit(longest, self.context, min(lanes, len(ids))))
-            answers = llama_batch.greedy(bulk, ids, max_tokens, self.base.tokenizer.ends)
+            choose = _drawn(temperature, seed, len(ids)) if temperature > 0 else llama_batch.likeliest
+            answers = llama_batch.together(bulk, ids, max_tokens, self.base.tokenizer.ends, choose)
         return [self.base.tokenizer.decode(answer) for answer in answers]
 
     def _lanes(self, lanes: int, length: int) -> Lanes:
@@ -171,6 +173,13 @@ class LlamaCpp:
                 if lanes is not None:
                     lanes.close()
             self._engine.close()
+
+
+def _drawn(temperature: float, seed: int, prompts: int) -> llama_batch.Choose:
+    "Each prompt has a chance of its own: what it draws does not depend on which lanes are free."
+    warm = Sampling(temperature=temperature, top_p=0.95)
+    chances = [np.random.default_rng((seed, i)) for i in range(prompts)]
+    return lambda prompt, logits: draw(logits, warm, chances[prompt])
 
 
 def draw(logits: np.ndarray, sampling: Sampling, chance: np.random.Generator) -> int:

@@ -25,6 +25,7 @@ from pocketsleep.registry import read_adapter  # isort: skip
 from pocketsleep.runtime import mlx_forward, mlx_lora, mlx_train, packed_math, packed_memory, packed_read  # isort: skip
 from pocketsleep.runtime.mlx_rows import Row  # isort: skip
 from pocketsleep.runtime.packed_memory import Foreseen  # isort: skip
+from pocketsleep.runtime.mlx_states import states  # isort: skip
 from pocketsleep.runtime.text import Stops, check_length, pieces  # isort: skip
 from pocketsleep.weights import Base, model as weights_model  # isort: skip
 
@@ -74,8 +75,8 @@ class Mlx:
                 return
             yield int(token)
 
-    def answer(self, prompts: Sequence[Prompt], max_tokens: int = 48) -> list[str]:
-        """Greedy answers, up to LANES decoded side by side by mlx_lm's batch generator.
+    def answer(self, prompts: Sequence[Prompt], max_tokens: int = 48, temperature: float = 0.0, seed: int = 0) -> list[str]:
+        """Answers, up to LANES decoded side by side by mlx_lm's batch generator.
 
         Rows are padded and multiplied together, so a near-tie can fall otherwise than in `chat`.
         """
@@ -87,11 +88,14 @@ class Mlx:
         answers: list[list[int]] = [[] for _ in ids]
         with self._lock:
             if asked:
-                self._side_by_side([ids[i] for i in asked], [room[i] for i in asked], [answers[i] for i in asked])
+                mx.random.seed(seed)
+                sampler = make_sampler(temp=temperature, top_p=0.95) if temperature > 0 else None
+                self._side_by_side([ids[i] for i in asked], [room[i] for i in asked], [answers[i] for i in asked], sampler)
         return [self.base.tokenizer.decode(answer) for answer in answers]
 
-    def _side_by_side(self, ids: list[list[int]], room: list[int], answers: list[list[int]]) -> None:
-        bulk = BatchGenerator(self.model, stop_tokens=[[end] for end in self.base.tokenizer.ends], completion_batch_size=LANES)
+    def _side_by_side(self, ids: list[list[int]], room: list[int], answers: list[list[int]], sampler: Any) -> None:
+        ends = [[end] for end in self.base.tokenizer.ends]
+        bulk = BatchGenerator(self.model, sampler=sampler, stop_tokens=ends, completion_batch_size=LANES)
         try:
             into = dict(zip(bulk.insert(ids, room), answers, strict=True))
             while said := bulk.next_generated():
@@ -150,6 +154,11 @@ class Mlx:
     def _probe(self) -> np.ndarray:
         ids = self.base.prompter.ids(PROBE)
         return np.array(mlx_forward.head(self.model, mlx_forward.hidden(self.model, mx.array([ids]))[0, -1]))
+
+    def states(self, texts: Sequence[Sequence[int]], layers: Sequence[int]) -> Iterator[np.ndarray]:
+        "For each text of token ids: [tokens, len(layers), D], what leaves these blocks. The model is let go of."
+        model, self._model = self.model, None
+        return states(model, texts, layers, own=True)
 
     def count(self, text: str) -> int:
         return len(self.base.tokenizer.encode(text))

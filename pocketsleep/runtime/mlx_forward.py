@@ -114,6 +114,14 @@ class Forward:
             before, h = self.below(ids, prefix)
         return self.model.model.norm(self._through(before if prefix else None, h, self.first, None)[1])
 
+    def leaving(self, ids: mx.array, layers: Sequence[int]) -> np.ndarray:
+        "[tokens, len(layers), D] of one row [1, T]: what leaves these blocks."
+        h, taken, at = self._embed(ids), [], 0
+        for layer in layers:
+            h, at = self._through(None, h, at, layer + 1)[1], layer + 1
+            taken.append(h[0].astype(mx.float32))
+        return np.array(mx.stack(taken, axis=1))
+
     def below(self, ids: mx.array, prefix: bool) -> tuple[mx.array | None, mx.array]:
         "What enters block `first`: ([1, P, D] of the prefix, [B, T, D] of the rows)."
         before = self._embed(mx.array([self.prefix])) if prefix else None

@@ -233,6 +233,18 @@ class Packed:
                                        for name, read in block.read(lay.n, self.room, SHARED).items()}, often)
         return found
 
+    def leaving(self, rows: Sequence[Row], layers: Sequence[int]) -> Iterator[Array]:
+        "[tokens, len(layers), D] of each row: what leaves these blocks."
+        for part in _portions(range(len(rows)), lambda i: len(rows[i]), TOKENS_AT_ONCE):
+            with one_pool(self.head.rounded):
+                lay, x = self._embedded([rows[i] for i in part])
+                taken = []
+                for i, block in enumerate(self.blocks[: max(layers) + 1]):
+                    x = block.forward(x, lay, self.room, SHARED)
+                    taken += [x.copy()] if i in layers else []
+            together = np.stack(taken, axis=1)
+            yield from (together[begin:end] for begin, end in zip(*lay.runs, strict=True))
+
     def below(self, rows: Sequence[Row]) -> tuple[Layout, Array]:
         "What enters block `first`, [n, D] of a packed batch."
         lay, x = self._embedded(rows)

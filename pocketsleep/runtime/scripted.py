@@ -48,7 +48,7 @@ class Scripted:
             self.heard.append(tuple(messages))
             return self.lines.popleft()
 
-    def answer(self, prompts: Sequence[Prompt], max_tokens: int = 48) -> list[str]:
+    def answer(self, prompts: Sequence[Prompt], max_tokens: int = 48, temperature: float = 0.0, seed: int = 0) -> list[str]:
         return ["".join(self.chat(prompt, Sampling(max_tokens=max_tokens))) for prompt in prompts]
 
     def score(self, pairs: Sequence[tuple[Prompt, str]]) -> list[list[float]]:

@@ -14,19 +14,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
 from pocketsleep.errors import NotFound
 from pocketsleep.journal import Journal
 from pocketsleep.journal.taint import taint
-from pocketsleep.nouns import Episode, Memory, Message, Sampling, Turn, content_id
+from pocketsleep.nouns import Dream, Episode, Memory, Message, Sampling, Turn, content_id
 from pocketsleep.runtime import Runtime
 from pocketsleep.runtime.prompting import ask, with_notes
+from pocketsleep.serve.recall import Index
 
 Arm = Literal["base", "weights", "recall", "both"]
 ARMS: tuple[Arm, ...] = ("base", "weights", "recall", "both")
-NOTES = 6  # more drown a small model; the window of a large one would hold them
-FUSION = 60.0  # reciprocal rank fusion's constant (Cormack, Clarke and Buettcher, 2009)
 
 
 @dataclass(slots=True)
@@ -46,6 +43,7 @@ class Day:
     dress: Callable[[str], Path]  # adapter id -> a folder the runtime can wear
     private: bool = False
     receipt: Receipt = field(default_factory=Receipt)
+    _index: tuple[tuple[str, tuple[str, ...]], Index] | None = None
 
     def models(self) -> list[str]:
         "Names a request can ask for: what is worn, the bare base, and each night that was worn."
@@ -88,32 +86,22 @@ class Day:
         return self._notes(said) if said.strip() else []
 
     def _notes(self, question: str) -> list[Memory]:
-        """Words choose (FTS5, bm25), vectors order: reciprocal rank fusion of both rankings.
+        """Notes that are like the question, or of which the last night asked something like it.
 
-        A note that shares no content word with the question is not brought in: to a small model an
-        irrelevant note is an answer.
+        A note that nothing calls for is not brought in: to a small model an irrelevant note is an answer.
         """
-        found = self.journal.recall(question, limit=4 * NOTES)
-        if len(found) < 2:
-            return [m for m, _ in found]
-        near = self._nearness(question, [m for m, _ in found])
-        by_meaning = {int(i): rank for rank, i in enumerate(np.argsort(-near, kind="stable"))}
-        fused = sorted(range(len(found)), key=lambda i: -(1 / (FUSION + i) + 1 / (FUSION + by_meaning[i])))
-        return [found[i][0] for i in fused[:NOTES]]
+        memories = self.journal.memories()
+        stamp = (self.journal.current(), tuple(m.id for m in memories))
+        if self._index is None or self._index[0] != stamp:
+            self._index = (stamp, Index(memories, self._studied()))
+        return self._index[1].find(question)
 
-    def _nearness(self, question: str, memories: Sequence[Memory]) -> np.ndarray:
-        "[n] cosine of the question to each memory; vectors of memories are made once and kept."
-        space = self.runtime.name + ":" + self.runtime.card.name + ":" + (self.runtime.worn or "base")
-        ids, known = self.journal.vectors(space)
-        at = {name: i for i, name in enumerate(ids)}
-        fresh = [m for m in memories if m.id not in at]
-        made = dict(zip([m.id for m in fresh], self.runtime.embed([m.text for m in fresh]), strict=True)) if fresh else {}
-        for name, vector in made.items():
-            self.journal.put_vector(name, space, vector)
-        rows = np.stack([made[m.id] if m.id in made else known[at[m.id]] for m in memories])
-        asked = self.runtime.embed([question])[0]
-        centre = rows.mean(axis=0)  # hidden states share a large common direction
-        return (rows - centre) @ (asked - centre)
+    def _studied(self) -> list[Dream]:
+        "The study items of the night whose adapter is worn, or of the last one that was."
+        current = self.journal.current()
+        worn = [n for n in self.journal.nights() if n.verdict and n.verdict.passed]
+        night = next((n for n in reversed(worn) if n.adapter == current), worn[-1] if worn else None)
+        return self.journal.dreams(night.id) if night else []
 
     def _adapter(self, model: str) -> str:
         name = model.partition(":")[2]

@@ -9,12 +9,12 @@ from importlib.resources import files
 from typing import Any
 
 
-def _text(name: str) -> str:
+def shipped(name: str) -> str:
     return (files("pocketsleep.night") / "prompts" / name).read_text(encoding="utf-8")
 
 
 def _rows(name: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in _text(name).splitlines() if line.strip()]
+    return [json.loads(line) for line in shipped(name).splitlines() if line.strip()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Slot:
 @cache
 def anchors() -> tuple[str, ...]:
     "General prompts whose answers must not move. The base's own answers are the right ones."
-    return tuple(line.strip() for line in _text("anchors.txt").splitlines() if line.strip())
+    return tuple(line.strip() for line in shipped("anchors.txt").splitlines() if line.strip())
 
 
 @cache

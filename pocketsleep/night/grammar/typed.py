@@ -110,7 +110,7 @@ def typed(text: str) -> Iterator[tuple[str, str, str]]:
 
 def _polar(row: Typed, said: dict[str, str], text: str) -> Iterator[tuple[str, str, str]]:
     "Asked of the value: yes. Asked of others of its kind: no, with what holds."
-    core = inside(_statement(text))
+    core = inside(statement(text))
     others = _others(row.kind, said["v"], text)
     for n, question in enumerate(row.polar):
         yield _article(question.format(**said)), f"Yes, {core}.", "yes_no"
@@ -127,7 +127,7 @@ def _others(kind: str, value: str, key: str) -> list[str]:
     return sorted((v for v in kinds().get(kind, ()) if v.casefold() != value.casefold()), key=lambda v: number(v, key))[:8]
 
 
-def _statement(text: str) -> str:
+def statement(text: str) -> str:
     "The note as it is said to the user: 'You live in Stromness'."
     from pocketsleep.night.grammar.parse import parse
 

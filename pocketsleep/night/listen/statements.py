@@ -18,7 +18,7 @@ from pocketsleep.night.listen.states import Predicate
 from pocketsleep.night.listen.voice import gist, sentence
 from pocketsleep.nouns import Kind
 
-_UPDATE = re.compile(
+UPDATE = re.compile(
     r"\b(?:now|no longer|any ?more|instead|after all|these days|nowadays|since|switched|"
     r"moved|changed|from now|"
     r"used to|not [\w: ]+$|already|new|by now)\b",
@@ -29,7 +29,7 @@ _UPDATE = re.compile(
 def statement(clause: str, people: People) -> Candidate | None:
     """The memory a clause states, None if it states nothing of the user. Raises Unfit, with the
     reason, when it states something that should not be kept."""
-    update = bool(_UPDATE.search(clause))
+    update = bool(UPDATE.search(clause))
     if turned := _turned(clause, update):
         people.thing = re.split(r" (?:is|are) ", turned.text)[0]
         return turned

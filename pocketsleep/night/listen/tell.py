@@ -8,12 +8,13 @@ from dataclasses import replace
 
 from pocketsleep.errors import BadInput
 from pocketsleep.night.listen import frames
+from pocketsleep.night.listen.ear import Note
 from pocketsleep.night.listen.hear import candidates, span
 from pocketsleep.night.listen.heart import heart
 from pocketsleep.night.listen.people import HEADS, Candidate, People
 from pocketsleep.night.listen.sentences import Sentence, expand
 from pocketsleep.night.listen.slots import superseded
-from pocketsleep.night.listen.statements import NO_BASE
+from pocketsleep.night.listen.statements import NO_BASE, UPDATE
 from pocketsleep.night.listen.voice import MODALS, about_user, third_person
 from pocketsleep.nouns import Kind, Memory
 
@@ -44,6 +45,12 @@ def _replaced(memory: Memory, supersedes: str | None, live: Sequence[Memory], up
         ):
             return other.id
     raise BadInput(f"no live memory says `{supersedes}`", hint="`pocketsleep memories` lists them")
+
+
+def as_candidate(note: Note, said: str) -> Candidate:
+    "A note that the trained ear wrote."
+    text = note.text if note.text.endswith(".") else note.text + "."
+    return Candidate(text, _kind_of(text), note.answer, bool(UPDATE.search(said)))
 
 
 def _as_told(said: str) -> Candidate:

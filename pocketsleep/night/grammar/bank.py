@@ -1,0 +1,190 @@
+"""A bank of everyday questions: how people ask for what common notes say, in words that the notes do not hold.
+
+    prompts/things.jsonl       "The user's NOUN is (called) VALUE.": other names of the noun, and questions for the value
+    prompts/predicates.jsonl   other predicates, with {v} for the value and {x}, {r}, {n}, {y} for what is repeated
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from pocketsleep.night.grammar.items import inside, number
+from pocketsleep.night.grammar.lists import kinds, shipped
+
+_NUMBER = r"(?:about |over |some )?(?:[£$€]?\d[\d.,]*|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|[a-z]+ty(?:-[a-z]+)?|a hundred|a dozen)"
+_GROUPS = {
+    "v": r"(?P<v>[^;]+?)", "x": r"(?P<x>(?!user\b)[\w'’À-ÿ -]+?)", "r": r"(?P<r>[\w' -]+?)", "y": r"(?P<y>[\w'’À-ÿ -]+?)",
+    "n": rf"(?P<n>{_NUMBER})",
+}
+_NAMED_KINDS = {"person", "animal", "group", "project", "product", "place"}
+Asked = tuple[str, str, str]  # question, answer, form
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    "A noun of which people have one: what else it is called, and how one asks for its name or make."
+
+    noun: str
+    kind: str
+    same: tuple[str, ...]
+    asks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Predicate:
+    "A kind of note: its wordings, and how one asks for its value."
+
+    patterns: tuple[re.Pattern[str], ...]
+    asks: tuple[str, ...]
+    polar: tuple[str, ...]
+    wrong: tuple[str, ...]
+    answer: str
+
+
+@lru_cache(maxsize=1)
+def things() -> dict[str, Thing]:
+    rows = (json.loads(line) for line in shipped("things.jsonl").splitlines())
+    return {r["noun"].lower(): Thing(r["noun"], r["kind"], tuple(r["same"]), tuple(r["asks"])) for r in rows}
+
+
+@lru_cache(maxsize=1)
+def predicates() -> tuple[Predicate, ...]:
+    found = []
+    for line in shipped("predicates.jsonl").splitlines():
+        row = json.loads(line)
+        patterns = tuple(re.compile(_expression(p)) for p in row.get("patterns") or [row["pattern"]])
+        found.append(Predicate(patterns, tuple(row["asks"]), tuple(row.get("polar", ())), tuple(row.get("wrong", ())),
+                               row.get("answer", "{v}")))
+    return tuple(found)
+
+
+def _expression(pattern: str) -> str:
+    "A note's wording as a regular expression: `now` and the like may stand behind the verb."
+    seen: set[str] = set()
+    out = []
+    for part in re.split(r"(\{[vxrny]\})", pattern.strip().rstrip(".")):
+        if not re.fullmatch(r"\{[vxrny]\}", part):
+            escaped = re.escape(part).replace("\\ ", " ")
+            verbs = re.sub(r"\b(is|has|does|will|goes|launches|starts|opens)\b", r"(?:now |still |usually )?\1(?: now| always)?", escaped)
+            out.append(re.sub(r"\bis\b", "(?:is|are)", re.sub(r"\bwas\b", "(?:was|were)", verbs)))
+            continue
+        out.append(_GROUPS[part[1]] if part not in seen else f"(?P={part[1]})")
+        seen.add(part)
+    return "".join(out) + r"\."
+
+
+_CLAUSE = re.compile(r"\b(?:must|should|shall)\b")  # a whole clause stands in no question
+_PLACED = re.compile(r" (?:in|on|at|of|for|with|from) ")
+_KINDS = frozenset("variety type kind sort brand make model name".split())
+_IS = re.compile(r"The user's (?P<noun>[\w'’À-ÿ& -]+?)(?:, (?:a|an|the) [^,]+,)? (?:is|are)(?: now)?(?P<called> called| named)? (?P<v>[^;]+)\.")
+_NO_VALUE = re.compile(r"(?:in|on|at|from|to|not|made|built|kept|by|of|for|with|a very|too|always|[a-z]+ing)\b")
+
+
+def asked(note: str) -> Iterator[Asked]:
+    "Questions on a note, each with its answer and form."
+    if (found := _IS.fullmatch(note)) and (named := list(_of_thing(found["noun"], found["v"], bool(found["called"])))):
+        yield from named
+        return
+    hits = [(p, hit) for p in predicates() if (hit := next((h for way in p.patterns if (h := way.fullmatch(note))), None))]
+    for predicate, hit in sorted(hits, key=lambda one: sum(map(len, one[1].groupdict(default="").values())))[:2]:
+        yield from _of_predicate(predicate, {k: v for k, v in hit.groupdict().items() if v}, note)
+
+
+def thing(phrase: str) -> Thing | None:
+    'The thing that a noun phrase names: itself, or its last words ("old farm van").'
+    words = phrase.lower().split()
+    words = words[:-1] if len(words) > 1 and words[-1] in _KINDS else words
+    return next((things()[tail] for n in range(len(words)) if (tail := " ".join(words[n:])) in things()), None)
+
+
+def _of_thing(noun: str, value: str, called: bool) -> Iterator[Asked]:
+    known = thing(noun)
+    if known is None or (not called and _NO_VALUE.match(value)):
+        return
+    answer = f"{_capital(value)}."
+    for question in known.asks:
+        yield question, answer, "paraphrase"
+    for same in known.same:
+        yield from ((q.format(s=_mine(same)), answer, "paraphrase") for q in _asking(known.kind, called))
+    if known.kind == "person" or called:
+        word = "Who" if known.kind == "person" else "What"
+        yield f"{word} is {value}?", f"{_capital(value)} is your {noun}.", "reverse"
+        yield f"{word} is {value} to me?", f"{_capital(value)} is your {noun}.", "reverse"
+        yield f"What do you know about {value}?", f"{_capital(value)} is your {noun}.", "reverse"
+    yield from _doubted(known, noun, value)
+
+
+def _doubted(known: Thing, noun: str, value: str) -> Iterator[Asked]:
+    "Yes to what is so; no to another value of its kind, and to another thing of that name."
+    yield f"Is {value} my {noun}?", f"Yes, your {noun} is {value}.", "yes_no"
+    if known.kind != "person" or not value[:1].isupper():
+        return
+    names = sorted(kinds()["person"], key=lambda n: number(n, noun, value))[:3]
+    for name in (n for n in names if n.lower() not in value.lower()):
+        yield f"Is {name} my {noun}?", f"No, your {noun} is {value}.", "yes_no"
+        yield f"Is my {noun} called {name}?", f"No, your {noun} is called {value}.", "yes_no"
+
+
+def _asking(kind: str, called: bool) -> tuple[str, ...]:
+    if kind == "person":
+        return ("Who is {s}?", "What is {s} called?")
+    if called or kind in _NAMED_KINDS:
+        return ("What is {s} called?", "What is the name of {s}?")
+    return ("What is {s}?", "Which is {s}?")
+
+
+def _of_predicate(one: Predicate, parts: dict[str, str], note: str) -> Iterator[Asked]:
+    value = one.answer.format(**{"v": parts.get("n", ""), **parts})
+    answer, own = f"{_capital(value)}.", "{v}" in one.answer
+    ways = [parts, *_otherwise(parts)]
+    for n, question in enumerate(one.asks):
+        for way in ways if n % 3 == 0 else ways[:1]:
+            if filled := _filled(question, way):
+                yield filled, answer, "paraphrase"
+    core = inside(_said(note))
+    for n, question in enumerate(one.polar if " you says " not in core and not _CLAUSE.search(value) else ()):
+        if filled := _filled(question, parts):
+            yield filled, f"Yes, {core}.", "yes_no"
+        wrong = [w for w in one.wrong if w.lower() not in note.lower()] if own and "{v}" in question else []
+        for value in wrong[n % 2 :: 2][:2]:
+            if filled := _filled(question, {**parts, "v": value}):
+                yield filled, f"No, {core}.", "yes_no"
+
+
+def _otherwise(parts: dict[str, str]) -> Iterator[dict[str, str]]:
+    "The same parts with another name for the thing they speak of."
+    for key in ("x", "r"):
+        if key in parts and not _PLACED.search(parts[key]) and (known := thing(parts[key])):
+            for same in known.same[:3]:
+                if same.lower() != parts[key].lower():
+                    yield {**parts, key: same}
+
+
+def _filled(question: str, parts: dict[str, str]) -> str:
+    "The question with its parts put in; \"my the man I rent from\" loses its my. '' where a part is missing."
+    try:
+        text = question.format(**parts)
+    except (KeyError, IndexError):
+        return ""
+    return re.sub(r"\b(?:my|our) (?=(?:the|my|our|a|an) )", "", text)
+
+
+def _mine(same: str) -> str:
+    return same if re.match(r"(?:the|my|our|a|an|what|where|who)\b", same) else f"my {same}"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _said(note: str) -> str:
+    from pocketsleep.night.grammar.typed import statement
+
+    return statement(note)
+
+
+__all__ = ["Asked", "asked", "predicates", "thing", "things"]

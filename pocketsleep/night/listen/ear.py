@@ -1,0 +1,79 @@
+"""The trained ear: choose sentences, write their notes, and believe no word that was not said.
+
+    message -> sentences -> chance of each (probe) -> notes of the chosen ones (writer) -> written
+
+Rules hear first; the ear hears what they have no rule for, and vetoes what it finds unlikely.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pocketsleep.night.listen.probe import Probe, features
+from pocketsleep.night.listen.said import LAYERS, Said, laid_out, writing
+from pocketsleep.night.skill import EAR, WRITER, Skills
+
+CHOSEN = 0.45  # chance at which a sentence is written down
+DOUBTED = 0.2  # chance below which not even a rule is believed
+LONGEST_NOTES = 72  # tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    "What the writer made of a sentence: the note, and its core."
+
+    text: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    "What the ear makes of one sentence."
+
+    chance: float
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def doubted(self) -> bool:
+        return self.chance < DOUBTED
+
+
+Ear = Callable[[Sequence[Said]], list[list[Heard]]]
+
+
+def ear(skills: Skills, tell: Callable[[int, int, str], None] = lambda done, total, detail: None) -> Ear:
+    "Listens with the shipped probe and writer."
+    probe = Probe.read(skills.folder / EAR)
+
+    def listen(messages: Sequence[Said]) -> list[list[Heard]]:
+        laid = [laid_out(m, skills.encode) for m in messages]
+        read = [i for i, m in enumerate(messages) if m.sentences]
+        states = skills.states([laid[i][0] for i in read], LAYERS)
+        rows = features([messages[i] for i in read], states, [laid[i][1] for i in read])
+        places = [(i, n) for i in read for n in range(len(messages[i].sentences))]
+        chances = {}
+        for done, (place, row) in enumerate(zip(places, rows, strict=True)):
+            chances[place] = float(probe.chances(row[None])[0])
+            tell(done + 1, len(places), "sentences")
+        chosen = [place for place in places if chances[place] >= CHOSEN]
+        prompts = [writing(messages[i], messages[i].sentences[n]) for i, n in chosen]
+        said = skills.answers(WRITER, prompts, LONGEST_NOTES)
+        notes = {place: tuple(written(text)) for place, text in zip(chosen, said, strict=True)}
+        return [[Heard(chances[i, n], notes.get((i, n), ())) for n in range(len(m.sentences))] for i, m in enumerate(messages)]
+
+    return listen
+
+
+_LINE = re.compile(r"^(?P<text>[^|\n]{8,240}[.\"'])\s*\|\s*(?P<answer>[^|\n]{1,80})$")
+
+
+def written(said: str) -> list[Note]:
+    "The notes in a writer's answer, one a line: whole lines alone, each once."
+    found: dict[str, Note] = {}
+    for line in said.splitlines():
+        hit = _LINE.match(line.strip())
+        if hit and hit["answer"].strip() in hit["text"] and re.search(r"\buser\b", hit["text"]):
+            found.setdefault(hit["text"].strip(), Note(hit["text"].strip(), hit["answer"].strip()))
+    return list(found.values())

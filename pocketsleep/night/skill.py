@@ -1,0 +1,86 @@
+"""Skill adapters: small parts that listen and dream, shipped with the default base and the same for everybody.
+
+    ear.npz               which sentences say something lasting    (listen/probe.py)
+    writer.safetensors    sentence -> notes                        (listen/ear.py)
+    dreamer.safetensors   note -> study items, and answers from notes (dreaming.py)
+
+They hold nothing of any person, see the words of one sentence or note at a time, and whatever they write is
+checked against those words. They run on the default base, whichever base talks.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+from pocketsleep.disk import new_file
+from pocketsleep.errors import AdapterError
+from pocketsleep.nouns import Plan
+from pocketsleep.registry import Registry
+from pocketsleep.runtime import Prompt, Runtime
+
+States = Callable[[Sequence[Sequence[int]], Sequence[int]], Iterator[np.ndarray]]
+WRITER, DREAMER, EAR = "writer.safetensors", "dreamer.safetensors", "ear.npz"
+
+
+@dataclass(frozen=True, slots=True)
+class Skills:
+    "Where the skills are, and the base they run on."
+
+    folder: Path  # as shipped
+    cache: Path  # unpacked adapters: safe to delete
+    base_sha256: str
+    encode: Callable[[str], list[int]]
+    states: States  # of the skills' base
+    engine: Callable[[], AbstractContextManager[Runtime]]  # the skills' base, bare
+
+    @contextmanager
+    def wearing(self, name: str) -> Iterator[Runtime]:
+        "The skills' base with one of them on; bare again afterwards."
+        adapter = self._unpacked(name)
+        with self.engine() as runtime:
+            runtime.wear(adapter)
+            try:
+                yield runtime
+            finally:
+                runtime.wear(None)
+
+    def answers(self, name: str, prompts: Sequence[Prompt], max_tokens: int, temperature: float = 0.0, seed: int = 0) -> list[str]:
+        "What one skill answers to many prompts."
+        if not prompts:
+            return []
+        with self.wearing(name) as runtime:
+            return runtime.answer(prompts, max_tokens, temperature, seed)
+
+    def _unpacked(self, name: str) -> Path:
+        tensors, told = read(self.folder / name)
+        if told["base_sha256"] != self.base_sha256:
+            raise AdapterError(f"the skill `{name}` was made for `{told['base']}` of another hash", hint="reinstall pocketsleep")
+        registry = Registry(self.cache)
+        adapter = registry.publish(
+            tensors, base=told["base"], base_sha256=told["base_sha256"], rank=told["rank"], scale=told["scale"],
+            keys=told["keys"], layers=told["layers"])
+        return registry.path(adapter.id)
+
+
+def read(path: Path) -> tuple[dict[str, np.ndarray], Mapping[str, Any]]:
+    "(tensors in float32, what they were made for) of a shipped skill."
+    with safe_open(path, framework="numpy") as kept:
+        told = json.loads(kept.metadata()["skill"])
+        return {name: kept.get_tensor(name).astype(np.float32) for name in kept.keys()}, told  # noqa: SIM118
+
+
+def write(path: Path, tensors: Mapping[str, np.ndarray], plan: Plan, base: str, base_sha256: str, made: Mapping[str, Any]) -> None:
+    "Half precision: four megabytes for rank 16 on two thirds of the blocks."
+    told = {"base": base, "base_sha256": base_sha256, "rank": plan.rank, "scale": plan.scale, "keys": list(plan.keys),
+            "layers": list(plan.layers), "made": dict(made)}
+    with new_file(path) as draft:
+        save_file({k: v.astype(np.float16) for k, v in tensors.items()}, draft, metadata={"skill": json.dumps(told)})

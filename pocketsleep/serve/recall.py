@@ -1,0 +1,85 @@
+"""Which notes a question calls for: matched against the notes and against what the last night asked of them.
+
+A person asks in other words than the note's ("the mouser" for the cat). The night has already asked of each note in
+many words, so its study questions find the note as well (document expansion by queries, 1904.08375). Questions that
+the night declined stand for no note: what is most like one of them calls for none.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pocketsleep.nouns import Dream, Memory
+
+NOTES = 3  # more drown a small model
+LEAST = 0.25  # likeness below which a note is not called for
+BESIDE = 0.75  # of the best likeness: what comes along with it
+_STOP = frozenset(
+    """a about am an and any are as at be been by can could did do does for from get give had has have he her his how i if in is it
+    its me mine my no not of on or our please remind say shall she should so tell than that the their them then there these they
+    this to us user was we were what when where which who whom whose why will with would yes you your s d m ve re ll t""".split()
+)
+
+
+def words(text: str) -> frozenset[str]:
+    "Stems of the words that carry meaning: lower case, no accents, common endings off."
+    folded = unicodedata.normalize("NFKD", text.casefold().replace("’", "'"))
+    plain = "".join(c for c in folded if not unicodedata.combining(c))
+    return frozenset(_stem(w) for w in re.findall(r"[^\W_]+", plain) if w not in _STOP)
+
+
+def _stem(word: str) -> str:
+    for ending, put in (("ies", "y"), ("ing", ""), ("ed", ""), ("es", ""), ("s", ""), ("e", "")):
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            return word[: -len(ending)] + put
+    return word
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    memory: str  # id, '' for a question that is declined
+    words: frozenset[str]
+
+
+class Index:
+    "All live notes with their study questions. Small enough to be made anew whenever either changes."
+
+    def __init__(self, memories: Sequence[Memory], dreams: Iterable[Dream]) -> None:
+        self._by_id = {m.id: m for m in memories}
+        self._entries = [_Entry(m.id, words(m.text)) for m in memories]
+        for dream in dreams:
+            if dream.form == "context" or dream.form == "rewrite":
+                continue
+            live = [m for m in dream.memories if m in self._by_id]
+            declined = dream.form == "unstated" or (dream.form == "contrast" and "told me" in dream.answer)
+            for memory in [""] if declined else live[:1]:
+                self._entries.append(_Entry(memory, words(dream.question)))
+        self._at: dict[str, list[int]] = defaultdict(list)
+        for i, entry in enumerate(self._entries):
+            for word in entry.words:
+                self._at[word].append(i)
+
+    def _weight(self, word: str) -> float:
+        return math.log(1 + len(self._entries) / (1 + len(self._at.get(word, ()))))
+
+    def find(self, question: str, limit: int = NOTES) -> list[Memory]:
+        "The notes that a question calls for, the likeliest first: by weighted overlap of words (Dice) with each entry."
+        asked = words(question)
+        best: dict[str, float] = {}
+        whole = sum(map(self._weight, asked))
+        for i in {i for word in asked for i in self._at.get(word, ())}:
+            entry = self._entries[i]
+            shared = sum(self._weight(w) for w in asked & entry.words)
+            likeness = 2 * shared / (whole + sum(map(self._weight, entry.words)))
+            best[entry.memory] = max(best.get(entry.memory, 0.0), likeness)
+        declined = best.pop("", 0.0)
+        most = max(best.values(), default=0.0)
+        if most < max(LEAST, declined):
+            return []
+        ranked = sorted((m for m, s in best.items() if s >= BESIDE * most), key=lambda m: -best[m])
+        return [self._by_id[m] for m in ranked[:limit]]

@@ -1,0 +1,73 @@
+"The bank of everyday questions: every row of it can be asked, and none gives itself away."
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from pocketsleep.night.dream import ByType
+from pocketsleep.night.grade import says
+from pocketsleep.night.grammar import bank
+from pocketsleep.nouns import Memory
+
+PARTS = {"v": "Quorndon", "x": "barge", "r": "sister", "n": "seven", "y": "yard"}
+
+
+def asked(note: str) -> dict[str, str]:
+    return {q: a for q, a, _ in bank.asked(note)}
+
+
+@pytest.mark.parametrize("noun", sorted(bank.things()))
+def test_every_thing_is_asked_for_by_its_value(noun):
+    found = list(bank.asked(f"The user's {noun} is called Quorndon."))
+    open_ones = [(q, a) for q, a, form in found if form == "paraphrase"]
+    assert len(open_ones) >= 8 and all(a == "Quorndon." for _, a in open_ones)
+    assert not any(says(q, "Quorndon") for q, _ in open_ones)
+    assert not any("{" in q or re.search(r"\bmy (?:my|the)\b", q) for q, _, _ in found)
+
+
+def test_every_predicate_is_met_by_its_own_wordings():
+    unmet = []
+    for row in bank.predicates():
+        assert len(row.asks) >= 6 and row.patterns
+        assert not [q for q in row.asks if "{v}" in q and row.answer == "{v}"], row.asks
+    for line in bank.shipped("predicates.jsonl").splitlines():
+        for pattern in re.findall(r'"patterns": \[(.*?)\], "asks"', line):
+            for wording in re.findall(r'"((?:[^"\\]|\\.)*)"', pattern):
+                note = wording.replace('\\"', '"').format(**PARTS)
+                if not any(p.fullmatch(note) for row in bank.predicates() for p in row.patterns):
+                    unmet.append(note)
+    assert not unmet
+
+
+@pytest.mark.parametrize(("note", "question", "answer"), [
+    ("The user's cat is called Gus.", "What's the name of my mouser?", "Gus."),
+    ("The user's accountant is now Mr Hale.", "Who does my tax return?", "Mr Hale."),
+    ("The user's kiln was made by Rohde.", "What brand is my kiln?", "Rohde."),
+    ("Petra, the user's sister, lives in Hull.", "Where does my sister live?", "Hull."),
+    ("Otto helps the user to paint the boat.", "Who helps me to paint the boat?", "Otto."),
+    ("The user's favourite cheese variety is Caerphilly.", "What is my favourite cheese?", "Caerphilly."),
+])
+def test_questions_of_common_notes(note, question, answer):
+    assert asked(note)[question] == answer
+
+
+def test_a_description_stands_without_my():
+    assert "Who is the one who does my tax?" in asked("The user's accountant is Mr Hale.")
+
+
+def test_no_to_another_value_yes_to_its_own():
+    polar = {q: a for q, a, form in bank.asked("The user drinks rooibos.") if form == "yes_no"}
+    assert polar["Do I drink rooibos?"].startswith("Yes") and polar["Do I drink cocoa?"].startswith("No")
+
+
+def test_a_question_that_two_notes_answer_is_asked_of_neither():
+    one, two = Memory("The user's son is called Ned.", answer="Ned"), Memory("The user's son is called Tom.", answer="Tom")
+    alone = {d.question for d in ByType([one]).dreams(one)}
+    both = {d.question for d in ByType([one, two]).dreams(one)}
+    assert "What is my son called?" in alone and "What is my son called?" not in both
+
+
+def test_what_it_does_not_know_it_leaves_alone():
+    assert not list(bank.asked("Whenever it rains, gloom descends upon the heath."))

@@ -1,0 +1,139 @@
+"The trained ear: what it is shown, what it chooses, what it may write."
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pocketsleep import cards
+from pocketsleep.night.extract import extract
+from pocketsleep.night.gather import Gathered
+from pocketsleep.night.listen import said as shown
+from pocketsleep.night.listen.ear import DOUBTED, Heard, Note, written
+from pocketsleep.night.listen.heart import heart
+from pocketsleep.night.listen.probe import Probe, average_precision, features, fit, recall_at
+from pocketsleep.night.listen.said import Said, laid_out, writing
+from pocketsleep.night.listen.sentences import sentences
+from pocketsleep.nouns import Cite, Episode, Memory, Turn
+
+
+def said(text: str, before: str = "", known: tuple[str, ...] = ()) -> Said:
+    return Said(text, tuple(sentences(text, 0, len(text))), before, known)
+
+
+def letters(text: str) -> list[int]:
+    return [ord(c) for c in text]
+
+
+def test_a_message_is_shown_twice_and_read_the_second_time():
+    one = said("I keep goats. What is hay?", "Hello.")
+    ids, spans = laid_out(one, letters)
+    text = "".join(map(chr, ids))
+    assert text.count("I keep goats.") == 2
+    assert [text[a:b] for a, b in spans] == ["I keep goats.", "What is hay?"]
+    assert spans[0][0] > text.index(shown.AGAIN)
+
+
+def test_a_sentence_that_does_not_fit_is_not_read():
+    one = said("A short one. " + "b" * 2 * shown.LONGEST + ".")
+    _, spans = laid_out(one, letters)
+    assert spans[0] != (0, 0) and spans[1] == (0, 0)
+    state = np.ones((len(laid_out(one, letters)[0]), 2, 3), np.float32)
+    rows = list(features([one], iter([state]), [spans]))
+    assert len(rows) == 2 and rows[0][:12].all() and not rows[1][:12].any() and len(rows[0]) == len(rows[1])
+
+
+def test_the_writer_sees_the_sentence_what_led_up_to_it_and_whom_it_names():
+    one = said("Nice day. Maud moved to Hull.", "Hi.", ("The user's sister is called Maud.", "The user's cat is called Ox."))
+    (message,) = writing(one, one.sentences[1])
+    assert "Sentence: Maud moved to Hull." in message.content and "Before: Nice day." in message.content
+    assert "sister is called Maud" in message.content and "Ox" not in message.content
+
+
+def test_only_whole_lines_whose_answer_stands_in_them_are_notes():
+    told = "The user has a cat called Ox. | Ox\nnone\nThe user is tall. | short\nThe sky is blue. | blue\nThe user ha"
+    assert written(told) == [Note("The user has a cat called Ox.", "Ox")]
+
+
+def test_the_probe_finds_a_direction_and_survives_a_file(tmp_path):
+    chance = np.random.default_rng(0)
+    x = chance.normal(size=(400, 12))
+    y = (x[:, 3] - 0.5 * x[:, 11] > 0).astype(float)
+    probe = fit(x, y, 0.01, 1.0, 2, "base")
+    assert average_precision(y, probe.chances(x)) > 0.97
+    assert recall_at(y, probe.chances(x), 0.9)[0] > 0.8
+    probe.write(tmp_path / "ear.npz")
+    again = Probe.read(tmp_path / "ear.npz")
+    assert again.of == "base" and np.allclose(again.chances(x), probe.chances(x), atol=1e-4)
+
+
+def test_precision_and_recall_by_hand():
+    y, scores = np.array([1.0, 0, 1, 0]), np.array([0.9, 0.8, 0.7, 0.1])
+    assert average_precision(y, scores) == pytest.approx((1 + 2 / 3) / 2)
+    assert recall_at(y, scores, 0.6) == (1.0, 0.7)
+    assert recall_at(y, scores, 1.0) == (0.5, 0.9)
+
+
+def heard_by(text: str, *heard: Heard, live: tuple[Memory, ...] = ()):
+    episode = Episode("e", (Turn("user", text),), "2026-01-01T00:00:00+00:00")
+    return extract(Gathered((episode,), (Cite("e", 0),), ()), live, lambda messages: [list(heard) for _ in messages])
+
+
+def test_what_rules_miss_the_ear_writes_down_and_cites():
+    found = heard_by("Ludlow again for the stall, every Friday of the year.", Heard(0.9, (Note("The user's stall is at Ludlow.", "Ludlow"),)))
+    assert [(m.text, m.answer, m.cites) for m in found.memories] == [("The user's stall is at Ludlow.", "Ludlow", (Cite("e", 0),))]
+
+
+def test_a_note_with_a_word_that_was_not_said_is_dropped():
+    found = heard_by("Friday again for the stall, every week of the year.", Heard(0.9, (Note("The user's stall is at Ludlow.", "Ludlow"),)))
+    assert not found.memories and "ludlow" in found.dropped[-1].reason
+
+
+def test_a_doubted_rule_is_not_believed():
+    believed = heard_by("My dog is called Rex.", Heard(0.9))
+    assert [m.text for m in believed.memories] == ["The user's dog is called Rex."]
+    doubted = heard_by("My dog is called Rex.", Heard(DOUBTED / 2))
+    assert not doubted.memories and doubted.dropped[-1].reason.startswith("doubted")
+
+
+def test_a_secret_is_not_written_down_by_the_ear():
+    found = heard_by("the wifi password is heron77", Heard(0.9, (Note("The user's wifi password is heron77.", "heron77"),)))
+    assert not found.memories
+
+
+def test_pretence_and_quotations_are_not_shown_to_the_ear():
+    shown_to: list[Said] = []
+
+    def ear(messages):
+        shown_to.extend(messages)
+        return [[Heard(0.0) for _ in m.sentences] for m in messages]
+
+    turns = (Turn("user", 'Shorten this: "I live in Hay and keep three parrots in the attic of my house."'),
+             Turn("assistant", "Done."), Turn("user", "Pretend I am a lighthouse keeper. I live on Skomer."),
+             Turn("assistant", "Aye."), Turn("user", "My dog is called Rex.", taint="pasted"))
+    extract(Gathered((Episode("e", turns),), tuple(Cite("e", i) for i in (0, 2, 4)), ()), (), ear)
+    assert not any("parrots" in s.text for m in shown_to for s in m.sentences)
+    assert not any("Skomer" in s.text for m in shown_to for s in m.sentences)
+    assert not any("Rex" in m.text for m in shown_to)
+
+
+@pytest.mark.parametrize(("note", "span"), [
+    ("The user is allergic to peanuts.", "peanuts"),
+    ("The user wants distances in miles.", "miles"),
+    ("The user's website launches on 3 June.", "3 June"),
+    ("The user keeps six alpacas.", "six alpacas"),
+    ("When the user says 'boil it', the text must be cut down to two lines.", "two lines"),
+    ("Anwen helps the user to paint the boat.", "Anwen"),
+    ("Petra, the user's sister, studies botany.", "botany"),
+    ("The user does not want semicolons in mails written for them.", "semicolons"),
+    ("The user's bow was made by Tubbs.", "Tubbs"),
+    ("The user's tea is gunpowder green.", "gunpowder green"),
+    ("The user goes to Vigo in Galicia.", "Vigo"),
+])
+def test_the_heart_of_a_note(note, span):
+    assert heart(note) == span
+
+
+def test_the_shipped_probe_is_of_the_default_base():
+    probe = Probe.read(cards.skills() / "ear.npz")
+    assert probe.of == cards.find(cards.DEFAULT).sha256 and len(probe.mean) == len(probe.weights)
