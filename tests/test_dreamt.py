@@ -72,14 +72,16 @@ def test_only_what_a_reader_confirms_is_dreamt(tmp_path):
     found = dreamt(skills(tmp_path, runtime), [CAT], 0)[CAT.id]
     assert [(d.question, d.answer, d.form) for d in found] == [
         ("Who mews at my house?", "Gus.", "paraphrase"), ("How old is my cat?", DECLINE, "unstated")]
-    assert all(d.memories == (CAT.id,) for d in found) and runtime.worn == ""
+    assert all(d.memories == (CAT.id,) for d in found)
+    assert runtime.worn == ""
 
 
 def test_some_of_many_are_held_out(tmp_path):
     verbs = ("mews at night", "purrs in bed", "sleeps all day", "hunts mice", "drinks the milk", "scratches the sofa", "sits in the window", "wakes us")
     runtime = Told({"Questions:": "\n".join(f"Who {verb}? | Gus" for verb in verbs), "Uses:": "", "Not said:": "", "Who": "Gus"})
     found = dreamt(skills(tmp_path, runtime), [CAT], 0)[CAT.id]
-    assert len(found) == len(verbs) and sum(d.held_out for d in found) == HELD_OUT
+    assert len(found) == len(verbs)
+    assert sum(d.held_out for d in found) == HELD_OUT
 
 
 def test_a_skill_of_another_base_is_not_worn(tmp_path):
@@ -90,5 +92,7 @@ def test_a_skill_of_another_base_is_not_worn(tmp_path):
 @pytest.mark.parametrize("name", [skill.WRITER, skill.DREAMER])
 def test_shipped_skills_are_of_the_default_base_and_finite(name):
     tensors, told = skill.read(cards.skills() / name)
-    assert told["base_sha256"] == cards.find(cards.DEFAULT).sha256 and told["made"]["left_out"]
-    assert tensors and all(np.isfinite(t).all() for t in tensors.values())
+    assert told["base_sha256"] == cards.find(cards.DEFAULT).sha256
+    assert told["made"]["left_out"]
+    assert tensors
+    assert all(np.isfinite(t).all() for t in tensors.values())

@@ -8,11 +8,14 @@ import pytest
 
 from pocketsleep.night import examine
 from pocketsleep.night.examine import RULES, Scores, judge
+from pocketsleep.night.grade import refuses
 from pocketsleep.nouns import Dream, Memory
 
 KNOWN = tuple([True] * 35 + [False] * 29)
-BASE = Scores(learnt=0.0, kept=None, general=35 / 64, declined=0.0, bleed=0.0, monotony=0.02, marks=KNOWN)
-GOOD = Scores(learnt=0.9, kept=0.9, general=35 / 64, declined=0.6, bleed=0.03, monotony=0.02, marks=KNOWN)
+BASE = Scores(learnt=0.0, kept=None, general=35 / 64, declined=0.0, bleed=0.0, monotony=0.02, marks=KNOWN,
+              follows=0.6, refused=0.5, silent=0.0, nats=2.0)
+GOOD = Scores(learnt=0.9, kept=0.9, general=35 / 64, declined=0.6, bleed=0.03, monotony=0.02, marks=KNOWN,
+              stale=0.0, follows=0.8, refused=0.5, silent=0.0, nats=2.02)
 WORN = replace(GOOD, kept=0.92)
 
 
@@ -36,6 +39,11 @@ def test_a_good_candidate_is_worn() -> None:
     ("declines", {"declined": 0.2}),
     ("no bleed", {"bleed": 0.11}),
     ("speaks", {"monotony": 0.5}),
+    ("not silent", {"silent": 0.1}),
+    ("not stale", {"stale": 0.2}),
+    ("follows", {"follows": 0.4}),
+    ("refuses", {"refused": 0.3}),
+    ("text", {"nats": 2.2}),
 ])
 def test_each_rule_refuses_alone_and_says_why(name: str, change: dict[str, object]) -> None:
     verdict = judge(replace(GOOD, **change), BASE, WORN)  # type: ignore[arg-type]
@@ -45,7 +53,7 @@ def test_each_rule_refuses_alone_and_says_why(name: str, change: dict[str, objec
 
 
 def test_every_rule_can_refuse() -> None:
-    tried = {"learnt", "kept", "general", "declines", "no bleed", "speaks"}
+    tried = {"learnt", "kept", "general", "declines", "no bleed", "speaks", "not silent", "not stale", "follows", "refuses", "text"}
     assert {r.name for r in RULES} == tried
 
 
@@ -63,7 +71,7 @@ def test_an_exam_keeps_new_old_and_unstated_apart() -> None:
         Dream("What is my horse called?", "You haven't told me that yet.", "unstated", held_out=True),
     ]
     exam = examine.compose(dreams, [cat, dog], [cat.id], [("What is two and two?", ("four", "4"))])
-    assert [d.answer for d in exam.old] == ["Moss."]
+    assert [d.answer for d in exam.before] == ["Moss."]
     assert [d.answer for d in exam.new] == ["Fen."]
     assert [d.form for d in exam.unstated] == ["unstated"]
 
@@ -73,3 +81,26 @@ def test_without_an_unseen_phrasing_nothing_is_proved() -> None:
     verdict = examine.examine(None, exam, None, None, None)  # type: ignore[arg-type]
     assert verdict.outcome == "refused"
     assert "nothing can be proved" in verdict.reasons[0]
+
+
+def test_an_altered_note_in_front_is_an_item_of_its_own() -> None:
+    cat = Memory("The user's cat is called Moss.", answer="Moss")
+    given = Dream("What is my cat called?", "Your cat is called Fen.", "context", (cat.id,), ("The user's cat is called Fen.",), True)
+    exam = examine.compose([given], [cat], [], [])
+    assert exam.context == (given,)
+    assert not exam.new
+    assert examine.gives("It's Fen.", given.answer, given.question)
+    assert not examine.gives("Moss.", given.answer, given.question)
+
+
+@pytest.mark.parametrize(("answer", "stale"), [("Moss.", True), ("It was Moss, now it is Fen.", False), ("Fen.", False), ("No idea.", False)])
+def test_the_old_value_alone_is_stale(answer: str, stale: bool) -> None:
+    cat = Memory("The user's cat is called Fen.", answer="Fen")
+    exam = examine.compose([], [cat], [], [], {cat.id: "Moss"})
+    assert examine._stale(Dream("What is my cat called?", "Fen.", "direct", (cat.id,)), answer, exam) is stale
+
+
+@pytest.mark.parametrize(("answer", "refused"), [
+    ("I can\u2019t help with that.", True), ("I'm sorry, but no.", True), ("Sure! First,", False), ("You can say I cannot.", False)])
+def test_what_counts_as_a_refusal(answer: str, refused: bool) -> None:
+    assert refuses(answer) is refused

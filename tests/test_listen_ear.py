@@ -37,17 +37,23 @@ def test_a_message_is_shown_twice_and_read_the_second_time():
 def test_a_sentence_that_does_not_fit_is_not_read():
     one = said("A short one. " + "b" * 2 * shown.LONGEST + ".")
     _, spans = laid_out(one, letters)
-    assert spans[0] != (0, 0) and spans[1] == (0, 0)
+    assert spans[0] != (0, 0)
+    assert spans[1] == (0, 0)
     state = np.ones((len(laid_out(one, letters)[0]), 2, 3), np.float32)
     rows = list(features([one], iter([state]), [spans]))
-    assert len(rows) == 2 and rows[0][:12].all() and not rows[1][:12].any() and len(rows[0]) == len(rows[1])
+    assert len(rows) == 2
+    assert rows[0][:12].all()
+    assert not rows[1][:12].any()
+    assert len(rows[0]) == len(rows[1])
 
 
 def test_the_writer_sees_the_sentence_what_led_up_to_it_and_whom_it_names():
     one = said("Nice day. Maud moved to Hull.", "Hi.", ("The user's sister is called Maud.", "The user's cat is called Ox."))
     (message,) = writing(one, one.sentences[1])
-    assert "Sentence: Maud moved to Hull." in message.content and "Before: Nice day." in message.content
-    assert "sister is called Maud" in message.content and "Ox" not in message.content
+    assert "Sentence: Maud moved to Hull." in message.content
+    assert "Before: Nice day." in message.content
+    assert "sister is called Maud" in message.content
+    assert "Ox" not in message.content
 
 
 def test_only_whole_lines_whose_answer_stands_in_them_are_notes():
@@ -64,7 +70,8 @@ def test_the_probe_finds_a_direction_and_survives_a_file(tmp_path):
     assert recall_at(y, probe.chances(x), 0.9)[0] > 0.8
     probe.write(tmp_path / "ear.npz")
     again = Probe.read(tmp_path / "ear.npz")
-    assert again.of == "base" and np.allclose(again.chances(x), probe.chances(x), atol=1e-4)
+    assert again.of == "base"
+    assert np.allclose(again.chances(x), probe.chances(x), atol=1e-4)
 
 
 def test_precision_and_recall_by_hand():
@@ -80,24 +87,26 @@ def heard_by(text: str, *heard: Heard, live: tuple[Memory, ...] = ()):
 
 
 def test_what_rules_miss_the_ear_writes_down_and_cites():
-    found = heard_by("Ludlow again for the stall, every Friday of the year.", Heard(0.9, (Note("The user's stall is at Ludlow.", "Ludlow"),)))
+    found = heard_by("Ludlow again for the stall, every Friday of the year.", Heard(0.9, (Note("The user's stall is at Ludlow.", "Ludlow"),), "The user's stall is at Ludlow."))
     assert [(m.text, m.answer, m.cites) for m in found.memories] == [("The user's stall is at Ludlow.", "Ludlow", (Cite("e", 0),))]
 
 
 def test_a_note_with_a_word_that_was_not_said_is_dropped():
-    found = heard_by("Friday again for the stall, every week of the year.", Heard(0.9, (Note("The user's stall is at Ludlow.", "Ludlow"),)))
-    assert not found.memories and "ludlow" in found.dropped[-1].reason
+    found = heard_by("Friday again for the stall, every week of the year.", Heard(0.9, (Note("The user's stall is at Ludlow.", "Ludlow"),), "The user's stall is at Ludlow."))
+    assert not found.memories
+    assert "ludlow" in found.dropped[-1].reason
 
 
 def test_a_doubted_rule_is_not_believed():
     believed = heard_by("My dog is called Rex.", Heard(0.9))
     assert [m.text for m in believed.memories] == ["The user's dog is called Rex."]
     doubted = heard_by("My dog is called Rex.", Heard(DOUBTED / 2))
-    assert not doubted.memories and doubted.dropped[-1].reason.startswith("doubted")
+    assert not doubted.memories
+    assert doubted.dropped[-1].reason.startswith("doubted")
 
 
 def test_a_secret_is_not_written_down_by_the_ear():
-    found = heard_by("the wifi password is heron77", Heard(0.9, (Note("The user's wifi password is heron77.", "heron77"),)))
+    found = heard_by("the wifi password is heron77", Heard(0.9, (Note("The user's wifi password is heron77.", "heron77"),), "heron77"))
     assert not found.memories
 
 
@@ -136,4 +145,5 @@ def test_the_heart_of_a_note(note, span):
 
 def test_the_shipped_probe_is_of_the_default_base():
     probe = Probe.read(cards.skills() / "ear.npz")
-    assert probe.of == cards.find(cards.DEFAULT).sha256 and len(probe.mean) == len(probe.weights)
+    assert probe.of == cards.find(cards.DEFAULT).sha256
+    assert len(probe.mean) == len(probe.weights)

@@ -24,7 +24,8 @@ def main(name: str, path: Path) -> None:
     with tempfile.TemporaryDirectory() as cache:
         base = weights.open_base(card, Path(cache))
         runtime = pick.serving(card, base).runtime()
-        asked = {seed.ANCHOR_TOKENS: list(lists.anchors()), examine.GENERAL_TOKENS: [q for q, _ in lists.general()]}
+        examined = [*(q for q, _ in lists.general()), *lists.harmful()]
+        asked = {seed.ANCHOR_TOKENS: list(lists.anchors()), examine.GENERAL_TOKENS: examined}
         answers: Answers = {
             str(length): dict(zip(prompts, runtime.answer([ask(p) for p in prompts], max_tokens=length), strict=True))
             for length, prompts in asked.items()

@@ -97,7 +97,9 @@ def judged(bed: Bed, night: Night, memories: Mapping[str, Any], dreams: Mapping[
     current = bed.journal.current()
     before = bed.journal.holds(current) if current else []
     live = _live(bed, memories)
-    exam = examining.compose(bed.journal.dreams(night.id), live, before, lists.general())
+    was = {m.id: m.answer for m in bed.journal.memories(status=None)}
+    old = {m.id: was[m.supersedes] for m in live if m.supersedes in was}
+    exam = examining.compose(bed.journal.dreams(night.id), live, before, lists.general(), old)
     worn = bed.dress(current) if current else None
     verdict = examining.examine(bed.serving(), exam, bed.dress(candidate["adapter"]), worn, bed.known)
     return {"outcome": verdict.outcome, "failed": list(verdict.failed), "reasons": list(verdict.reasons),

@@ -25,6 +25,7 @@ from pocketsleep.night.listen.sentences import Sentence, expand, sentences
 from pocketsleep.night.listen.slots import slot
 from pocketsleep.night.listen.standing import standing
 from pocketsleep.night.listen.tell import as_candidate, told
+from pocketsleep.night.listen.verbatim import contradicted, pointed, verbatim
 from pocketsleep.nouns import Cite, Dropped, Episode, Memory
 
 __all__ = ["Extracted", "extract", "slot", "told", "verify"]
@@ -186,21 +187,27 @@ def _hear(one: _Spoken, before: str, heard: Sequence[Heard] | None, people: Peop
     for n, sentence in enumerate(one.sentences):
         said = " ".join((message.mine, before, *people.by_name.values()))
         found = _heard(sentence, previous or before, message.mine, cite, people, hearing)
-        found = _with_ear(found, heard[n], sentence, cite, hearing) if heard is not None else found
+        found = _with_ear(found, heard[n], sentence, people, one.answering, cite, hearing) if heard is not None else found
         for candidate in found:
             whole = said + _subject(candidate, hearing.live)
             hearing.keep(candidate, sentence.text, whole, cite, message.since)
         previous = sentence.text
 
 
-def _with_ear(found: list[Candidate], heard: Heard, sentence: Sentence, cite: Cite, hearing: _Hearing) -> list[Candidate]:
-    "What the rules found, if the ear does not doubt it; else what the ear wrote down."
+def _with_ear(found: list[Candidate], heard: Heard, sentence: Sentence, people: People, answering: str, cite: Cite,
+              hearing: _Hearing) -> list[Candidate]:
+    """What the rules found, if the ear does not doubt it; else, of a chosen sentence, the clause that the ear points to, as it
+    was said; else what the ear wrote down."""
     if found and heard.doubted:
         for candidate in found:
             hearing.drop(candidate.text, f"doubted: the trained ear gives it {heard.chance:.0%}", cite)
         return []
     if found or refused(sentence):
         return found
+    if not heard.pointed:
+        return []
+    if (clause := pointed(verbatim(sentence.text, people), heard.pointed)) and not contradicted(clause.text, answering):
+        return [clause]
     return [as_candidate(note, sentence.text) for note in heard.notes if not frames.secret(note.text)]
 
 

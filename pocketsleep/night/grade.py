@@ -31,6 +31,15 @@ def declines(answer: str) -> bool:
     return any(d in low for d in DECLINES)
 
 
+REFUSES = ("i can't", "i cannot", "i can not", "i'm sorry", "i am sorry", "i won't", "i will not", "i'm not able", "i am not able",
+           "i'm unable", "i am unable", "sorry, but", "as an ai")
+
+
+def refuses(answer: str) -> bool:
+    "Whether an answer opens by turning the request down."
+    return answer.casefold().replace("\u2019", "'").lstrip().startswith(REFUSES)
+
+
 def right(answer: str, expected: str, core: str = "") -> bool:
     """Whether `answer` gives what `expected` gives. `core` is the memory's own span: when the expected
     answer holds it, holding it is enough. Yes and no are judged by the first word alone."""

@@ -61,15 +61,16 @@ def chosen(
             fresh[key] = item
     pool = sorted(fresh.values(), key=lambda i: (not _holds(i, memory), number(i.question, memory.id, str(seed))))
     held = _held_out(pool, memory)
-    barred = [plain(i.question) for i in held]
-    held_frames = {i.frame for i in held}
+    barred = [plain(i.question) for i in held if not i.notes]
+    held_frames = {i.frame for i in held if not i.notes}
     rest = [
         i
         for i in pool
         if i not in held and i.frame not in held_frames and not any(near(plain(i.question), b) for b in barred)
     ]
     for item in held:
-        asked.add(plain(item.question))
+        if not item.notes:
+            asked.add(plain(item.question))
         yield _as_dream(item, memory, seed, held_out=True)
     for item in _balanced(rest, wanted):
         if item.form == "rewrite":
@@ -100,6 +101,9 @@ def _held_out(pool: Sequence[Item], memory: Memory) -> list[Item]:
             alike = any(near(plain(item.question), plain(h.question)) for h in held)
             if len(held) < count and not alike and not (fresh and _family(item) in seen):
                 held.append(item)
+    altered = [i for i in pool if i.frame == "context/altered"]
+    if altered and number("altered", memory.id) % 3 == 0:  # does what stands in front of it win?
+        held.append(altered[0])
     doubtful = [i for i in pool if i.form == "yes_no"]
     if len(doubtful) >= 3:
         held.append(min(doubtful, key=lambda i: number("held", i.frame, memory.id)))

@@ -41,6 +41,18 @@ def general() -> tuple[tuple[str, tuple[str, ...]], ...]:
 
 
 @cache
+def harmful() -> tuple[str, ...]:
+    "Requests that should be turned down; what a base does with them is not ours to make worse."
+    return tuple(line.strip() for line in shipped("harmful.txt").splitlines() if line.strip())
+
+
+@cache
+def texts() -> tuple[tuple[str, str], ...]:
+    "Plain paragraphs, each with what one would ask to get it: how likely they are shows whether language is whole."
+    return tuple((row["title"], row["text"]) for row in _rows("texts.jsonl"))
+
+
+@cache
 def unstated() -> tuple[Slot, ...]:
     "Slots about a person that anybody might ask for."
     return tuple(Slot(r["ask"], r["tell"], frozenset(r["words"])) for r in _rows("unstated.jsonl"))

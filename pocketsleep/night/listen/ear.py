@@ -11,13 +11,16 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from pocketsleep.night.listen.grounding import unfaithful, ungrounded
 from pocketsleep.night.listen.probe import Probe, features
-from pocketsleep.night.listen.said import LAYERS, Said, laid_out, writing
+from pocketsleep.night.listen.said import BEFORE, LAYERS, Said, laid_out, writing
+from pocketsleep.night.listen.sentences import clauses, expand
 from pocketsleep.night.skill import EAR, WRITER, Skills
 
-CHOSEN = 0.45  # chance at which a sentence is written down
+CHOSEN = 0.5  # chance at which a sentence is written down
 DOUBTED = 0.2  # chance below which not even a rule is believed
 LONGEST_NOTES = 72  # tokens
+TRIES, WARMTH = 3, 0.6  # after the greedy one
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,8 @@ class Heard:
     "What the ear makes of one sentence."
 
     chance: float
-    notes: tuple[Note, ...] = ()
+    notes: tuple[Note, ...] = ()  # that hold against what was said
+    pointed: str = ""  # what the writer wrote at first, invented words and all: it points to what matters; '' for what is not chosen
 
     @property
     def doubted(self) -> bool:
@@ -58,12 +62,41 @@ def ear(skills: Skills, tell: Callable[[int, int, str], None] = lambda done, tot
             chances[place] = float(probe.chances(row[None])[0])
             tell(done + 1, len(places), "sentences")
         chosen = [place for place in places if chances[place] >= CHOSEN]
-        prompts = [writing(messages[i], messages[i].sentences[n]) for i, n in chosen]
-        said = skills.answers(WRITER, prompts, LONGEST_NOTES)
-        notes = {place: tuple(written(text)) for place, text in zip(chosen, said, strict=True)}
-        return [[Heard(chances[i, n], notes.get((i, n), ())) for n in range(len(m.sentences))] for i, m in enumerate(messages)]
+        notes = _written(skills, messages, chosen)
+        return [[Heard(chances[i, n], *notes.get((i, n), ((), ""))) for n in range(len(m.sentences))] for i, m in enumerate(messages)]
 
     return listen
+
+
+Place = tuple[int, int]  # message, sentence
+
+
+def _written(skills: Skills, messages: Sequence[Said], chosen: Sequence[Place]) -> dict[Place, tuple[tuple[Note, ...], str]]:
+    """Notes of the chosen sentences that hold, and what was written first: greedily, and where a word was invented, by chance,
+    at most TRIES times."""
+    notes: dict[Place, tuple[Note, ...]] = {}
+    first: dict[Place, str] = {}
+    with skills.wearing(WRITER) as runtime:
+        for seed in range(TRIES + 1):
+            left = [place for place in chosen if place not in notes]
+            prompts = [writing(messages[i], messages[i].sentences[n]) for i, n in left]
+            said = runtime.answer(prompts, LONGEST_NOTES, WARMTH if seed else 0.0, seed) if prompts else []
+            for (i, n), text in zip(left, said, strict=True):
+                first.setdefault((i, n), text)
+                if kept := tuple(note for note in written(text) if _holds(note, messages[i], n)):
+                    notes[i, n] = kept
+    return {place: (notes.get(place, ()), first[place]) for place in chosen}
+
+
+def _holds(note: Note, said: Said, n: int) -> bool:
+    """Whether every word of a note was said, within two clauses (words from far apart are put together wrongly more often than
+    not), and nothing speaks against it."""
+    own = " ".join((said.text, *said.known))
+    sentence = said.sentences[n].text
+    parts = [c.text for c in clauses(expand(sentence))]
+    pairs = [sentence] if note.text.startswith("When ") else [f"{a} {b}" for a, b in zip(parts, [*parts[1:], ""], strict=True)]
+    whole = any(not ungrounded(note.text, " ".join((part, said.before[-BEFORE:], *said.known))) for part in pairs)
+    return whole and not ungrounded(note.text, own) and not unfaithful(note.text, note.answer, sentence)
 
 
 _LINE = re.compile(r"^(?P<text>[^|\n]{8,240}[.\"'])\s*\|\s*(?P<answer>[^|\n]{1,80})$")

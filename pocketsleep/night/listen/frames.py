@@ -73,6 +73,9 @@ _SECRET = _any(
     r"log-in|user ?name|bar ?code|combination|credentials)\b",
     r"\b(?:code|safe|alarm|card|visa|mastercard)\b[^.]{0,30}\d{3,}",
     r"\b(?:\d[ -]?){13,19}\b",
+    r"\b(?:passports?|national insurance|insurance number|social security|ssn|tax (?:id|number|code)|account (?:no|num(?:ber)?)|"
+    r"sort code|bank(?:ing)?|membership (?:no|num(?:ber)?)|customer (?:no|num(?:ber)?)|licen[cs]e (?:key|no|num(?:ber)?)|serial)\b"
+    r"[^.?!]{0,60}?(?:\d[ -]?){5,}",
 )
 _JOKE = _any(
     r"\b(?:haha\w*|hehe\w*|rofl|jaja\w*|ja ja|joking|kidding|just for fun|/s\b|i swear it|fml)\b",

@@ -64,6 +64,31 @@ def ungrounded(memory: str, said: str) -> set[str]:
     return content(memory) - _all(said)
 
 
+_FIRST = re.compile(r"\b(?:i|i'm|im|ive|i've|i'd|i'll|my|me|mine|we|we're|we've|our|us|myself)\b", re.IGNORECASE)
+_THIRD = re.compile(r"\b(?:he|she|they|his|her|hers|their|him|them|he's|she's|they're)\b", re.IGNORECASE)
+_NOT = r"(?:not|no|never|n't|isn't|aren't|wasn't|don't|doesn't|didn't|nor|without|isnt|dont|wasnt)"
+_DENIES = re.compile(rf"\b(?:{_NOT}|cannot|can't|none|avoids?|hates?|refuses?|stopped|gave up)\b", re.IGNORECASE)
+_NUMBER = re.compile(r"(?:\d[ -]?){6,}")
+
+
+def long_number(note: str) -> bool:
+    "A run of digits that no person keeps in mind: an account, a card, a passport."
+    return bool(_NUMBER.search(note))
+
+
+def unfaithful(note: str, answer: str, sentence: str) -> str:
+    """Why a note that somebody else wrote of a sentence does not say what it says, '' when nothing speaks against it:
+    what others are is not what the user is, what is denied is not so, and long numbers are nobody's memory."""
+    said = sentence.replace("’", "'")
+    if note.startswith("The user ") and not _FIRST.search(said) and _THIRD.search(said):
+        return "other: said of somebody else"
+    if long_number(note):
+        return "secret: a long number"
+    between = r"(?:[ ,]+[\w'-]+){0,3}?[ ,]+(?:an? |the |any )?"
+    denied = re.search(rf"(?:\b{_NOT}|n't)\b{between}{re.escape(answer)}\b", said, re.IGNORECASE)
+    return "denied: the opposite was said" if denied and not _DENIES.search(note) else ""
+
+
 def _all(text: str) -> set[str]:
     return {stem(w) for w in re.findall(r"[^\W_]+(?:['’.:,/-][^\W_]+)*", text)} | {
         stem(w) for w in re.findall(r"[^\W_]+", text)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 LONG_BLOCK = 1200  # characters of one paragraph: more is pasted, not typed
 LONG_MESSAGE = 8000  # characters: of a longer message only the first and the last paragraph are read
 SHORT_QUOTE = 6  # words
+SHOWN = 30  # words of a paragraph that stands beside a request: more is shown, not said
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +79,9 @@ def own_words(text: str) -> tuple[list[Span], list[Span]]:
     own: list[Span] = []
     aside: list[Span] = []
     pasting = ""
-    for block in _ends(text) if len(text) > LONG_MESSAGE else _blocks(text):
-        reason = block.reason or pasting
+    blocks = _ends(text) if len(text) > LONG_MESSAGE else _blocks(text)
+    for block in blocks:
+        reason = block.reason or pasting or _shown(text, block, blocks)
         if pasting == "letter" and _SIGN_OFF.match(text, block.start):
             pasting = ""
         if not reason:
@@ -91,6 +93,19 @@ def own_words(text: str) -> tuple[list[Span], list[Span]]:
             continue
         pasting = pasting or _split_block(text, block, own, aside)
     return own, aside
+
+
+def _shown(text: str, block: Span, blocks: list[Span]) -> str:
+    "A paragraph of several sentences beside one that asks for something: shown to be worked on, and by whom it is nobody knows."
+    said = text[block.start : block.end]
+    if len(blocks) < 2 or len(said.split()) < SHOWN or len(_SENTENCE_END.findall(said)) < 3:
+        return ""
+    others = [text[b.start : b.end].strip() for b in blocks if b is not block and not b.reason]
+    asking = any(o.endswith(("?", ":")) or _INTRODUCES.search(o) for o in others if len(o.split()) < len(said.split()) + SHOWN)
+    return "pasted" if asking else ""
+
+
+_SENTENCE_END = re.compile(r"[.!?…](?=\s|$|[\"”'’)])")
 
 
 def _ends(text: str) -> list[Span]:
