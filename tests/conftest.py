@@ -31,6 +31,15 @@ def tiny(smol, tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-unt
 
 
 @pytest.fixture(autouse=True)
+def _unskilled(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    "Nights of tests listen by rules and dream by grammar, as where no skill is installed: a minute each. `skilled` has the rest."
+    if "skilled" not in request.keywords:
+        from pocketsleep.pocket import Pocket
+
+        monkeypatch.setattr(Pocket, "skills", None)
+
+
+@pytest.fixture(autouse=True)
 def _away_from_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("POCKETSLEEP_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")

@@ -1,6 +1,7 @@
-"""How well the rules of listening agree with notes that people made by hand.
+"""How well listening agrees with notes that people made by hand: by rules alone, and with the trained ear.
 
-    python -m pocketsleep.bench.extract FOLDER [FILE ...] [--show]
+    pocketsleep bench extract FOLDER
+    python -m pocketsleep.bench.extract FOLDER [FILE ...] [--show]      rules alone, with what was missed
 
 A line of a study file is one message: `before` (the assistant's previous message), `known` (texts of
 earlier memories), `message`, and `memories`, the notes, each with `text`, `answer`, `supersedes`.
@@ -18,13 +19,15 @@ import json
 import re
 import sys
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pocketsleep.night.extract import Extracted, extract
 from pocketsleep.night.gather import Gathered
+from pocketsleep.night.listen.ear import Ear, Heard
+from pocketsleep.night.listen.said import Said
 from pocketsleep.nouns import Cite, Episode, Memory, Turn
 
 
@@ -75,21 +78,46 @@ def matches(text: str, note: Mapping[str, Any]) -> bool:
     return plain(note["answer"]) in plain(text)
 
 
-def listen(line: Mapping[str, Any]) -> Extracted:
+def listen(line: Mapping[str, Any], ear: Ear | None = None) -> Extracted:
     "Extract from one message as if it were the only new turn of its conversation."
     turns = [Turn("assistant", line["before"])] if line.get("before") else []
     turns.append(Turn("user", line["message"]))
     episode = Episode(line["id"], tuple(turns))
     live = [Memory(k if isinstance(k, str) else k["text"]) for k in line.get("known") or []]
-    return extract(Gathered((episode,), (Cite(line["id"], len(turns) - 1),), ()), live)
+    return extract(Gathered((episode,), (Cite(line["id"], len(turns) - 1),), ()), live, ear)
 
 
-def score(lines: Iterator[Mapping[str, Any]], show: bool = False) -> Tally:
+def score(lines: Iterable[Mapping[str, Any]], show: bool = False, ear: Ear | None = None) -> Tally:
     "Tally the messages; `show` prints what was missed and what should not have been kept."
-    tally = Tally()
-    for line in lines:
-        _count(tally, line, listen(line), show)
+    tally, some = Tally(), list(lines)
+    heard = _at_once(some, ear) if ear else None
+    for line in some:
+        _count(tally, line, listen(line, heard), show)
     return tally
+
+
+def _at_once(lines: Sequence[Mapping[str, Any]], ear: Ear) -> Ear:
+    "An ear that has heard all messages before: engines are started once, not once a message."
+    shown: list[Said] = []
+
+    def note(messages: Sequence[Said]) -> list[list[Heard]]:
+        shown.extend(messages)
+        return [[Heard(0.0) for _ in m.sentences] for m in messages]
+
+    for line in lines:
+        listen(line, note)
+    heard = iter(ear(shown))
+    return lambda messages: [next(heard) for _ in messages]
+
+
+def both(folder: Path, ear: Ear | None) -> list[dict[str, Any]]:
+    "One row a file and arm."
+    rows: list[dict[str, Any]] = []
+    for path in sorted(folder.glob("*.jsonl")):
+        for arm, hears in (("rules", None), ("ear", ear)):
+            if arm == "rules" or ear is not None:
+                rows.append({"file": path.name, "arm": arm, **score(read(path), ear=hears).row()})
+    return rows
 
 
 def _count(tally: Tally, line: Mapping[str, Any], heard: Extracted, show: bool) -> None:

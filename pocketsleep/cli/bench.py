@@ -1,4 +1,4 @@
-"""Commands that measure: bench train, generate, score, serve, night, growth."""
+"""Commands that measure: bench train, generate, score, serve, night, growth, extract."""
 
 from __future__ import annotations
 
@@ -96,6 +96,26 @@ def growth(
     from pocketsleep.bench.growth import growth as measure
 
     _show(measure(base, passes, out.talk.print), json_)
+
+
+@bench.command("extract")
+def extract(
+    folder: Annotated[Path, typer.Argument(help="Files of messages with hand-made notes, as models/study has them.")],
+    json_: Json = False,
+) -> None:
+    """Listening against notes made by hand, by rules alone and with the trained ear.
+
+    Example: pocketsleep bench extract models/study
+    """
+    from pocketsleep.bench.extract import both
+
+    with opened("") as pocket:
+        rows = both(folder, pocket.ear())
+    if json_:
+        out.lines(rows)
+        return
+    names = ("file", "arm", "precision", "agreement", "recall", "clean", "superseded", "memories", "notes")
+    out.table(names, ([str(row[name]) for name in names] for row in rows))
 
 
 def _show(found: dict[str, Any], json_: bool) -> None:

@@ -14,7 +14,7 @@ from typing import Any, cast
 from pocketsleep.night.asked import asked
 from pocketsleep.night.grade import plain as bare
 from pocketsleep.night.grade import says
-from pocketsleep.night.grammar import bank, choose, frames, generic, habits, others, unsaid, whole
+from pocketsleep.night.grammar import bank, choose, frames, generic, habits, noted, others, unsaid, whole
 from pocketsleep.night.grammar.guard import commands
 from pocketsleep.night.grammar.items import Item, near, number, plain, voiced
 from pocketsleep.night.grammar.lists import anchors, general, unstated
@@ -24,7 +24,8 @@ from pocketsleep.night.grammar.synonyms import reworded
 from pocketsleep.night.grammar.typed import typed, unnamed
 from pocketsleep.nouns import Dream, Form, Memory
 
-LEAST, MOST = 8, 40
+LEAST, MOST = 8, 48
+OTHERS = 3  # questions of a memory that are asked of somebody else's, too
 
 
 def dream(
@@ -64,13 +65,14 @@ def dream(
             i for i in proposed[memory.id] if (plain(i.question), i.notes) not in unclear and not commands(i.question)
         ]
         wanted = max(LEAST, min(MOST, quota(memory) if quota else per_memory) - len(others_of[memory.id]))
-        questions = evenly(by_type.dreams(memory), (wanted - LEAST) * 2 // 3 if others_of[memory.id] else wanted - LEAST)
+        questions = evenly(by_type.dreams(memory), (wanted - LEAST) * 4 // 5 if others_of[memory.id] else wanted - LEAST)
         free = [i for i in items if asks(i, memory)]
         mine = list(choose.chosen(memory, free, wanted - len(questions), seed, taken, rewrites))
         held = [plain(d.question) for d in mine if d.held_out]
         fresh = [d for d in questions if not any(near(plain(d.question), h) for h in held) and plain(d.question) not in taken]
         taken |= {plain(d.question) for d in fresh}
-        dreams += [*mine, *fresh, *_unlike(others_of[memory.id], held)]
+        all_of_it = [*mine, *fresh, *_unlike(others_of[memory.id], held), *by_type.of_others(memory, known)]
+        dreams += [*all_of_it, *noted.noted(memory, all_of_it, known)]
     return tuple(dreams)
 
 
@@ -119,6 +121,13 @@ class ByType:
                 made[plain(question)] = choose.canonical(Dream(question, answer, cast(Form, form), (memory.id,)), memory)
         return list(made.values())
 
+    def of_others(self, memory: Memory, known: Live) -> list[Dream]:
+        "What the note answers, asked of somebody else's, and declined. Some are kept for the exam."
+        owners = [o for o in others.OWNERS if not known.knows(o.replace("my ", ""))]
+        asked = list(dict.fromkeys(question for question, _, form in self._of[memory.id] if form == "paraphrase"))
+        found = bank.of_others(asked, owners, OTHERS, memory.id) if owners else iter(())
+        return [Dream(q, unsaid.declined("", q), "contrast", (memory.id,), held_out=number("held", q) % 5 == 0) for q in found]
+
     def _said_elsewhere(self, question: str, own: str) -> bool:
         words = bare(question).split()
         spans = (" ".join(words[i:j]) for i in range(len(words)) for j in range(i + 1, min(len(words), i + self._longest) + 1))
@@ -146,7 +155,10 @@ def declining(live: Sequence[Memory], *, count: int, seed: int = 0) -> list[Drea
     slots = [Dream(voiced(i.question, str(seed)), i.answer, "unstated", held_out=held) for i, held in pairs]
     taken = {plain(d.question) for d in slots}
     names = [(q, a, x) for q, a, x in unnamed([m.text for m in live]) if plain(q) not in taken]
-    return slots + [Dream(q, a, "unstated", held_out=number("examined", x) % 5 == 0) for q, a, x in names]
+    found = slots + [Dream(q, a, "unstated", held_out=number("examined", x) % 5 == 0) for q, a, x in names]
+    taken |= {plain(d.question) for d in found}
+    more = [(q, x) for q, x in bank.unsaid([m.text for m in live], count, str(seed)) if plain(q) not in taken]
+    return found + [Dream(q, unsaid.declined("", q), "unstated", held_out=number("examined", x) % 5 == 0) for q, x in more]
 
 
 def _proposed(memory: Memory, known: Live, people: Mapping[str, tuple[str, str]], old: Memory | None) -> Iterator[Item]:

@@ -206,8 +206,12 @@ def _with_ear(found: list[Candidate], heard: Heard, sentence: Sentence, people: 
         return found
     if not heard.pointed:
         return []
-    if (clause := pointed(verbatim(sentence.text, people), heard.pointed)) and not contradicted(clause.text, answering):
-        return [clause]
+    clauses = list(verbatim(sentence.text, people))
+    wishes = [c for c in clauses if c.kind == "preference"]
+    if (clause := pointed(clauses, heard.pointed)) and not contradicted(clause.text, answering):
+        return list(dict.fromkeys([clause, *wishes]))
+    if wishes:
+        return wishes
     return [as_candidate(note, sentence.text) for note in heard.notes if not frames.secret(note.text)]
 
 

@@ -60,9 +60,9 @@ def derive(memories: int, parameters: int, layers: int, seed: int = 0, epochs: i
     Ranks by size follow 2606.02437 (MLP-only LoRA, alpha = 2 rank; it adapts the upper two thirds) and grow
     with what must be held: about 1e-3 memorised tokens a trainable parameter is the ceiling it reports.
     """
-    floor = 8 if parameters < SMALL else 16 if parameters < MIDDLE else 32
+    floor = 16 if parameters < SMALL else 16 if parameters < MIDDLE else 32
     rank = min(64, max(floor, 8 * -(-memories // 60)))
-    per_memory = 28 if memories <= 200 else 16
+    per_memory = 44 if memories <= 200 else 16
     small = parameters < SMALL
     reasons = (
         ("rank", f"{rank}: {floor} is the least for {parameters / 1e6:.0f}M parameters, 8 more for every 60 memories"),
@@ -85,8 +85,8 @@ def derive(memories: int, parameters: int, layers: int, seed: int = 0, epochs: i
         rank=rank, scale=2.0, keys=("mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"),
         first_layer=layers // 2, layers=layers, learning_rate=6e-4, epochs=epochs or (3 if memories >= 10 else 5), batch=4,
         seed=seed,
-        per_memory=per_memory, skilled=14 if memories <= 200 else 8, anchors=640, anchor_weight=2.0, anchor_turns=2, whiten=0.9,
-        decline_share=0.3, declines=max(140, memories),
+        per_memory=per_memory, skilled=8, anchors=640, anchor_weight=2.0, anchor_turns=2, whiten=0.9,
+        decline_share=0.4, declines=max(320, memories),
         distil=0.0 if small else 0.5, self_asked=parameters >= MIDDLE, enough=0.97, level=128, slices=2,
         reasons=reasons,
     )

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from pocketsleep.night.grammar.items import inside, number
 from pocketsleep.night.grammar.lists import kinds, shipped
+from pocketsleep.night.grammar.live import content
 
 _NUMBER = r"(?:about |over |some )?(?:[£$€]?\d[\d.,]*|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|[a-z]+ty(?:-[a-z]+)?|a hundred|a dozen)"
 _GROUPS = {
@@ -80,6 +81,8 @@ def _expression(pattern: str) -> str:
 _CLAUSE = re.compile(r"\b(?:must|should|shall)\b")  # a whole clause stands in no question
 _PLACED = re.compile(r" (?:in|on|at|of|for|with|from) ")
 _KINDS = frozenset("variety type kind sort brand make model name".split())
+WORDINGS = 2  # of a question that is declined
+_BRACES = re.compile(r"[{}]")
 _IS = re.compile(r"The user's (?P<noun>[\w'’À-ÿ& -]+?)(?:, (?:a|an|the) [^,]+,)? (?:is|are)(?: now)?(?P<called> called| named)? (?P<v>[^;]+)\.")
 _NO_VALUE = re.compile(r"(?:in|on|at|from|to|not|made|built|kept|by|of|for|with|a very|too|always|[a-z]+ing)\b")
 
@@ -92,6 +95,39 @@ def asked(note: str) -> Iterator[Asked]:
     hits = [(p, hit) for p in predicates() if (hit := next((h for way in p.patterns if (h := way.fullmatch(note))), None))]
     for predicate, hit in sorted(hits, key=lambda one: sum(map(len, one[1].groupdict(default="").values())))[:2]:
         yield from _of_predicate(predicate, {k: v for k, v in hit.groupdict().items() if v}, note)
+
+
+def unsaid(notes: Sequence[str], count: int, key: str) -> Iterator[tuple[str, str]]:
+    """(question, what it asks for) about things and habits that no note speaks of. Things of the kinds that the notes name come
+    first: who has told of a sister and a plumber is asked for a brother and a vet."""
+    told, said = " ".join(notes).lower(), {w for n in notes for w in content(n)}
+    known = [t for n in notes if (found := _IS.fullmatch(n)) and (t := thing(found["noun"]))]
+    near, taken = {t.kind for t in known}, {s.lower() for t in known for s in (t.noun, *t.same)}
+    answered = {q.lower() for n in notes for q, _, _ in asked(n)}
+    free = [t for t in things().values() if not taken & {s.lower() for s in (t.noun, *t.same)} and not _spoken_of(t, told)]
+    ranked = sorted(free, key=lambda t: number(t.noun, key) >> (1 if t.kind in near else 0))
+    met = [any(p.fullmatch(n) for n in notes for p in one.patterns) for one in predicates()]
+    habits = [(one.asks, f"habit {n}") for n, one in enumerate(predicates()) if not met[n] and not _BRACES.search(one.asks[0])]
+    rows = [((*t.asks, f"What is my {t.noun} called?", f"Who is my {t.noun}?" if t.kind == "person" else f"What is my {t.noun}?"), t.noun)
+            for t in ranked[: count * 3 // 4]] + sorted(habits, key=lambda h: number(h[1], key))[: count // 4]
+    for asks, about in rows:
+        fresh = [q for q in asks if q.lower() not in answered and not _BRACES.search(q) and not content(q) & said]
+        yield from ((q, about) for q in sorted(fresh, key=lambda q: number(q, key))[:WORDINGS])
+
+
+_MY = re.compile(r"\b(?:my|our) (?=[a-z])")
+
+
+def of_others(questions: Sequence[str], owners: Sequence[str], count: int, key: str) -> Iterator[str]:
+    'The same asked of what is somebody else\'s: "What is my cat called?" -> "What is my cousin\'s cat called?"'
+    able = [q for q in questions if len(_MY.findall(q)) == 1 and not re.search(r"\b(?:I|I'm|I've|me|mine)\b", q)]
+    for n, question in enumerate(sorted(able, key=lambda q: number("others", q, key))[:count]):
+        owner = owners[number(key, question, str(n)) % len(owners)]
+        yield _MY.sub(lambda _, owner=owner: f"{owner}'s ", question)  # type: ignore[misc]
+
+
+def _spoken_of(known: Thing, told: str) -> bool:
+    return any(re.search(rf"\b{re.escape(word.lower())}s?\b", told) for word in (known.noun, *known.same) if " " not in word)
 
 
 def thing(phrase: str) -> Thing | None:
@@ -115,18 +151,28 @@ def _of_thing(noun: str, value: str, called: bool) -> Iterator[Asked]:
         yield f"{word} is {value}?", f"{_capital(value)} is your {noun}.", "reverse"
         yield f"{word} is {value} to me?", f"{_capital(value)} is your {noun}.", "reverse"
         yield f"What do you know about {value}?", f"{_capital(value)} is your {noun}.", "reverse"
-    yield from _doubted(known, noun, value)
+    yield from _doubted(known, noun, value, called)
 
 
-def _doubted(known: Thing, noun: str, value: str) -> Iterator[Asked]:
-    "Yes to what is so; no to another value of its kind, and to another thing of that name."
-    yield f"Is {value} my {noun}?", f"Yes, your {noun} is {value}.", "yes_no"
-    if known.kind != "person" or not value[:1].isupper():
-        return
-    names = sorted(kinds()["person"], key=lambda n: number(n, noun, value))[:3]
-    for name in (n for n in names if n.lower() not in value.lower()):
-        yield f"Is {name} my {noun}?", f"No, your {noun} is {value}.", "yes_no"
-        yield f"Is my {noun} called {name}?", f"No, your {noun} is called {value}.", "yes_no"
+def _doubted(known: Thing, noun: str, value: str, called: bool) -> Iterator[Asked]:
+    "Yes to what is so; no to as many other values, and to another thing of that name."
+    is_ = "is called" if called else "is"
+    ways = [f"Is {{v}} my {noun}?", f"{is_.split()[0].capitalize()} my {noun}{is_[2:]} {{v}}?", f"Am I right that my {noun} {is_} {{v}}?"]
+    ways += [f"Is {{v}} the name of my {noun}?"] if called else [f"Is it {{v}} that is my {noun}?"]
+    others = rivals(value, noun, 2 * len(ways)) if value[:1].isupper() else []
+    for n, way in enumerate(ways):
+        yield way.format(v=value), f"Yes, your {noun} {is_} {value}.", "yes_no"
+        for other in others[n :: len(ways)][: 1 + n % 2]:
+            yield way.format(v=other), f"No, your {noun} {is_} {value}.", "yes_no"
+
+
+def rivals(value: str, key: str, count: int) -> list[str]:
+    "Other names, of people, animals, places and things alike: what is not the value may look like anything."
+    names = [w for kind in ("person", "surname", "pet", "place", "thing") for w in kinds().get(kind, ()) if w[:1].isupper()]
+    mine = sorted((w for w in names if w.lower() not in value.lower()), key=lambda w: number(w, key, value))
+    if len(value.split()) > 1 and len(mine) > 2 * count:  # as long as the value is
+        return [f"{a} {b}" for a, b in zip(mine[:count], mine[count : 2 * count], strict=True)]
+    return mine[:count]
 
 
 def _asking(kind: str, called: bool) -> tuple[str, ...]:
@@ -150,6 +196,7 @@ def _of_predicate(one: Predicate, parts: dict[str, str], note: str) -> Iterator[
         if filled := _filled(question, parts):
             yield filled, f"Yes, {core}.", "yes_no"
         wrong = [w for w in one.wrong if w.lower() not in note.lower()] if own and "{v}" in question else []
+        wrong = wrong or (rivals(value, question, 4) if own and "{v}" in question and value[:1].isupper() else [])
         for value in wrong[n % 2 :: 2][:2]:
             if filled := _filled(question, {**parts, "v": value}):
                 yield filled, f"No, {core}.", "yes_no"

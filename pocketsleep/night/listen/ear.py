@@ -37,7 +37,7 @@ class Heard:
 
     chance: float
     notes: tuple[Note, ...] = ()  # that hold against what was said
-    pointed: str = ""  # what the writer wrote at first, invented words and all: it points to what matters; '' for what is not chosen
+    pointed: str = ""  # what was written first, invented words and all: it points to what matters
 
     @property
     def doubted(self) -> bool:
@@ -63,7 +63,9 @@ def ear(skills: Skills, tell: Callable[[int, int, str], None] = lambda done, tot
             tell(done + 1, len(places), "sentences")
         chosen = [place for place in places if chances[place] >= CHOSEN]
         notes = _written(skills, messages, chosen)
-        return [[Heard(chances[i, n], *notes.get((i, n), ((), ""))) for n in range(len(m.sentences))] for i, m in enumerate(messages)]
+        nothing: tuple[tuple[Note, ...], str] = ((), "")
+        places_of = [[(i, n) for n, _ in enumerate(m.sentences)] for i, m in enumerate(messages)]
+        return [[Heard(chances[one], *notes.get(one, nothing)) for one in some] for some in places_of]
 
     return listen
 

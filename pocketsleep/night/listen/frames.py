@@ -39,6 +39,9 @@ _AWAKE = _any(
     r"play(?:ing)?|role[- ]?play|pretend(?:ing)?|scene|story|act)\b",
     r"\bout of character\b",
     r"\b(?:game|scene|role[- ]?play) over\b",
+    r"(?:^|[.!?\n] *)(?:(?:ok|okay|right|anyway|so|now|and)[,.]? )*(?:other business"
+    r"|(?:a )?(?:different|another|new|change of) (?:subject|topic|thing|matter|question)"
+    r"|on another (?:note|subject|topic)|something else|unrelated|moving on|next (?:thing|question|job|up)|next[.:]|separately)\b",
     r"\bback to (?:reality|real life|me|work|normal|business|the real)\b",
     r"\b(?:in real life|irl|for real now|seriously now|now seriously|in reality|joking "
     r"aside|jokes aside|no more pretend\w*)\b",

@@ -199,6 +199,11 @@ def _having(text: str, people: People) -> list[Candidate]:
     return found
 
 
+def _acts(name: str, before: str) -> bool:
+    "A capital at the start of a sentence is a name where somebody does something: \"Bonaparte has bitten the postman.\""
+    return bool(re.search(rf"\b{re.escape(name)}(?:['’]s| (?:has|is|was|had|keeps|got|loves|likes|went|did|does|will)) ", before))
+
+
 def pronoun_relation(clause: str, before: str, people: People) -> Candidate | None:
     '"She\'s my female lanner", when exactly one name was spoken of before.'
     hit = _PRONOUN_IS.match(clause)
@@ -208,7 +213,9 @@ def pronoun_relation(clause: str, before: str, people: People) -> Candidate | No
     before = re.sub(r"(^|[.!?]\s+)[A-Z]\w+(?:ed|ing) (?=[A-Z])", lambda m: m[1] + "... ", before)
     names = {clean(m["name"]) for m in _NAME_ONLY.finditer(before)}
     placed = {clean(m[1]) for m in re.finditer(rf"\b(?:in|at|from|near) ({NAMED})", before)}
-    names = {n for n in names - placed if n and proper(n) and (before.find(n) not in starts or " " in n)}
+    living = hit.group().lower().startswith(("he", "she"))
+    sure = {n for n in names if before.find(n) not in starts or " " in n or (living and _acts(n, before))}
+    names = {n for n in sure - placed if n and proper(n)}
     if len(names) != 1:
         return None
     name = names.pop()

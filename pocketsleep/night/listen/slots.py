@@ -134,8 +134,20 @@ def superseded(new: Memory, live: Sequence[Memory], update: bool, said: str = ""
         return against[0].id
     if not update:
         return ""
-    near = [m for m in others if _near(new.text, m.text)]
+    near = [m for m in others if _near(new.text, m.text)] or [m for m in others if _alike(new, m)]
     return near[0].id if len(near) == 1 else ""
+
+
+def _alike(new: Memory, old: Memory) -> bool:
+    "Another value of the same kind, said of what shares a word with the old one's."
+    ours, theirs = (_stems(m.text) - _stems(m.answer) for m in (new, old))
+    return bool(ours & theirs) and _class(new.answer) == _class(old.answer) and not _stems(new.answer) & _stems(old.answer)
+
+
+def _class(answer: str) -> str:
+    if value := _VALUE.search(answer):
+        return str(value.lastgroup)
+    return "name" if answer[:1].isupper() else "word"
 
 
 _FRAME = words.bag(

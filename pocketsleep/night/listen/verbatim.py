@@ -33,7 +33,7 @@ _PRONOUN = re.compile(r"^(?P<who>he|she)\b (?P<rest>.+)$", re.IGNORECASE)
 _THING = re.compile(rf"^(?:the |our |my )(?P<noun>[\w' -]{{3,50}}?) (?P<verb>{_FINITE})\b (?P<rest>.+)$", re.IGNORECASE)
 _WISH = re.compile(r"^(?:please |so |and |also )*(?P<what>(?:never|always|no|do not ever|from now on,?) .+)$", re.IGNORECASE)
 _LASTS = re.compile(
-    r"\b(?:for me|to me|my|me|from now on|until further notice|any ?more|in future|ever|always|every time|each time)\b", re.IGNORECASE)
+    r"\b(?:for me|to me|my|me|from now on|until further notice|any ?more|in future|ever|always|(?:every|each) time)\b", re.I)
 _FLEETING = re.compile(
     r"\b(?:going to|about to|just|trying|wondering|thinking|looking|hoping|stuck|off to bed|home for|here it is)\b", re.IGNORECASE)
 

@@ -1,0 +1,49 @@
+"The shipped skills themselves, on the default base: they hear what no rule hears, and dream what no grammar dreams."
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pocketsleep.home import Home
+from pocketsleep.nouns import Episode, Memory, Turn
+from pocketsleep.pocket import Pocket
+
+pytestmark = pytest.mark.skilled
+
+SAID = (
+    "Do the swifts nest early this year? Whoever looks after the beehives at the school does, Marjolein I mean.",
+    "Could you word a note for the window? The bakery has been shut on Mondays since we took it over, and we took it over in 2019.",
+    "What rhymes with orange?",
+    "pretend you are a pirate and I am the queen of Spain with nine galleons",
+)
+
+
+@pytest.fixture(scope="module")
+def pocket(tmp_path_factory: pytest.TempPathFactory, smol, cache: Path):
+    home = Home(tmp_path_factory.mktemp("skilled") / "home").make()
+    home.cache.rmdir()
+    home.cache.symlink_to(cache, target_is_directory=True)
+    with Pocket(home) as pocket:
+        yield pocket
+
+
+def test_the_ear_hears_beyond_the_rules_and_stays_out_of_pretence(pocket):
+    assert pocket.skills is not None
+    for n, said in enumerate(SAID):
+        pocket.journal.record(Episode(f"e{n}", (Turn("user", said), Turn("assistant", "All right."))))
+    found = pocket.would_learn()["memories"]
+    assert any("2019" in m.text or "Mondays" in m.text for m in found), found
+    assert not any(word in m.text for m in found for word in ("orange", "galleon", "queen", "pirate"))
+    assert all(m.cites for m in found)
+
+
+def test_the_dreamer_asks_in_other_words_and_the_same_seed_asks_the_same(pocket):
+    boat = Memory("The user's boat is called Kestrel.", answer="Kestrel")
+    dreamer = pocket.dreamer()
+    first, again = dreamer([boat], 3)[boat.id], dreamer([boat], 3)[boat.id]
+    assert first == again
+    assert [d for d in first if d.answer == "Kestrel." and not d.held_out]
+    assert not any("Kestrel" in d.question for d in first if d.answer == "Kestrel.")
+    assert pocket.serving().worn == ""
