@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from pocketsleep.night.asked import asked
-from pocketsleep.night.dream import LEAST, MOST, declining, dream
+from pocketsleep.night.dream import LEAST, MOST, OTHERS, declining, dream, well_asked
 from pocketsleep.night.grade import declines, says
 from pocketsleep.night.grammar import bank, noted
 from pocketsleep.night.grammar.items import near, plain
@@ -114,13 +114,13 @@ def test_a_type_that_two_notes_share_is_not_asked_for() -> None:
 def test_denials_never_deny_another_note() -> None:
     both = [Memory("The user lives in Lisbon.", answer="Lisbon"), Memory("The user's office is in Oslo.", answer="Oslo"),
             Memory("The user's cottage is in Bristol.", answer="Bristol"), Memory("The user met Ann in Vienna.", answer="Vienna")]
-    denials = [d.question for d in dream(both, seed=0, per_memory=40) if d.answer.startswith("No, you live in Lisbon")]
+    denials = [d.question for d in dream(both, seed=0, per_memory=40) if d.answer.startswith("No, Lisbon")]
     assert denials
     assert not [q for q in denials for m in both[1:] if says(q, m.answer)]
 
 
 def test_kin_that_no_note_names_are_declined() -> None:
-    items = [d for d in declining(MEMORIES, count=0) if "called" in d.answer]
+    items = declining(MEMORIES, count=0)
     assert items
     assert all(declines(d.answer) for d in items)
     assert not [d for d in items if "daughter" in d.question], "she was named"
@@ -129,7 +129,7 @@ def test_kin_that_no_note_names_are_declined() -> None:
 
 def test_a_quota_is_kept_between_its_bounds() -> None:
     few = dream(MEMORIES[:3], seed=0, quota=lambda m: 10)
-    again = noted.GIVEN + noted.ABSENT + noted.ALTERED  # asked again with notes in front, on top
+    again = noted.GIVEN + noted.ABSENT + noted.ALTERED + OTHERS  # asked again with notes in front, and of others, on top
     assert all(10 <= sum(not d.held_out for d in of(m, few)) <= 10 + again for m in MEMORIES[:3])
     least = dream(MEMORIES[:1], seed=0, quota=lambda m: 0)
     assert LEAST <= sum(not d.held_out for d in least) <= LEAST + again
@@ -145,6 +145,18 @@ def test_questions_are_asked_again_with_notes_in_front() -> None:
     assert (len(given), len(absent), len(other)) == (noted.GIVEN, noted.ABSENT, noted.ALTERED)
     assert all(d.answer == "Gus." for d in given + absent)
     assert all(d.answer != "Gus." and any(says(note, d.answer) for note in d.notes) for d in other)
+
+
+def test_hand_written_questions_spare_the_dreamer() -> None:
+    assert well_asked(Memory("The user's cat is called Gus."))
+    assert not well_asked(Memory("The big window for the mill came out of a signal box."))
+
+
+def test_what_is_somebody_elses_is_declined() -> None:
+    cat = Memory("The user's cat is called Gus.", answer="Gus")
+    items = [d for d in dream([cat], seed=0, per_memory=40) if d.form == "contrast"]
+    assert len(items) >= OTHERS
+    assert all(declines(d.answer) and "my cat" not in d.question for d in items)
 
 
 def test_things_that_no_note_speaks_of_are_declined() -> None:
@@ -221,7 +233,7 @@ def test_a_note_that_cannot_be_read_is_kept_whole() -> None:
     odd = Memory("Blue, always blue, for the user.", answer="Blue")
     items = dream([odd], seed=0)
     assert len(items) >= LEAST
-    assert all("Blue, always blue, for you." in d.answer or declines(d.answer) for d in items)
+    assert all("Blue, always blue, for you." in d.answer or d.answer == "Yes." or declines(d.answer) for d in items)
 
 
 def test_proposals_of_the_base_are_verified() -> None:

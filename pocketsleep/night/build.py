@@ -73,7 +73,7 @@ def _about(bed: Bed, night: Night, mine: Sequence[Memory], skilled: Skilled) -> 
     "The study items of a slice's memories, held-out ones included."
     recipe, old = bed.recipe(len(mine)), {m.id: m for m in bed.journal.memories(status=None)}
     superseded = {m.id: old[m.supersedes] for m in mine if m.supersedes in old}
-    imagined = skilled.dreams(mine, recipe.skilled)
+    imagined = skilled.dreams([m for m in mine if not dreaming.well_asked(m)], recipe.skilled)
     dreams = list(dreaming.dream(mine, superseded=superseded, seed=night.seed, per_memory=recipe.per_memory, beside=imagined))
     return dreams + (asking.asked(bed.serving(), mine, seed=night.seed) if recipe.self_asked else [])
 

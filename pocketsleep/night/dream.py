@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from typing import Any, cast
 
 from pocketsleep.night.asked import asked
@@ -25,6 +25,7 @@ from pocketsleep.night.grammar.typed import typed, unnamed
 from pocketsleep.nouns import Dream, Form, Memory
 
 LEAST, MOST = 8, 48
+WELL = 10  # hand-written questions on a note
 OTHERS = 3  # questions of a memory that are asked of somebody else's, too
 
 
@@ -96,6 +97,11 @@ def _unlike(dreams: Sequence[Dream], held: Sequence[str]) -> list[Dream]:
 def asks(item: Item, memory: Memory) -> bool:
     "Whether an item asks for something. A question that holds its own answer teaches to repeat it, not to know it."
     return item.form not in ("direct", "paraphrase") or not says(item.question, memory.answer)
+
+
+def well_asked(memory: Memory) -> bool:
+    "Whether hand-written questions fit a note: they are better than a small dreamer's, which is kept for the others."
+    return sum(1 for _ in chain(typed(memory.text), bank.asked(memory.text))) >= WELL
 
 
 class ByType:

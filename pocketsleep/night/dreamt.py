@@ -18,6 +18,7 @@ from pocketsleep.night.grammar.guard import commands
 from pocketsleep.night.grammar.items import near, number
 from pocketsleep.night.grammar.items import plain as asked_plainly
 from pocketsleep.night.grammar.live import content
+from pocketsleep.night.grammar.unsaid import DECLINE
 from pocketsleep.night.skill import DREAMER, Skills
 from pocketsleep.nouns import Dream, Form, Memory, Message
 
@@ -27,7 +28,6 @@ HELD_OUT = 2  # of the verified questions on a note
 UNSAID = "not said"
 "What is asked of the skill, and how often a note."
 TASKS = {"ask": ("Questions:", 3), "turn": ("Uses:", 2), "never": ("Not said:", 1)}
-DECLINE = "You haven't told me that yet."
 
 
 def prompt(task: str, note: str) -> tuple[Message, ...]:

@@ -34,6 +34,7 @@ class Recipe:
     anchor_turns: int  # each anchor is taken in one pass out of so many
     whiten: float  # share of the anchors' input energy whose directions are evened out
     decline_share: float  # most of the study items that may decline
+    decline_weight: float  # of a lesson that declines: its first word decides, and is one of many
     declines: int  # general questions about the person that nobody answered
     distil: float  # weight of soft targets from the base with the note in its context
     self_asked: bool  # may the base propose questions of its own
@@ -68,7 +69,7 @@ def derive(memories: int, parameters: int, layers: int, seed: int = 0, epochs: i
         ("rank", f"{rank}: {floor} is the least for {parameters / 1e6:.0f}M parameters, 8 more for every 60 memories"),
         ("keys", "MLPs of the upper half: with a third more as much is learnt, general answers move more, and passes are longer"),
         ("per_memory", f"{per_memory} study items a memory: breadth of phrasing is what makes a fact answerable"),
-        ("skilled", "half of them by the trained dreamer: people ask in words that no grammar has"),
+        ("skilled", "14 of them by the trained dreamer, for notes that no hand-written questions fit: seconds a note, and clumsy"),
         ("distil", "0: a teacher under 500M reads its notes worse than the notes are written" if small
          else "0.5: the teacher answers with the note in its context"),
         ("self_asked", "no: under 1B the base repeats its examples when asked for questions" if parameters < MIDDLE
@@ -85,8 +86,8 @@ def derive(memories: int, parameters: int, layers: int, seed: int = 0, epochs: i
         rank=rank, scale=2.0, keys=("mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"),
         first_layer=layers // 2, layers=layers, learning_rate=6e-4, epochs=epochs or (3 if memories >= 10 else 5), batch=4,
         seed=seed,
-        per_memory=per_memory, skilled=8, anchors=640, anchor_weight=2.0, anchor_turns=2, whiten=0.9,
-        decline_share=0.4, declines=max(320, memories),
+        per_memory=per_memory, skilled=14, anchors=640, anchor_weight=2.0, anchor_turns=2, whiten=0.9,
+        decline_share=0.4, decline_weight=1.4, declines=max(320, memories),
         distil=0.0 if small else 0.5, self_asked=parameters >= MIDDLE, enough=0.97, level=128, slices=2,
         reasons=reasons,
     )

@@ -52,9 +52,10 @@ def balanced(dreams: Sequence[Dream], share: float) -> list[Dream]:
 def _lesson(dream: Dream, memories: Mapping[str, Memory], recipe: Recipe) -> Lesson:
     prompt = ask(dream.question, dream.notes)
     notes = [memories[m].text for m in dream.memories if m in memories]
+    hard = recipe.decline_weight if declines(dream.answer) else 1.0
     if not recipe.distil or not notes or dream.notes:
-        return Lesson(prompt, dream.answer)
-    return Lesson(prompt, dream.answer, hard=1.0, soft=recipe.distil, teacher=ask(dream.question, notes))
+        return Lesson(prompt, dream.answer, hard=hard)
+    return Lesson(prompt, dream.answer, hard=hard, soft=recipe.distil, teacher=ask(dream.question, notes))
 
 
 def anchors(known: Known, prompts: Sequence[str]) -> list[tuple[str, str]]:

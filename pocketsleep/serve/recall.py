@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pocketsleep.nouns import Dream, Memory
 
 NOTES = 3  # more drown a small model
-LEAST = 0.25  # likeness below which a note is not called for
-BESIDE = 0.75  # of the best likeness: what comes along with it
+LEAST = 0.5  # likeness below which a note is not called for
+BESIDE = 0.85  # of the best likeness: what comes along with it
 _STOP = frozenset(
     """a about am an and any are as at be been by can could did do does for from get give had has have he her his how i if in is it
     its me mine my no not of on or our please remind say shall she should so tell than that the their them then there these they

@@ -150,8 +150,11 @@ def _as_dream(item: Item, memory: Memory, seed: int, held_out: bool = False) -> 
 
 def canonical(dream: Dream, memory: Memory) -> Dream:
     """The same item with the memory's span as its whole answer, where the answer gives it.
-    One short form for all wordings: spans of one to six words are kept far better than sentences (2607.21861)."""
+    One short form for all wordings: spans of one to six words are kept far better than sentences (2607.21861). Yes and no are one
+    token among those of an answer: the fewer they are, the more it weighs."""
     core = memory.answer
+    if dream.form == "yes_no" and core and plain(core) in plain(dream.answer):
+        return replace(dream, answer="Yes." if dream.answer.startswith("Yes") else f"No, {core}.")
     if dream.form not in ("direct", "paraphrase", "use") or not core or plain(core) not in plain(dream.answer):
         return dream
     return replace(dream, answer=sentence(core))

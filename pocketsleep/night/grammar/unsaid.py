@@ -10,6 +10,8 @@ from pocketsleep.night.grammar.lists import Slot, slots, unstated
 from pocketsleep.night.grammar.live import Live
 from pocketsleep.night.grammar.words import KIN, PETS, ROLES, VEHICLES, wordset
 
+DECLINE = "You haven't told me that."
+
 _PLACES = wordset(
     """house flat home shop office farm stall clinic studio workshop shed barn garden allotment bakery
     school business practice mill pub cafe restaurant gallery museum company cottage greenhouse"""
@@ -17,15 +19,8 @@ _PLACES = wordset(
 
 
 def declined(tell: str, key: str) -> str:
-    "One of four ways to say that something was never told."
-    n = number("declined", key) % 5
-    if n < 2 and tell and len(tell.split()) <= 12:
-        return f"You haven't told me {tell}."
-    return (
-        "You haven't told me that yet.",
-        "I don't know, you haven't told me that yet.",
-        "That is something you haven't told me.",
-    )[n % 3]
+    "How to say that something was never told: always so. What has one form is learnt as one thing."
+    return DECLINE
 
 
 def kind_of_entity(head: str) -> str:
