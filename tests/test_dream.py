@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from pocketsleep.night.asked import asked
-from pocketsleep.night.dream import LEAST, MOST, OTHERS, declining, dream, well_asked
+from pocketsleep.night.dream import CHANGED, LATELY, LEAST, MOST, OTHERS, declining, dream, well_asked
 from pocketsleep.night.grade import declines, says
 from pocketsleep.night.grammar import bank, noted
 from pocketsleep.night.grammar.items import near, plain
@@ -129,7 +129,7 @@ def test_kin_that_no_note_names_are_declined() -> None:
 
 def test_a_quota_is_kept_between_its_bounds() -> None:
     few = dream(MEMORIES[:3], seed=0, quota=lambda m: 10)
-    again = noted.GIVEN + noted.ABSENT + noted.ALTERED + OTHERS  # asked again with notes in front, and of others, on top
+    again = noted.GIVEN + noted.ABSENT + noted.ALTERED + OTHERS + 1  # asked again with notes in front, and of others, on top
     assert all(10 <= sum(not d.held_out for d in of(m, few)) <= 10 + again for m in MEMORIES[:3])
     least = dream(MEMORIES[:1], seed=0, quota=lambda m: 0)
     assert LEAST <= sum(not d.held_out for d in least) <= LEAST + again
@@ -145,6 +145,13 @@ def test_questions_are_asked_again_with_notes_in_front() -> None:
     assert (len(given), len(absent), len(other)) == (noted.GIVEN, noted.ABSENT, noted.ALTERED)
     assert all(d.answer == "Gus." for d in given + absent)
     assert all(d.answer != "Gus." and any(says(note, d.answer) for note in d.notes) for d in other)
+
+
+def test_what_was_replaced_is_asked_as_of_now() -> None:
+    new, old = Memory("The user's cat is called Gus.", answer="Gus"), Memory("The user's cat is called Tom.", answer="Tom")
+    ends = tuple(f" {when}?" for when in LATELY)
+    lately = [d for d in dream([new], superseded={new.id: old}, seed=0, per_memory=40) if d.question.endswith(ends) and d.answer == "Gus."]
+    assert len(lately) >= CHANGED
 
 
 def test_hand_written_questions_spare_the_dreamer() -> None:

@@ -6,6 +6,7 @@ wanted, compared over all notes (a question with two answers is dropped), and th
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, zip_longest
@@ -25,6 +26,8 @@ from pocketsleep.night.grammar.typed import typed, unnamed
 from pocketsleep.nouns import Dream, Form, Memory
 
 LEAST, MOST = 8, 48
+LATELY = ("now", "these days", "at the moment", "nowadays", "at present", "currently", "since the change", "as things stand")
+CHANGED = 8  # questions of a note that replaced another which are asked with such words
 WELL = 10  # hand-written questions on a note
 OTHERS = 3  # questions of a memory that are asked of somebody else's, too
 
@@ -73,8 +76,22 @@ def dream(
         fresh = [d for d in questions if not any(near(plain(d.question), h) for h in held) and plain(d.question) not in taken]
         taken |= {plain(d.question) for d in fresh}
         all_of_it = [*mine, *fresh, *_unlike(others_of[memory.id], held), *by_type.of_others(memory, known)]
-        dreams += [*all_of_it, *noted.noted(memory, all_of_it, known)]
+        changed = memory.id in (superseded or {})
+        dreams += [*all_of_it, *_lately(memory, all_of_it, CHANGED if changed else 1), *noted.noted(memory, all_of_it, known)]
     return tuple(dreams)
+
+
+def _lately(memory: Memory, dreams: Sequence[Dream], count: int) -> Iterator[Dream]:
+    "Some questions after the heart of a note as they are asked when something has changed: what holds now is the answer."
+    able = [d for d in dreams if d.form in ("direct", "paraphrase") and not d.held_out and not d.notes
+            and d.question.endswith("?") and says(d.answer, memory.answer) and not _NOW.search(d.question)]
+    some = sorted(able, key=lambda d: number("lately", d.question, memory.id))[:count]
+    for n, dream in enumerate(some):
+        when = LATELY[(n + number(memory.id)) % len(LATELY)]
+        yield Dream(f"{dream.question[:-1]} {when}?", dream.answer, dream.form, dream.memories)
+
+
+_NOW = re.compile(r"\b(?:now|these days|nowadays|currently|any ?more|again)\b", re.IGNORECASE)
 
 
 def _by_memory(dreams: Sequence[Dream]) -> dict[str, list[Dream]]:
