@@ -178,7 +178,8 @@ class Pocket:
     def recipe(self, seed: int, changes: Mapping[str, Any]) -> Callable[[int], Recipe]:
         "How a night on this base is made, by the number of its memories."
         size = self.card.parameters or self.base.parameters
-        return lambda memories: derive(memories, size, self.base.layers, seed, changes=changes)
+        wanted = dict(changes) if self.skills else {"skilled": 0, **changes}
+        return lambda memories: derive(memories, size, self.base.layers, seed, changes=wanted)
 
     def _trainer(self) -> Any:
         from pocketsleep.runtime.mlx import Mlx

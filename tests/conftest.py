@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,13 +31,15 @@ def tiny(smol, tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-unt
     return tiny_base(tmp_path_factory.mktemp("tiny") / "base", smol.folder)
 
 
-@pytest.fixture(autouse=True)
-def _unskilled(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    "Nights of tests listen by rules and dream by grammar, as where no skill is installed: a minute each. `skilled` has the rest."
-    if "skilled" not in request.keywords:
-        from pocketsleep.pocket import Pocket
+@pytest.fixture(scope="module", autouse=True)
+def _unskilled(request: pytest.FixtureRequest) -> Iterator[None]:
+    "Nights of tests listen by rules and dream by grammar, as where no skill is installed: a minute each. `skilled` modules have the rest."
+    from pocketsleep.pocket import Pocket
 
-        monkeypatch.setattr(Pocket, "skills", None)
+    with pytest.MonkeyPatch.context() as patch:
+        if request.node.get_closest_marker("skilled") is None:
+            patch.setattr(Pocket, "skills", None)
+        yield
 
 
 @pytest.fixture(autouse=True)

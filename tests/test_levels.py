@@ -14,7 +14,7 @@ import pytest
 
 from pocketsleep.cli.sleeping import night_report
 from pocketsleep.home import Home
-from pocketsleep.night import examine, levels
+from pocketsleep.night import levels, rules
 from pocketsleep.night.dream import declining
 from pocketsleep.night.grade import declines
 from pocketsleep.night.grammar import lists
@@ -139,7 +139,7 @@ def _every_night_is_worn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _easy(patch: pytest.MonkeyPatch) -> None:
     few = lists.general()[:4]
-    patch.setattr(examine, "RULES", ())
+    patch.setattr(rules, "RULES", ())
     patch.setattr(lists, "general", lambda: few)
 
 
