@@ -97,8 +97,8 @@ def test_the_study_is_a_nights(smol: weights.Base) -> None:
     made, held, recipe = study.lessons(smol)
     assert len(made) > 400
     assert len(held) > 30
-    assert recipe.rank == 8
-    assert {lesson.hard for lesson in made} == {0.0, 1.0}
+    assert recipe.rank == 16
+    assert {lesson.hard for lesson in made} == {0.0, 1.0, recipe.decline_weight}
 
 
 @pytest.fixture(scope="module")
