@@ -54,7 +54,7 @@ def heart(note: str) -> str:
     subject = _SUBJECT.match(said)
     predicate = said[subject.end() :] if subject else said
     helper = _NAME.match(said)
-    if helper and re.search(r"\bthe user\b(?!'s)", predicate):  # "Idwal helps the user to build the shed"
+    if helper and re.search(r"\bthe user\b(?!'s)", predicate):  # "Anwen helps the user to paint the boat"
         return _trimmed(helper.group())
     for find in (_named, _figured, _quoted, _named_within, _placed):
         if span := _trimmed(find(predicate)):

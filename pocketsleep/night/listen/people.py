@@ -200,7 +200,7 @@ def _having(text: str, people: People) -> list[Candidate]:
 
 
 def _acts(name: str, before: str) -> bool:
-    "A capital at the start of a sentence is a name where somebody does something: \"Bonaparte has bitten the postman.\""
+    "A capital at the start of a sentence is a name where somebody does something: \"Nelson has eaten the slippers.\""
     return bool(re.search(rf"\b{re.escape(name)}(?:['’]s| (?:has|is|was|had|keeps|got|loves|likes|went|did|does|will)) ", before))
 
 

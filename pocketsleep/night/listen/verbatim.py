@@ -1,7 +1,7 @@
 """A clause as it was said, of the user: for sentences that the trained ear chose and no rule reads.
 
-Nothing is reworded but the person, so nothing can be invented: "I've settled on a sedum roof" becomes "The user
-has settled on a sedum roof." A pronoun is put down to the one person or thing that was spoken of last.
+Nothing is reworded but the person, so nothing can be invented: "We've gone over to oat milk" becomes "The user
+has gone over to oat milk." A pronoun is put down to the one person or thing that was spoken of last.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def _note(said: str, people: People) -> Candidate | None:
 
 
 def _wish(said: str) -> Candidate | None:
-    "'never put a call before 11 for me', 'no calls before 1 pm until further notice'."
+    "'never ring after nine for me', 'no meetings on Fridays until further notice'."
     hit = _WISH.match(said)
     if not hit or not _LASTS.search(said):
         return None
