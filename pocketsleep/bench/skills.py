@@ -3,8 +3,8 @@
     python -m pocketsleep.bench.skills ear|writer|dreamer STUDY OUT [--leave WRITER,...]
 
 STUDY holds the hand-written messages (models/study): one file a writer, one message a line, as `bench extract` reads
-them; notes with a `study` key teach the dreamer. OUT is a folder such as models/skills. What a writer who is left out
-shows is printed, and written into the skill.
+them; notes with a `study` key teach the dreamer. OUT is a folder such as models/skills. Which writers were left out is written
+into the skill; the probe is measured by folds over writers, and then taught by all of them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import numpy as np
 
 from pocketsleep import cards, weights
 from pocketsleep.night import skill
-from pocketsleep.night.dreamt import TASKS, UNSAID, prompt, reading
+from pocketsleep.night.dreamt import UNSAID, prompt, reading
 from pocketsleep.night.listen import probe
 from pocketsleep.night.listen.provenance import own_words
 from pocketsleep.night.listen.said import LAYERS, Said, flags, laid_out, writing
@@ -64,7 +64,7 @@ def _of(row: Mapping[str, Any], one: Sentence) -> Iterator[Note]:
     "The notes that a sentence gives: where their span begins."
     for note in row["memories"]:
         at = row["message"].find(note["span"])
-        if at >= 0 and at < one.end and at + len(note["span"]) > one.start and max(at, one.start) == at:
+        if one.start <= at < one.end:
             yield note
 
 
@@ -87,7 +87,6 @@ def ear(lines: Sequence[Line], out: Path) -> dict[str, Any]:
         out_of = np.isin(writer, names[fold::5])
         scores[out_of] = probe.fit(x[~out_of], y[~out_of], L2, FLAG_WEIGHT, size, "", COMPONENTS).chances(x[out_of])
     probe.fit(x, y, L2, FLAG_WEIGHT, size, base.sha256, COMPONENTS).write(out / skill.EAR)
-    np.save(Path(tempfile.gettempdir()) / "ear-chances.npy", scores)
     return {"sentences": len(y), "noted": float(y.mean()), "average_precision": probe.average_precision(y, scores),
             **{f"recall_at_{p}": probe.recall_at(y, scores, p) for p in (0.6, 0.7, 0.8, 0.9)}}
 
@@ -181,5 +180,3 @@ def main(arguments: list[str]) -> None:
 
 if __name__ == "__main__":
     main(sys.argv[1:])
-
-__all__ = ["TASKS", "dreamer_lessons", "ear", "read", "train", "writer_lessons"]
