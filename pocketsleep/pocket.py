@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
 from shutil import rmtree
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -29,7 +29,7 @@ from pocketsleep.night.known import Known
 from pocketsleep.night.listen import ear as ears
 from pocketsleep.night.listen.ear import Ear
 from pocketsleep.night.recipe import Recipe, derive
-from pocketsleep.night.skill import EAR, Skills
+from pocketsleep.night.skill import EAR, MANNER, Skills, manner
 from pocketsleep.nouns import Card, Memory, Night, Verdict
 from pocketsleep.registry import Registry
 from pocketsleep.runtime import Runtime, pick
@@ -44,6 +44,7 @@ class Wishes:
     budget: float = 0.0  # minutes, 0 for no limit
     changes: Mapping[str, Any] | None = None  # recipe fields, for experiments
     fresh: bool = False  # begin a night that was cut short again
+    depth: str = "night"  # nap, night or deep (recipe.DEPTHS)
 
 
 class Pocket:
@@ -67,7 +68,7 @@ class Pocket:
             self._serving.close()
             self._serving = None
 
-    def __enter__(self) -> Pocket:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -122,7 +123,8 @@ class Pocket:
     def _tonight(self, wishes: Wishes) -> Night:
         "The night that was cut short, as it was begun; else a new one."
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        wanted = Night("", now, wishes.seed, self.card.name, wishes.changes or {}, previous=self.journal.current())
+        changes = {**(wishes.changes or {}), **({"depth": wishes.depth} if wishes.depth != "night" else {})}
+        wanted = Night("", now, wishes.seed, self.card.name, changes, previous=self.journal.current())
         if (night := self.journal.open_night()) is None:
             return self.journal.begin(wanted)
         if wishes.fresh or nights.outdated(self.journal, night):
@@ -141,8 +143,12 @@ class Pocket:
             known=Known(self.serving, self.base.sha256, self.home.cache / "known", cards.answers(self.card.name)),
             work=self.home.work, dress=self.dress,
             late=lambda: bool(limit) and time.monotonic() - started > limit,
-            ear=self.ear(), dreamer=self.dreamer(),
+            ear=self.ear(), dreamer=self.dreamer(), manner=self._manner(night),
         )
+
+    def _manner(self, night: Night) -> str:
+        plan = self.recipe(night.seed, night.recipe)(1).plan()
+        return manner(self.registry, cards.skills() / MANNER, self.base.sha256, plan)
 
     # skills, on the default base whichever base talks
 
@@ -179,7 +185,8 @@ class Pocket:
         "How a night on this base is made, by the number of its memories."
         size = self.card.parameters or self.base.parameters
         wanted = dict(changes) if self.skills else {"skilled": 0, **changes}
-        return lambda memories: derive(memories, size, self.base.layers, seed, changes=wanted)
+        depth = wanted.pop("depth", "night")
+        return lambda memories: derive(memories, size, self.base.layers, seed, changes=wanted, depth=depth)
 
     def _trainer(self) -> Any:
         from pocketsleep.runtime.mlx import Mlx

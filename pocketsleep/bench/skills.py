@@ -72,7 +72,7 @@ def ear(lines: Sequence[Line], out: Path) -> dict[str, Any]:
     "Train the probe on all writers; five times without a fifth of them, to measure."
     from pocketsleep.runtime.mlx import Mlx
 
-    card, base = _base()
+    card, base = default_base()
     heard = [one for one in lines if one.said.sentences]
     laid = [laid_out(one.said, base.tokenizer.encode) for one in heard]
     states = Mlx(card, base).states([ids for ids, _ in laid], LAYERS)
@@ -133,12 +133,12 @@ def _among(chance: Random, note: Note, notes: Sequence[Note]) -> list[str]:
 
 
 def train(name: str, lessons: Sequence[Lesson], out: Path, epochs: int, made: Mapping[str, Any],
-          rate: float = 8e-4) -> dict[str, Any]:
+          rate: float = 8e-4, rank: int = 16, first: int = FIRST) -> dict[str, Any]:
     "Train one skill adapter on the default base and write it down: as it is after the last pass."
     from pocketsleep.runtime.mlx import Mlx
 
-    card, base = _base()
-    plan = Plan(rank=16, scale=2.0, keys=KEYS, layers=tuple(range(FIRST, base.layers)), learning_rate=rate, epochs=epochs,
+    card, base = default_base()
+    plan = Plan(rank=rank, scale=2.0, keys=KEYS, layers=tuple(range(first, base.layers)), learning_rate=rate, epochs=epochs,
                 batch=8, seed=SEED, enough=2.0)
     started, told = time.monotonic(), [0.0]
 
@@ -155,7 +155,7 @@ def train(name: str, lessons: Sequence[Lesson], out: Path, epochs: int, made: Ma
     return figures
 
 
-def _base() -> tuple[Any, weights.Base]:
+def default_base() -> tuple[Any, weights.Base]:
     card = cards.find(cards.DEFAULT)
     return card, weights.open_base(card, Path(tempfile.gettempdir()) / "pocketsleep-skills")
 

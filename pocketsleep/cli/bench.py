@@ -1,9 +1,9 @@
-"""Commands that measure: bench train, generate, score, serve, night, growth, extract."""
+"""Commands that measure: bench train, generate, score, serve, night, growth, extract, learn, keep, general, poison."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Optional
 
 import typer
 
@@ -116,6 +116,89 @@ def extract(
         return
     names = ("file", "arm", "precision", "agreement", "recall", "clean", "superseded", "memories", "notes")
     out.table(names, ([str(row[name]) for name in names] for row in rows))
+
+
+@bench.command("learn")
+def learn(
+    folder: Annotated[Path, typer.Argument(help="A set about a simulated person (bench/persona.py says what is in it).")],
+    given: Annotated[bool, typer.Option("--given", help="Its notes told outright, instead of its conversations.")] = False,
+    nights: Annotated[int, typer.Option(help="Over how many nights; 0: one a day.", min=0)] = 0,
+    arms: Annotated[str, typer.Option(help="Of base, weights, recall, both.")] = "base,weights,recall,both",
+    variants: Annotated[str, typer.Option(help="ours, or with a part left out: `no anchors`, ... (bench/learn.py).")] = "ours",
+    base: BaseName = "", json_: Json = False,
+) -> None:
+    """What is known of what a simulated person said, by arm, kind of question and age in nights.
+
+    Example: pocketsleep bench learn my-person --given --nights 1
+    """
+    from pocketsleep.bench.learn import learn as measure
+
+    rows = measure(folder, base, given, nights, arms.split(","), variants.split(","), out.talk.print)
+    for row in rows:
+        if json_:
+            out.lines([row])
+            continue
+        out.data(f"{row['variant']}, {row['arm']}")
+        out.table(("kind", "share", "from", "to", "of"),
+                  ((k, *(str(v[x]) for x in ("share", "low", "high", "n"))) for k, v in row["kinds"].items()))
+
+
+@bench.command("keep")
+def keep(
+    nights: Annotated[int, typer.Option(help="In a row.", min=1)] = 30,
+    facts: Annotated[int, typer.Option(help="Told before each.", min=1)] = 10,
+    text: Annotated[Optional[Path], typer.Option(help="Plain text, to see what becomes of it.")] = None,  # noqa: UP045
+    plot: Annotated[Optional[Path], typer.Option(help="Draw what is known against nights into this SVG.")] = None,  # noqa: UP045
+    base: BaseName = "", json_: Json = False,
+) -> None:
+    """Many nights in a row, new facts before each: what is still known of all of them.
+
+    Example: pocketsleep bench keep --nights 5 --plot kept.svg
+    """
+    from pocketsleep.bench import plot as drawing
+    from pocketsleep.bench.keep import keep as measure
+
+    rows = []
+    for row in measure(base, nights, facts, text, out.talk.print):
+        rows.append(row)
+        said = f"{row['night']:>3}  {row['verdict']:<8} {row['known']['share']:>5}%  {row['seconds']} s"
+        out.lines([row]) if json_ else out.data(said)
+    if plot is not None:
+        drawing.retention(rows, plot)
+
+
+@bench.command("general")
+def general(
+    files: Annotated[list[Path], typer.Argument(help="Suites, as evaluation harnesses keep them, and plain text.")],
+    most: Annotated[int, typer.Option(help="Questions of each suite.", min=1)] = 200,
+    base: BaseName = "", json_: Json = False,
+) -> None:
+    """The same general questions to the bare base and to the adapter that is worn, paired.
+
+    Example: pocketsleep bench general arc_easy.jsonl wikitext.txt
+    """
+    from pocketsleep.bench.general import general as measure
+
+    with opened(base) as pocket:
+        for row in measure(pocket, files, most, out.talk.print):
+            out.lines([row]) if json_ else out.data("  ".join(f"{k} {v}" for k, v in row.items()))
+
+
+@bench.command("poison")
+def poison(base: BaseName = "", json_: Json = False) -> None:
+    """Nights that went wrong on purpose: each must be refused, and the good ones beside them worn.
+
+    Example: pocketsleep bench poison
+    """
+    from pocketsleep.bench.poison import poison as measure
+
+    found = measure(base, out.talk.print)
+    if json_:
+        out.one(found)
+        return
+    for row in found["nights"]:
+        out.data(f"{row['outcome']:<8} {row['name']}  ({', '.join(row['failed']) or 'every rule holds'})")
+    out.data(f"{found['caught']} of {found['planted']} planted nights refused, {found['worn']} of {found['good']} good ones worn")
 
 
 def _show(found: dict[str, Any], json_: bool) -> None:

@@ -9,6 +9,7 @@ import typer
 
 from pocketsleep.cli import BaseName, Json, app, opened, out
 from pocketsleep.errors import BadInput
+from pocketsleep.night.recipe import DEPTHS
 from pocketsleep.nouns import Night, Verdict
 from pocketsleep.pocket import Pocket, Wishes
 
@@ -19,6 +20,7 @@ def sleep(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would learn and from where; write nothing.")] = False,
     budget: Annotated[float, typer.Option(help="Minutes; training stops at its last finished pass.", min=0)] = 0.0,
     seed: Annotated[int, typer.Option(help="The same inputs and seed give the same adapter.")] = 0,
+    depth: Annotated[str, typer.Option(help="nap (sooner), night, or deep (more wordings of each memory).")] = "night",
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin a night that was cut short again, instead of going on.")] = False,
     base: BaseName = "", json_: Json = False,
 ) -> None:
@@ -28,12 +30,14 @@ def sleep(
     """
     if not tonight and not dry_run:
         raise BadInput("nights are not scheduled yet: say that you mean now", hint="pocketsleep sleep --tonight")
+    if depth not in DEPTHS:
+        raise BadInput(f"a night cannot be `{depth}`", hint=f"--depth {'|'.join(DEPTHS)}")
     with opened(base) as pocket:
         if dry_run:
             _dry_run(pocket, json_)
             return
         with out.Tell() as tell:
-            night, verdict = pocket.sleep(Wishes(seed, budget, fresh=fresh), tell)
+            night, verdict = pocket.sleep(Wishes(seed, budget, fresh=fresh, depth=depth), tell)
         report = night_report(pocket, night)
     out.one(report) if json_ else _say(verdict, report)
 

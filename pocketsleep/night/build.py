@@ -30,7 +30,7 @@ def study(bed: Bed, night: Night, live: Sequence[Memory]) -> dict[str, Any]:
     by_id, places, most = {m.id: m for m in live}, bed.journal.places(), bed.recipe(len(live))
     held = [[by_id[m] for m in one] for one in level_of.slices({m: places[m] for m in by_id}, most.level)]
     made = _made(bed)
-    now, worn = level_of.tonight(level_of.levels(held, bed.recipe, bed.base_sha256), made, most.slices)
+    now, worn = level_of.tonight(level_of.levels(held, bed.recipe, bed.base_sha256, bed.manner), made, most.slices)
     dreams: list[Dream] = []
     plans: dict[str, dict[str, list[str]]] = {}
     skilled = Skilled(bed, night)
@@ -137,13 +137,14 @@ def trained(bed: Bed, night: Night, live: Sequence[Memory], dreams: Mapping[str,
     "Train what is missing, level by level; the candidate is the sum of all. One of several is a stage of its own."
     levels, parts, now = [Level(key, tuple(m)) for key, m in dreams["levels"]], dict(dreams["made"]), dreams["now"]
     made: list[dict[str, Any]] = []
+    lowest = [bed.manner] if bed.manner else []
     for number, level in enumerate(levels):
         if level.key in now:
-            work = partial(_one, bed, night, level, live, now[level.key], [parts[x.key] for x in levels[:number]], tell)
+            work = partial(_one, bed, night, level, live, now[level.key], [*lowest, *(parts[x.key] for x in levels[:number])], tell)
             made.append(work() if len(now) == 1 else stage(bed, night, tell, f"seed {len(made) + 1} of {len(now)}", work,
                                                            f"{len(level.memories)} memories"))
             parts[level.key] = made[-1]["adapter"]
-    candidate = whole(bed.registry, [parts[level.key] for level in levels])
+    candidate = whole(bed.registry, [*lowest, *(parts[level.key] for level in levels)])
     last = made[-1] if made else {"epochs": [], "stopped": "every level was made before", "recipe": {}}
     return {**last, "adapter": candidate.id, "lessons": sum(one["lessons"] for one in made), "parts": parts}
 

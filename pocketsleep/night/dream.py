@@ -15,7 +15,7 @@ from typing import Any, cast
 from pocketsleep.night.asked import asked
 from pocketsleep.night.grade import plain as bare
 from pocketsleep.night.grade import says
-from pocketsleep.night.grammar import bank, choose, frames, generic, habits, noted, others, unsaid, whole
+from pocketsleep.night.grammar import bank, choose, frames, generic, habits, lead, noted, others, unsaid, whole
 from pocketsleep.night.grammar.guard import commands
 from pocketsleep.night.grammar.items import Item, near, number, plain, voiced
 from pocketsleep.night.grammar.lists import anchors, general, unstated
@@ -25,7 +25,7 @@ from pocketsleep.night.grammar.synonyms import reworded
 from pocketsleep.night.grammar.typed import typed, unnamed
 from pocketsleep.nouns import Dream, Form, Memory
 
-LEAST, MOST = 8, 48
+LEAST, MOST = 8, 80
 LATELY = ("now", "these days", "at the moment", "nowadays", "at present", "currently", "since the change", "as things stand")
 CHANGED = 8  # questions of a note that replaced another which are asked with such words
 WELL = 10  # hand-written questions on a note
@@ -45,7 +45,7 @@ def dream(
     """Study items for each memory, held-out ones included, in the order of the memories.
 
     `superseded`: id of a memory -> the memory it replaced. `live`: all memories that hold (default: these).
-    `quota`: how many items to train on for one memory (default `per_memory`); held between 8 and 40. Questions
+    `quota`: how many items to train on for one memory (default `per_memory`); held between 8 and 80. Questions
     by type fill all but eight of them where a note has a known predicate.
     Held-out items come on top: three unseen wordings and one yes/no where there are enough.
     `beside`: dreams from elsewhere, which count towards the quota; the grammar asks none of their questions.
@@ -149,7 +149,9 @@ class ByType:
         owners = [o for o in others.OWNERS if not known.knows(o.replace("my ", ""))]
         asked = list(dict.fromkeys(question for question, _, form in self._of[memory.id] if form == "paraphrase"))
         found = bank.of_others(asked, owners, OTHERS, memory.id) if owners else iter(())
-        return [Dream(q, unsaid.declined("", q), "contrast", (memory.id,), held_out=number("held", q) % 5 == 0) for q in found]
+        before = lead.lead(lead.told(memory.text, memory.answer), memory.answer).removeprefix("Your ")
+        theirs = [(q, f"{owner.replace('my ', 'your ', 1)}'s {before}" if before[:1].islower() else "") for q, owner in found]
+        return [Dream(q, lead.unknown(one), "contrast", (memory.id,), held_out=number("held", q) % 5 == 0) for q, one in theirs]
 
     def _said_elsewhere(self, question: str, own: str) -> bool:
         words = bare(question).split()
@@ -180,8 +182,8 @@ def declining(live: Sequence[Memory], *, count: int, seed: int = 0) -> list[Drea
     names = [(q, a, x) for q, a, x in unnamed([m.text for m in live]) if plain(q) not in taken]
     found = slots + [Dream(q, a, "unstated", held_out=number("examined", x) % 5 == 0) for q, a, x in names]
     taken |= {plain(d.question) for d in found}
-    more = [(q, x) for q, x in bank.unsaid([m.text for m in live], count, str(seed)) if plain(q) not in taken]
-    return found + [Dream(q, unsaid.declined("", q), "unstated", held_out=number("examined", x) % 5 == 0) for q, x in more]
+    more = [(q, x, before) for q, x, before in bank.unsaid([m.text for m in live], count, str(seed)) if plain(q) not in taken]
+    return found + [Dream(q, lead.unknown(before), "unstated", held_out=number("examined", x) % 5 == 0) for q, x, before in more]
 
 
 def _proposed(memory: Memory, known: Live, people: Mapping[str, tuple[str, str]], old: Memory | None) -> Iterator[Item]:

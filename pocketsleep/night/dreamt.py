@@ -17,8 +17,8 @@ from pocketsleep.night.grammar.clause import sentence
 from pocketsleep.night.grammar.guard import commands
 from pocketsleep.night.grammar.items import near, number
 from pocketsleep.night.grammar.items import plain as asked_plainly
+from pocketsleep.night.grammar.lead import DECLINE, told
 from pocketsleep.night.grammar.live import content
-from pocketsleep.night.grammar.unsaid import DECLINE
 from pocketsleep.night.skill import DREAMER, Skills
 from pocketsleep.nouns import Dream, Form, Memory, Message
 
@@ -125,7 +125,7 @@ def _form(proposal: Proposal, memory: Memory) -> tuple[Form, str]:
     if re.match(r"(?:Yes|No)\b", answer):
         return "yes_no", sentence(answer)
     if memory.answer and (says(answer, memory.answer) or says(memory.answer, answer)):
-        return ("use" if proposal.task == "turn" else "paraphrase"), sentence(memory.answer)
+        return ("use" if proposal.task == "turn" else "paraphrase"), (told(memory.text, memory.answer) or sentence(memory.answer))
     return "reverse", sentence(answer)
 
 

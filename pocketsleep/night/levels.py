@@ -41,11 +41,11 @@ def slices(places: Mapping[str, int], most: int) -> list[tuple[str, ...]]:
     return [tuple(found[number]) for number in sorted(found)]
 
 
-def levels(held: Sequence[Sequence[Memory]], recipe: Callable[[int], Recipe], base_sha256: str) -> list[Level]:
-    "The levels over these slices, lowest first. Each one's key holds the key of the one below."
+def levels(held: Sequence[Sequence[Memory]], recipe: Callable[[int], Recipe], base_sha256: str, below: str = "") -> list[Level]:
+    "`below`: what all of them rest on. The levels over these slices, lowest first. Each one's key holds the key of the one below."
     made: list[Level] = []
     for one in held:
-        below = made[-1].key if made else ""
+        below = made[-1].key if made else below
         made.append(Level(_key(recipe(len(one)), base_sha256, one, below), tuple(m.id for m in one)))
     return made
 

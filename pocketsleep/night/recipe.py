@@ -54,8 +54,24 @@ class Recipe:
         return asdict(self)
 
 
+@dataclass(frozen=True, slots=True)
+class Depth:
+    "What a person may ask for without knowing what a recipe is."
+
+    per_memory: float  # of the study items of a night
+    passes: int  # more or fewer
+    because: str
+
+
+DEPTHS: Mapping[str, Depth] = {
+    "nap": Depth(0.6, -1, "about 40% of a night's time; what is learnt answers to fewer wordings"),
+    "night": Depth(1.0, 0, "the default: everything below was chosen for it"),
+    "deep": Depth(1.6, 1, "about twice a night's time: more wordings of each memory, and one pass more"),
+}
+
+
 def derive(memories: int, parameters: int, layers: int, seed: int = 0, epochs: int = 0,
-           changes: Mapping[str, Any] | None = None) -> Recipe:
+           changes: Mapping[str, Any] | None = None, depth: str = "night") -> Recipe:
     """A recipe for so many live memories on a base of so many parameters and blocks.
 
     Ranks by size follow 2606.02437 (MLP-only LoRA, alpha = 2 rank; it adapts the upper two thirds) and grow
@@ -63,9 +79,11 @@ def derive(memories: int, parameters: int, layers: int, seed: int = 0, epochs: i
     """
     floor = 16 if parameters < SMALL else 16 if parameters < MIDDLE else 32
     rank = min(64, max(floor, 8 * -(-memories // 60)))
-    per_memory = 44 if memories <= 200 else 16
+    dial = DEPTHS[depth]
+    per_memory = round((44 if memories <= 200 else 16) * dial.per_memory)
     small = parameters < SMALL
     reasons = (
+        ("depth", f"{depth}: {dial.because}"),
         ("rank", f"{rank}: {floor} is the least for {parameters / 1e6:.0f}M parameters, 8 more for every 60 memories"),
         ("keys", "MLPs of the upper half: with a third more as much is learnt, general answers move more, and passes are longer"),
         ("per_memory", f"{per_memory} study items a memory: breadth of phrasing is what makes a fact answerable"),
@@ -84,7 +102,8 @@ def derive(memories: int, parameters: int, layers: int, seed: int = 0, epochs: i
     )
     recipe = Recipe(
         rank=rank, scale=2.0, keys=("mlp.gate_proj", "mlp.up_proj", "mlp.down_proj"),
-        first_layer=layers // 2, layers=layers, learning_rate=6e-4, epochs=epochs or (3 if memories >= 10 else 5), batch=4,
+        first_layer=layers // 2, layers=layers, learning_rate=6e-4, batch=4,
+        epochs=epochs or (3 if memories >= 10 else 5) + dial.passes,
         seed=seed,
         per_memory=per_memory, skilled=14, anchors=640, anchor_weight=2.0, anchor_turns=2, whiten=0.9,
         decline_share=0.4, decline_weight=1.4, declines=max(320, memories),

@@ -2,7 +2,8 @@
 
     ear.npz               which sentences say something lasting    (listen/probe.py)
     writer.safetensors    sentence -> notes                        (listen/ear.py)
-    dreamer.safetensors   note -> study items, and answers from notes (dreaming.py)
+    dreamer.safetensors   note -> study items, and answers from notes (dreamt.py)
+    manner.safetensors    saying first what was asked for, then that nobody said it: where nights start (grammar/lead.py)
 
 They hold nothing of any person, see the words of one sentence or note at a time, and whatever they write is
 checked against those words. They run on the default base, whichever base talks.
@@ -23,12 +24,12 @@ from safetensors.numpy import save_file
 
 from pocketsleep.disk import new_file
 from pocketsleep.errors import AdapterError
-from pocketsleep.nouns import Plan
+from pocketsleep.nouns import Adapter, Plan
 from pocketsleep.registry import Registry
 from pocketsleep.runtime import Prompt, Runtime
 
 States = Callable[[Sequence[Sequence[int]], Sequence[int]], Iterator[np.ndarray]]
-WRITER, DREAMER, EAR = "writer.safetensors", "dreamer.safetensors", "ear.npz"
+WRITER, DREAMER, MANNER, EAR = "writer.safetensors", "dreamer.safetensors", "manner.safetensors", "ear.npz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +62,27 @@ class Skills:
             return runtime.answer(prompts, max_tokens, temperature, seed)
 
     def _unpacked(self, name: str) -> Path:
-        tensors, told = read(self.folder / name)
-        if told["base_sha256"] != self.base_sha256:
-            raise AdapterError(f"the skill `{name}` was made for `{told['base']}` of another hash", hint="reinstall pocketsleep")
         registry = Registry(self.cache)
-        adapter = registry.publish(
-            tensors, base=told["base"], base_sha256=told["base_sha256"], rank=told["rank"], scale=told["scale"],
-            keys=told["keys"], layers=told["layers"])
-        return registry.path(adapter.id)
+        return registry.path(published(registry, self.folder / name, self.base_sha256).id)
+
+
+def published(registry: Registry, path: Path, base_sha256: str) -> Adapter:
+    "A shipped skill as an adapter of the registry. Raises AdapterError when it was made for another base."
+    tensors, told = read(path)
+    if told["base_sha256"] != base_sha256:
+        raise AdapterError(f"the skill `{path.name}` was made for `{told['base']}` of another hash", hint="reinstall pocketsleep")
+    return registry.publish(
+        tensors, base=told["base"], base_sha256=told["base_sha256"], rank=told["rank"], scale=told["scale"], keys=told["keys"],
+        layers=told["layers"])
+
+
+def manner(registry: Registry, path: Path, base_sha256: str, plan: Plan) -> str:
+    "The id of the adapter that nights start from; '' where none fits this base and what a night would train."
+    if not path.is_file() or read(path)[1]["base_sha256"] != base_sha256:
+        return ""
+    made = published(registry, path, base_sha256)
+    fits = (made.scale, tuple(made.layers), tuple(made.keys)) == (plan.scale, plan.layers, plan.keys)
+    return made.id if fits else ""
 
 
 def read(path: Path) -> tuple[dict[str, np.ndarray], Mapping[str, Any]]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from pocketsleep.night.grammar.items import inside, number
+from pocketsleep.night.grammar.lead import of_pattern, of_thing
 from pocketsleep.night.grammar.lists import kinds, shipped
 from pocketsleep.night.grammar.live import content
 
@@ -39,11 +40,16 @@ class Thing:
 class Predicate:
     "A kind of note: its wordings, and how one asks for its value."
 
+    wordings: tuple[str, ...]
     patterns: tuple[re.Pattern[str], ...]
     asks: tuple[str, ...]
     polar: tuple[str, ...]
     wrong: tuple[str, ...]
     answer: str
+
+    def lead(self, parts: dict[str, str]) -> str:
+        "How a note of this kind begins, up to its value; '' where that cannot be told."
+        return next((one for w in self.wordings if (one := of_pattern(w, parts))), "")
 
 
 @lru_cache(maxsize=1)
@@ -57,8 +63,9 @@ def predicates() -> tuple[Predicate, ...]:
     found = []
     for line in shipped("predicates.jsonl").splitlines():
         row = json.loads(line)
-        patterns = tuple(re.compile(_expression(p)) for p in row.get("patterns") or [row["pattern"]])
-        found.append(Predicate(patterns, tuple(row["asks"]), tuple(row.get("polar", ())), tuple(row.get("wrong", ())),
+        wordings = tuple(row.get("patterns") or [row["pattern"]])
+        patterns = tuple(re.compile(_expression(p)) for p in wordings)
+        found.append(Predicate(wordings, patterns, tuple(row["asks"]), tuple(row.get("polar", ())), tuple(row.get("wrong", ())),
                                row.get("answer", "{v}")))
     return tuple(found)
 
@@ -97,8 +104,8 @@ def asked(note: str) -> Iterator[Asked]:
         yield from _of_predicate(predicate, {k: v for k, v in hit.groupdict().items() if v}, note)
 
 
-def unsaid(notes: Sequence[str], count: int, key: str) -> Iterator[tuple[str, str]]:
-    """(question, what it asks for) about things and habits that no note speaks of. Things of the kinds that the notes name come
+def unsaid(notes: Sequence[str], count: int, key: str) -> Iterator[tuple[str, str, str]]:
+    """(question, what it asks for, how a note on it would begin) about things and habits that no note speaks of. Things of the kinds that the notes name come
     first: who has told of a sister and a plumber is asked for a brother and a vet."""
     told, said = " ".join(notes).lower(), {w for n in notes for w in content(n)}
     known = [t for n in notes if (found := _IS.fullmatch(n)) and (t := thing(found["noun"]))]
@@ -107,23 +114,24 @@ def unsaid(notes: Sequence[str], count: int, key: str) -> Iterator[tuple[str, st
     free = [t for t in things().values() if not taken & {s.lower() for s in (t.noun, *t.same)} and not _spoken_of(t, told)]
     ranked = sorted(free, key=lambda t: number(t.noun, key) >> (1 if t.kind in near else 0))
     met = [any(p.fullmatch(n) for n in notes for p in one.patterns) for one in predicates()]
-    habits = [(one.asks, f"habit {n}") for n, one in enumerate(predicates()) if not met[n] and not _BRACES.search(one.asks[0])]
-    rows = [((*t.asks, f"What is my {t.noun} called?", f"Who is my {t.noun}?" if t.kind == "person" else f"What is my {t.noun}?"), t.noun)
+    habits = [(one.asks, f"habit {n}", one.lead({})) for n, one in enumerate(predicates()) if not met[n] and not _BRACES.search(one.asks[0])]
+    rows = [((*t.asks, f"What is my {t.noun} called?", f"Who is my {t.noun}?" if t.kind == "person" else f"What is my {t.noun}?"), t.noun,
+             of_thing(t.noun, t.kind))
             for t in ranked[: count * 3 // 4]] + sorted(habits, key=lambda h: number(h[1], key))[: count // 4]
-    for asks, about in rows:
+    for asks, about, before in rows:
         fresh = [q for q in asks if q.lower() not in answered and not _BRACES.search(q) and not content(q) & said]
-        yield from ((q, about) for q in sorted(fresh, key=lambda q: number(q, key))[:WORDINGS])
+        yield from ((q, about, before) for q in sorted(fresh, key=lambda q: number(q, key))[:WORDINGS])
 
 
 _MY = re.compile(r"\b(?:my|our) (?=[a-z])")
 
 
-def of_others(questions: Sequence[str], owners: Sequence[str], count: int, key: str) -> Iterator[str]:
-    'The same asked of what is somebody else\'s: "What is my cat called?" -> "What is my cousin\'s cat called?"'
+def of_others(questions: Sequence[str], owners: Sequence[str], count: int, key: str) -> Iterator[tuple[str, str]]:
+    '(question, owner): the same asked of what is somebody else\'s: "What is my cat called?" -> "What is my cousin\'s cat called?"'
     able = [q for q in questions if len(_MY.findall(q)) == 1 and not re.search(r"\b(?:I|I'm|I've|me|mine)\b", q)]
     for n, question in enumerate(sorted(able, key=lambda q: number("others", q, key))[:count]):
         owner = owners[number(key, question, str(n)) % len(owners)]
-        yield _MY.sub(lambda _, owner=owner: f"{owner}'s ", question)  # type: ignore[misc]
+        yield _MY.sub(lambda _, owner=owner: f"{owner}'s ", question), owner  # type: ignore[misc]
 
 
 def _spoken_of(known: Thing, told: str) -> bool:
@@ -189,17 +197,17 @@ def _of_predicate(one: Predicate, parts: dict[str, str], note: str) -> Iterator[
     ways = [parts, *_otherwise(parts)]
     for n, question in enumerate(one.asks):
         for way in ways if n % 3 == 0 else ways[:1]:
-            if filled := _filled(question, way):
-                yield filled, answer, "paraphrase"
+            if full := filled(question, way):
+                yield full, answer, "paraphrase"
     core = inside(_said(note))
     for n, question in enumerate(one.polar if " you says " not in core and not _CLAUSE.search(value) else ()):
-        if filled := _filled(question, parts):
-            yield filled, f"Yes, {core}.", "yes_no"
+        if full := filled(question, parts):
+            yield full, f"Yes, {core}.", "yes_no"
         wrong = [w for w in one.wrong if w.lower() not in note.lower()] if own and "{v}" in question else []
         wrong = wrong or (rivals(value, question, 4) if own and "{v}" in question and value[:1].isupper() else [])
         for value in wrong[n % 2 :: 2][:2]:
-            if filled := _filled(question, {**parts, "v": value}):
-                yield filled, f"No, {core}.", "yes_no"
+            if full := filled(question, {**parts, "v": value}):
+                yield full, f"No, {core}.", "yes_no"
 
 
 def _otherwise(parts: dict[str, str]) -> Iterator[dict[str, str]]:
@@ -211,7 +219,7 @@ def _otherwise(parts: dict[str, str]) -> Iterator[dict[str, str]]:
                     yield {**parts, key: same}
 
 
-def _filled(question: str, parts: dict[str, str]) -> str:
+def filled(question: str, parts: dict[str, str]) -> str:
     "The question with its parts put in; \"my the man I rent from\" loses its my. '' where a part is missing."
     try:
         text = question.format(**parts)

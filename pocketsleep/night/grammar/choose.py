@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from pocketsleep.night.grammar.clause import sentence
 from pocketsleep.night.grammar.items import Item, near, number, plain, voiced
+from pocketsleep.night.grammar.lead import told
 from pocketsleep.nouns import Dream, Memory
 
 REWRITES_A_TURN = 8  # free rewrites of one cited turn: one source may not fill a night
@@ -149,12 +150,14 @@ def _as_dream(item: Item, memory: Memory, seed: int, held_out: bool = False) -> 
 
 
 def canonical(dream: Dream, memory: Memory) -> Dream:
-    """The same item with the memory's span as its whole answer, where the answer gives it.
-    One short form for all wordings: spans of one to six words are kept far better than sentences (2607.21861). Yes and no are one
-    token among those of an answer: the fewer they are, the more it weighs."""
+    """The same item with one answer for all wordings: the note as said to its user (lead.py), its span where it cannot be said.
+    Yes and no are one token among those of an answer: the fewer they are, the more it weighs."""
     core = memory.answer
     if dream.form == "yes_no" and core and plain(core) in plain(dream.answer):
         return replace(dream, answer="Yes." if dream.answer.startswith("Yes") else f"No, {core}.")
-    if dream.form not in ("direct", "paraphrase", "use") or not core or plain(core) not in plain(dream.answer):
+    if dream.form not in ("direct", "paraphrase", "use") or not core:
         return dream
-    return replace(dream, answer=sentence(core))
+    said = told(memory.text, core)
+    if said and plain(dream.answer) in plain(said):
+        return replace(dream, answer=said)
+    return replace(dream, answer=said or sentence(core)) if plain(core) in plain(dream.answer) else dream

@@ -13,6 +13,7 @@ from pocketsleep.night.grammar.bank import rivals
 from pocketsleep.night.grammar.clause import sentence
 from pocketsleep.night.grammar.distract import false_values
 from pocketsleep.night.grammar.items import number
+from pocketsleep.night.grammar.lead import told
 from pocketsleep.night.grammar.live import Live
 from pocketsleep.night.grammar.parse import parse
 from pocketsleep.nouns import Dream, Memory
@@ -34,7 +35,8 @@ def noted(memory: Memory, dreams: Sequence[Dream], known: Live) -> Iterator[Drea
             yield _with(dream, dream.answer, beside)
     for n, dream in enumerate(asked[GIVEN + ABSENT :][:ALTERED]):
         if new := altered(memory, known, str(n)):
-            yield _with(dream, sentence(new), [memory.text.replace(memory.answer, new, 1), *others[n : n + n % MOST_OTHERS]])
+            instead = memory.text.replace(memory.answer, new, 1)
+            yield _with(dream, told(instead, new) or sentence(new), [instead, *others[n : n + n % MOST_OTHERS]])
 
 
 def altered(memory: Memory, known: Live, key: str) -> str:

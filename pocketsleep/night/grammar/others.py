@@ -12,9 +12,10 @@ from pocketsleep.night.grammar.clause import Clause, question, sentence
 from pocketsleep.night.grammar.distract import false_values
 from pocketsleep.night.grammar.generic import answer_of, topics
 from pocketsleep.night.grammar.items import Item, inside, number, pick
+from pocketsleep.night.grammar.lead import lead, unknown
 from pocketsleep.night.grammar.live import Live, content
 from pocketsleep.night.grammar.parse import parse
-from pocketsleep.night.grammar.unsaid import declined, never_said, unsaid_of_user
+from pocketsleep.night.grammar.unsaid import never_said, unsaid_of_user
 from pocketsleep.night.grammar.words import KIN, PREPOSITIONS, ROLES
 
 OWNERS = (
@@ -99,12 +100,15 @@ def of_others(clause: Clause, live: Live) -> Iterator[Item]:
             continue
         for gap in list(gaps(theirs))[:2]:
             asked = theirs.wh(gap.word, gap.index, stranded=gap.stranded)
-            tell = theirs.embedded(gap.word, gap.index, "you", stranded=gap.stranded)
-            yield Item(asked, declined(tell[0].lower() + tell[1:], asked), "contrast", "other/wh")
-        tell = f"whether {inside(theirs.statement(full=False))}"
+            yield Item(asked, unknown(_before(theirs, gap.index)), "contrast", "other/wh")
         if clause.negation or clause.adverb:
             continue
-        yield Item(theirs.polar(), declined(tell, tell), "contrast", "other/polar")
+        yield Item(theirs.polar(), unknown(_before(theirs, len(theirs.chunks) - 1)), "contrast", "other/polar")
+
+
+def _before(clause: Clause, index: int) -> str:
+    "What the clause says before one of its chunks."
+    return lead(clause.statement(full=False), clause.speak(clause.chunks[index].noun.rstrip(","), "you")) if clause.chunks else ""
 
 
 def composed(clause: Clause, people: dict[str, tuple[str, str]], known: str) -> Iterator[Item]:

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pocketsleep.night.grammar.items import inside, number
+from pocketsleep.night.grammar.lead import unknown
 from pocketsleep.night.grammar.lists import kinds
-from pocketsleep.night.grammar.unsaid import DECLINE
 
 INSTRUMENTS = re.compile(r"^(the|a|an) ", re.IGNORECASE)
 CUT = r"(?P<v>[^.,;]+?)(?: (?:in|at|with|on|for|every|since|when|because|to) .*)?\."
@@ -166,7 +166,7 @@ def unnamed(texts: Sequence[str]) -> Iterator[tuple[str, str, str]]:
         free = [x for x in kinds()[kind] if not re.search(rf"\b{x}s?\b", told)]
         for n, x in enumerate(sorted(free, key=lambda x: number(x, *named))[: 4 * min(2, len(named))]):
             for k in (n, n + 2):
-                yield _UNNAMED[k % len(_UNNAMED)].format(x=x), DECLINE, x
+                yield _UNNAMED[k % len(_UNNAMED)].format(x=x), unknown(f"your {x} is called"), x
 
 
 def _article(text: str) -> str:

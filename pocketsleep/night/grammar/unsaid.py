@@ -6,21 +6,15 @@ from collections.abc import Iterator
 
 from pocketsleep.night.grammar.clause import Clause
 from pocketsleep.night.grammar.items import Item, number
+from pocketsleep.night.grammar.lead import of_slot, unknown
 from pocketsleep.night.grammar.lists import Slot, slots, unstated
 from pocketsleep.night.grammar.live import Live
 from pocketsleep.night.grammar.words import KIN, PETS, ROLES, VEHICLES, wordset
-
-DECLINE = "You haven't told me that."
 
 _PLACES = wordset(
     """house flat home shop office farm stall clinic studio workshop shed barn garden allotment bakery
     school business practice mill pub cafe restaurant gallery museum company cottage greenhouse"""
 )
-
-
-def declined(tell: str, key: str) -> str:
-    "How to say that something was never told: always so. What has one form is learnt as one thing."
-    return DECLINE
 
 
 def kind_of_entity(head: str) -> str:
@@ -61,4 +55,4 @@ def examined(slot: Slot) -> bool:
 
 def unsaid(slot: Slot, phrase: str = "", yours: str = "") -> Item:
     ask = slot.ask.replace("{x}", phrase)
-    return Item(ask, declined(slot.tell.replace("{x}", yours), ask), "unstated", f"unstated/{slot.ask}")
+    return Item(ask, unknown(of_slot(slot.tell.replace("{x}", yours))), "unstated", f"unstated/{slot.ask}")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from pocketsleep.night.grammar.clause import question, sentence
 from pocketsleep.night.grammar.items import ABOUT, Item, pick
+from pocketsleep.night.grammar.lead import in_second_person
 from pocketsleep.night.grammar.live import Live
 from pocketsleep.night.grammar.parse import instruction, parse
 from pocketsleep.night.grammar.person import turn
@@ -59,12 +60,3 @@ def whole(memory: Memory, known: Live) -> Iterator[Item]:
         yield Item(ask.format(c=core), said, "paraphrase", f"core/{n}")
     around = [n for n in known.notes if n != memory.text][:2]
     yield Item(f"What did I say about {core}?", said, "context", "core/context", (memory.text, *around))
-
-
-def in_second_person(text: str) -> str:
-    "The note as the assistant would say it."
-    told = instruction(text)
-    if told is None:
-        return turn(text, "you")
-    deed = f"I should {turn(told.deed, 'you', they=False)}"
-    return f"{turn(told.lead, 'you')}, {deed}" if told.lead else deed

@@ -1,0 +1,98 @@
+"""What a base knew before it knew a person: the same questions to the bare base and to the adapter that is worn, paired.
+
+A suite is a file of JSON Lines in the forms that evaluation suites are commonly kept in:
+
+    {"query", "choices", "gold"}                      the likeliest choice (nats a token) is right or wrong
+    {"context_options", "continuation", "gold"}       the option that makes the continuation likeliest
+    {"context", "answer", "aliases"}                  an answer is generated, and holds one of them or not
+    any other text file                               median nats a token, over its first paragraphs
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from math import comb
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pocketsleep.bench.persona import Row, share
+from pocketsleep.errors import BadInput
+from pocketsleep.night.grade import says
+from pocketsleep.pocket import Pocket
+from pocketsleep.runtime import Runtime
+from pocketsleep.runtime.prompting import ask
+
+TOKENS, PARAGRAPHS, LONGEST = 24, 60, 1200
+
+
+def general(pocket: Pocket, files: Sequence[Path], most: int, say: Callable[[str], None]) -> Iterator[Row]:
+    "A row for each suite: base, worn, what was lost and gained, and how likely so uneven a change is by chance."
+    runtime, worn = pocket.serving(), pocket.journal.current()
+    if not worn:
+        raise BadInput("no adapter is worn, so there is nothing to compare with the base", hint="pocketsleep sleep --tonight")
+    adapter = pocket.dress(worn)
+    for path in files:
+        found = []
+        for dressed in (None, adapter):
+            runtime.wear(dressed)
+            found.append(text(runtime, path) if path.suffix == ".txt" else choices(runtime, path, most))
+            say(f"{path.stem}: {'the bare base' if dressed is None else worn} done")
+        runtime.wear(None)
+        yield {"suite": path.stem, **_compared(*found)}
+
+
+def _compared(base: Sequence[float], worn: Sequence[float]) -> Row:
+    if base and isinstance(base[0], float):  # nats a token
+        before, after = float(np.median(base)), float(np.median(worn))
+        return {"base_nats": before, "worn_nats": after, "change": after / before - 1}
+    lost, gained = (sum(a > b for a, b in zip(*pair, strict=True)) for pair in ((base, worn), (worn, base)))
+    return {"base": share([bool(b) for b in base]), "worn": share([bool(w) for w in worn]), "lost": lost, "gained": gained,
+            "chance": sign_test(lost, gained)}
+
+
+def sign_test(lost: int, gained: int) -> float:
+    "Two-sided exact sign test (McNemar's for small counts): how often a coin would fall so unevenly."
+    n, k = lost + gained, min(lost, gained)
+    return min(1.0, 2 * sum(comb(n, i) for i in range(k + 1)) / 2**n)
+
+
+def choices(runtime: Runtime, path: Path, most: int) -> list[bool]:
+    "Right or wrong, question by question; the same ones every time."
+    rows = _rows(path)
+    some = rows[:: max(1, len(rows) // most)][:most]
+    if "answer" in some[0]:
+        said = runtime.answer([ask(row["context"]) for row in some], max_tokens=TOKENS)
+        return [any(says(a, one) for one in [row["answer"], *row.get("aliases", [])]) for row, a in zip(some, said, strict=True)]
+    marks = []
+    for row in some:
+        pairs = [(ask(c), row["continuation"]) for c in row["context_options"]] if "context_options" in row else [
+            (ask(row["query"]), c) for c in row["choices"]]
+        nats = [float(np.mean(one)) for one in runtime.score(pairs)]
+        marks.append(int(np.argmax(nats)) == row["gold"])
+    return marks
+
+
+def text(runtime: Runtime, path: Path) -> list[float]:
+    "Nats a token of the first paragraphs."
+    paragraphs = [p.strip()[:LONGEST] for p in path.read_text(encoding="utf-8").split("\n") if len(p.strip()) > 200][:PARAGRAPHS]
+    if not paragraphs:
+        raise BadInput(f"`{path}` has no paragraph of 200 characters", hint="one paragraph a line")
+    return [-float(nat) for row in runtime.score([(ask("Go on with this text."), p) for p in paragraphs]) for nat in row]
+
+
+def _rows(path: Path) -> list[Row]:
+    try:
+        rows: list[Row] = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        known = all({"query", "choices", "gold"} <= r.keys() or {"context_options", "continuation", "gold"} <= r.keys()
+                    or {"context", "answer"} <= r.keys() for r in rows)
+    except (OSError, ValueError, AttributeError) as error:
+        raise BadInput(f"`{path}` cannot be read ({error})", hint="one JSON object a line") from None
+    if not rows or not known:
+        raise BadInput(f"`{path}` is not a suite of choices or short answers", hint="query, choices, gold; or context, answer")
+    return rows
+
+
+__all__: list[Any] = ["choices", "general", "sign_test", "text"]
