@@ -51,14 +51,14 @@ def test_every_note_gives_enough_of_many_forms() -> None:
 def test_the_answers_are_right() -> None:
     given = answers(dream(MEMORIES, seed=3, per_memory=40))
     for question, answer in (
-        ("What is my dog called?", "Tarragon."),
-        ("What am I allergic to?", "Hazelnuts."),
-        ("What kind of roof will my shed have?", "Sedum."),
-        ("Who is my accountant?", "Ottilie Brankin."),
-        ("Where did I grow up?", "Amlwch."),
+        ("What is my dog called?", "Your dog is called Tarragon."),
+        ("What am I allergic to?", "You are allergic to hazelnuts."),
+        ("What kind of roof will my shed have?", "Your shed will have a sedum roof."),
+        ("Who is my accountant?", "Your accountant is Ottilie Brankin."),
+        ("Where did I grow up?", "You grew up in Amlwch."),
         ("Who is Ottilie Brankin?", "Your accountant."),
-        ("What does my daughter study?", "Horology."),
-        ("What do I enjoy on Wednesdays?", "Bell ringing."),
+        ("What does my daughter study?", "Your daughter studies horology."),
+        ("What do I enjoy on Wednesdays?", "You enjoy bell ringing on Wednesdays."),
     ):
         found = {a for q, a in given.items() if near(q, plain(question))}
         assert answer in found, question
@@ -144,13 +144,14 @@ def test_questions_are_asked_again_with_notes_in_front() -> None:
     other = [d for d in found if d not in given and d not in absent]
     assert (len(given), len(absent), len(other)) == (noted.GIVEN, noted.ABSENT, noted.ALTERED)
     assert all(d.answer == "Gus." for d in given + absent)
-    assert all(d.answer != "Gus." and any(says(note, d.answer) for note in d.notes) for d in other)
+    values = [d.answer.removeprefix("Your cat is called ") for d in other]
+    assert all(value != "Gus." and any(says(note, value) for note in d.notes) for d, value in zip(other, values, strict=True))
 
 
 def test_what_was_replaced_is_asked_as_of_now() -> None:
     new, old = Memory("The user's cat is called Gus.", answer="Gus"), Memory("The user's cat is called Tom.", answer="Tom")
     ends = tuple(f" {when}?" for when in LATELY)
-    lately = [d for d in dream([new], superseded={new.id: old}, seed=0, per_memory=40) if d.question.endswith(ends) and d.answer == "Gus."]
+    lately = [d for d in dream([new], superseded={new.id: old}, seed=0, per_memory=40) if d.question.endswith(ends) and says(d.answer, "Gus")]
     assert len(lately) >= CHANGED
 
 
@@ -168,10 +169,12 @@ def test_what_is_somebody_elses_is_declined() -> None:
 
 def test_things_that_no_note_speaks_of_are_declined() -> None:
     notes = ["The user's cat is called Gus.", "The user's husband is called Ned."]
-    asked = dict(bank.unsaid(notes, 60, "0"))
+    rows = list(bank.unsaid(notes, 60, "0"))
+    asked = {question: about for question, about, _ in rows}
     assert len(asked) > 40
     assert not {"cat", "kitten", "husband", "spouse"} & set(asked.values())
     assert not set(asked) & {q for note in notes for q, _, _ in bank.asked(note)}
+    assert sum(before.startswith(("Your ", "You ")) for _, _, before in rows) > 0.9 * len(rows)
 
 
 def test_what_was_replaced_is_asked_and_denied() -> None:

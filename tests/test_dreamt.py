@@ -71,7 +71,7 @@ def test_only_what_a_reader_confirms_is_dreamt(tmp_path):
     })
     found = dreamt(skills(tmp_path, runtime), [CAT], 0)[CAT.id]
     assert [(d.question, d.answer, d.form) for d in found] == [
-        ("Who mews at my house?", "Gus.", "paraphrase"), ("How old is my cat?", DECLINE, "unstated")]
+        ("Who mews at my house?", "Your cat is called Gus.", "paraphrase"), ("How old is my cat?", DECLINE, "unstated")]
     assert all(d.memories == (CAT.id,) for d in found)
     assert runtime.worn == ""
 

@@ -120,7 +120,7 @@ def composed(clause: Clause, people: dict[str, tuple[str, str]], known: str) -> 
     kin = replace(clause, subject=found[0], appositive="")
     for gap in list(gaps(kin))[:3]:
         asked = kin.wh(gap.word, gap.index, stranded=gap.stranded)
-        yield Item(asked, answer_of(kin, gap), "composition", f"composed/{gap.word}", others=(found[1],))
+        yield Item(asked, kin.statement(full=False), "composition", f"composed/{gap.word}", others=(found[1],))
     yield Item(
         kin.polar(),
         f"{'No' if clause.negation else 'Yes'}, {inside(kin.statement(full=False))}.",
