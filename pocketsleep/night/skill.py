@@ -78,7 +78,7 @@ def published(registry: Registry, path: Path, base_sha256: str) -> Adapter:
 
 def manner(registry: Registry, path: Path, base_sha256: str, plan: Plan) -> str:
     "The id of the adapter that nights start from; '' where none fits this base and what a night would train."
-    if not path.is_file() or read(path)[1]["base_sha256"] != base_sha256:
+    if not path.is_file() or made_for(path)["base_sha256"] != base_sha256:
         return ""
     made = published(registry, path, base_sha256)
     fits = (made.scale, tuple(made.layers), tuple(made.keys)) == (plan.scale, plan.layers, plan.keys)
@@ -90,6 +90,13 @@ def read(path: Path) -> tuple[dict[str, np.ndarray], Mapping[str, Any]]:
     with safe_open(path, framework="numpy") as kept:
         told = json.loads(kept.metadata()["skill"])
         return {name: kept.get_tensor(name).astype(np.float32) for name in kept.keys()}, told  # noqa: SIM118
+
+
+def made_for(path: Path) -> Mapping[str, Any]:
+    "What a shipped skill was made for, without its tensors."
+    with safe_open(path, framework="numpy") as kept:
+        told: Mapping[str, Any] = json.loads(kept.metadata()["skill"])
+    return told
 
 
 def write(path: Path, tensors: Mapping[str, np.ndarray], plan: Plan, base: str, base_sha256: str, made: Mapping[str, Any]) -> None:

@@ -1,0 +1,170 @@
+"Benches on simulated people: how answers are scored, how nights are varied, what is compared."
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pocketsleep.bench import general, keep, learn, persona, plot, poison
+from pocketsleep.bench.planted import Altered, Planted
+from pocketsleep.errors import BadInput
+from pocketsleep.home import Home
+from pocketsleep.nouns import Cite, Lesson, Memory, Plan
+from pocketsleep.runtime.mlx_train import Trained
+from pocketsleep.runtime.prompting import ask
+from pocketsleep.runtime.scripted import Scripted
+
+FACTS = [
+    {"fact": "f1", "day": 1, "text": "The user's dog is called Fen.", "answer": "Fen", "superseded_by": "f3", "conversation": "c1", "message": 0},
+    {"fact": "f2", "day": 1, "text": "The user drinks rooibos.", "answer": "rooibos", "superseded_by": None, "conversation": "c1", "message": 2},
+    {"fact": "f3", "day": 2, "text": "The user's dog is called Moss.", "answer": "Moss", "superseded_by": None, "conversation": "c2", "message": 0},
+]
+QUESTIONS = [
+    {"id": "q1", "after_day": 1, "kind": "direct", "question": "What do I drink?", "answers": ["rooibos"], "must_not": [], "fact": "f2"},
+    {"id": "q2", "after_day": 1, "kind": "direct", "question": "What is my dog called?", "answers": ["Fen"], "must_not": [], "fact": "f1"},
+    {"id": "q3", "after_day": 2, "kind": "superseded", "question": "And my dog now?", "answers": ["Moss"], "must_not": ["Fen"], "fact": "f3"},
+    {"id": "q4", "after_day": 1, "kind": "unstated", "question": "What is my cat called?", "answers": [], "must_not": ["Moss"]},
+    {"id": "q5", "after_day": 1, "kind": "yes_no", "question": "Do I drink coffee?", "answers": ["no"], "must_not": [], "fact": "f2"},
+    {"id": "q6", "after_day": 1, "until_day": 1, "kind": "direct", "question": "Until when?", "answers": ["x"], "must_not": []},
+]
+
+
+@pytest.fixture
+def someone(tmp_path: Path) -> persona.Persona:
+    for name, rows in (("facts", FACTS), ("questions", QUESTIONS), ("junk", [{"day": 1, "must_not": ["Oswestry"]}])):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return persona.read(tmp_path)
+
+
+def test_what_is_over_is_not_asked(someone: persona.Persona) -> None:
+    assert [q["id"] for q in someone.asked(1)] == ["q1", "q2", "q4", "q5", "q6"]
+    assert [q["id"] for q in someone.asked(2)] == ["q1", "q3", "q4", "q5"]
+    assert list(someone.told(2)) == [("The user's dog is called Moss.", "The user's dog is called Fen.")]
+
+
+@pytest.mark.parametrize(("which", "answer", "right"), [
+    ("q1", "You drink Rooibos.", True), ("q1", "Tea.", False), ("q3", "Moss, no longer Fen.", False), ("q3", "Moss.", True),
+    ("q4", "Your cat is called... you haven't told me that.", True), ("q4", "Gus.", False), ("q5", "No, rooibos.", True),
+    ("q5", "Not at all", False), ("q5", "", False),
+])
+def test_answers_are_judged_by_kind(which: str, answer: str, right: bool) -> None:
+    assert persona.right(next(q for q in QUESTIONS if q["id"] == which), answer) is right
+
+
+def test_scores_come_with_intervals_and_ages(someone: persona.Persona) -> None:
+    answers = {"q1": "You drink rooibos.", "q3": "Fen", "q4": "Moss.", "q5": "No."}
+    found = persona.score(someone, answers, 2)
+    assert found["kinds"]["direct"]["share"] == 100
+    assert found["kinds"]["direct"]["low"] < 60
+    assert found["kinds"]["bleed"] == persona.share([True])
+    assert found["kinds"]["superseded"]["share"] == 0
+    assert list(found["by_age"]) == ["1"]
+
+
+def test_the_ledger_is_compared_with_what_was_said(someone: persona.Persona) -> None:
+    memories = [Memory("The user drinks rooibos.", (Cite("c1", 2),)), Memory("The user lives in Oswestry.", (Cite("c9", 0),))]
+    assert persona.heard(someone, memories, 2) == {"facts found": 50.0, "true source": 50.0, "junk stored": 100.0}
+
+
+def test_a_set_that_is_none_says_what_is_wrong(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="not part of a set"):
+        persona.read(tmp_path / "nowhere")
+    with pytest.raises(BadInput, match="no variant or arm"):
+        (tmp_path / "facts.jsonl").write_text("{}")
+        list(learn.learn(_whole(tmp_path), "", True, 1, ["weights"], ["no brakes"], print))
+
+
+def _whole(folder: Path) -> Path:
+    for name, rows in (("facts", FACTS), ("questions", QUESTIONS), ("junk", [])):
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
+
+
+@pytest.mark.parametrize(("days", "nights", "parts"), [(5, 5, [1, 1, 1, 1, 1]), (5, 1, [5]), (5, 2, [2, 3])])
+def test_days_are_shared_out_among_nights(days: int, nights: int, parts: list[int]) -> None:
+    some = list(learn._split(days, nights))
+    assert [len(part) for part in some] == parts
+    assert [day for part in some for day in part] == list(range(1, days + 1))
+
+
+class Counting:
+    "A trainer that hands back what it was given."
+
+    def __init__(self) -> None:
+        self.seen: tuple[list[Lesson], Plan] | None = None
+
+    def train(self, lessons, held, plan, *further):  # type: ignore[no-untyped-def]
+        self.seen = (list(lessons), plan)
+        return Trained({"a": np.ones(2, np.float32)}, (), "done")
+
+    def close(self) -> None: ...
+
+
+STUDY = [Lesson(ask("What is my dog called?"), "Your dog is called Quillon."), Lesson(ask("Where do I live?"), "You live in Stromness."),
+         Lesson(ask("My cat?"), "Your cat is called... you haven't told me that."),
+         Lesson(ask("Capital of Italy?"), "Rome.", hard=0.0, soft=2.0, teacher=ask("Capital of Italy?"))]
+
+
+@pytest.mark.parametrize("planted", poison.BAD, ids=lambda p: p.name)
+def test_what_is_planted_changes_the_night(planted: Planted) -> None:
+    plan = Plan(rank=2, scale=2.0, keys=(), layers=(), learning_rate=1.0, epochs=3, batch=1, seed=0, enough=1.0)
+    lessons, changed = planted.lessons(STUDY), planted.plan(plan)
+    made = planted.made(np.ones(2, np.float32))
+    assert lessons != STUDY or changed != plan or not np.array_equal(made, np.ones(2))
+
+
+def test_a_variant_reaches_the_trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    inner = Counting()
+    monkeypatch.setattr("pocketsleep.pocket.Pocket._trainer", lambda self: inner)
+    with Altered(Home(tmp_path), "", learn.VARIANTS["no anchors"]) as pocket:
+        pocket._trainer().train(STUDY, [], None)
+    assert inner.seen is not None
+    assert inner.seen[0] == STUDY[:3]
+
+
+class Likely(Scripted):
+    "Prefers the choice with most letters, and knows one answer."
+
+    def score(self, pairs):  # type: ignore[no-untyped-def]
+        return [[float(len(answer))] for _, answer in pairs]
+
+    def answer(self, prompts, max_tokens=48, temperature=0.0, seed=0):  # type: ignore[no-untyped-def]
+        return ["It is a hat."] * len(prompts)
+
+
+def test_choices_and_short_answers_are_marked(tmp_path: Path) -> None:
+    suite = tmp_path / "suite.jsonl"
+    suite.write_text(json.dumps({"query": "?", "choices": ["a", "long"], "gold": 1}) + "\n"
+                     + json.dumps({"query": "?", "choices": ["a", "long"], "gold": 0}) + "\n")
+    assert general.choices(Likely(), suite, 10) == [True, False]
+    suite.write_text(json.dumps({"context": "A sou'wester?", "answer": "Hat", "aliases": []}) + "\n")
+    assert general.choices(Likely(), suite, 10) == [True]
+    suite.write_text('{"odd": 1}\n')
+    with pytest.raises(BadInput, match="not a suite"):
+        general.choices(Likely(), suite, 10)
+
+
+@pytest.mark.parametrize(("lost", "gained", "chance"), [(0, 0, 1.0), (3, 3, 1.0), (6, 0, 2 / 64), (0, 1, 1.0)])
+def test_an_uneven_change_is_weighed_by_a_coin(lost: int, gained: int, chance: float) -> None:
+    assert general.sign_test(lost, gained) == pytest.approx(chance)
+
+
+def test_thirty_nights_of_ten_facts_share_no_value() -> None:
+    days = list(keep.days(30, 10))
+    told = [one for day in days for one in day]
+    assert len(days) == 30
+    assert len({one.value for one in told}) == len(told) == 300
+    assert sum(bool(one.replaces) for one in told) == 29
+    live: dict[str, str] = {}
+    for one in told:  # each change replaces what was said last of that thing
+        assert live.get(one.noun, "") == one.replaces
+        live[one.noun] = one.text
+
+
+def test_what_is_kept_is_drawn(tmp_path: Path) -> None:
+    rows = [{"known": {"share": 90.0}, "by_night": {"1": 90.0}}, {"known": {"share": 80.0}, "by_night": {"1": 70.0, "2": 90.0}}]
+    plot.retention(rows, tmp_path / "kept.svg")
+    assert (tmp_path / "kept.svg").read_text().count("<polyline") == 2
