@@ -286,6 +286,23 @@ def test_a_correction_in_feedback_counts_only_as_a_lasting_wish():
     ]
 
 
+@pytest.mark.parametrize(("answer", "correction", "live", "found"), [
+    ("Your dog is called Fen.", "No, it's Moss, not Fen.", "The user's dog is called Fen.", "The user's dog is called Moss."),
+    ("Your cat is called... you haven't told me that.", "Gus", "", "The user's cat is called Gus."),
+    ("You live in... you haven't told me that.", "I live in Stromness.", "", "The user lives in Stromness."),
+    ("Paris is the capital of Italy.", "Rome", "", ""),
+    ("Dear Sir, my sister is called Otto.", "Dear Sir, my sister is called Ottoline.", "", ""),
+    ("Your dog is called Fen.", "Write it as a poem of four lines with a rhyme please", "The user's dog is called Fen.", ""),
+])
+def test_what_an_answer_about_the_person_is_corrected_to(answer, correction, live, found):
+    turns = (Turn("user", "what is it?"), Turn("assistant", answer))
+    known = [Memory(live, answer=live.rstrip(".").split()[-1])] if live else []
+    said = Episode("e", turns, feedback=(Feedback(1, "down", correction),))
+    heard = extract(Gathered((said,), (Cite("e", 0),), ()), known)
+    assert [m.text for m in heard.memories] == ([found] if found else [])
+    assert all(m.supersedes == (known[0].id if known else "") and m.cites == (Cite("e", 1),) for m in heard.memories)
+
+
 def test_extraction_is_deterministic():
     said = " ".join(s for s, _ in STATED)
     assert hear(said) == hear(said)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from pocketsleep.night.gather import Gathered
 from pocketsleep.night.listen import frames, slots
+from pocketsleep.night.listen.corrected import corrected
 from pocketsleep.night.listen.ear import Ear, Heard
 from pocketsleep.night.listen.grounding import ungrounded
 from pocketsleep.night.listen.hear import candidates, refused, span
@@ -133,7 +134,7 @@ def _listen(episode: Episode, spoken: Sequence[tuple[_Spoken, list[Heard] | None
             _hear(one, before, heard, people, hearing)
         before = "" if one.pretended else mine[:LONG_MESSAGE]
         people.next_turn()
-    _wishes(episode, wanted, hearing)
+    _corrections(episode, wanted, people, hearing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,14 +231,17 @@ def _heard(
     return heard.kept
 
 
-def _wishes(episode: Episode, wanted: set[Cite], hearing: _Hearing) -> None:
-    "Corrections of an answer that are phrased as lasting wishes."
+def _corrections(episode: Episode, wanted: set[Cite], people: People, hearing: _Hearing) -> None:
+    "Corrections of an answer: lasting wishes, and what they say of the person."
     if episode.private or not any(c.episode == episode.id for c in wanted):
         return
     for note in episode.feedback:
-        for sentence in sentences(note.correction, 0, len(note.correction)):
+        answer, cite = episode.turns[note.turn].text, Cite(episode.id, note.turn)
+        said = corrected(answer, note.correction, hearing.live)
+        for sentence in sentences(said, 0, len(said)):
+            for candidate in _heard(sentence, "", said, cite, people, hearing):
+                hearing.keep(replace(candidate, update=True), sentence.text, f"{said} {note.correction}", cite, episode.started_at)
+        for sentence in sentences(note.correction, 0, len(note.correction)) if said != note.correction else ():
             wish = standing(expand(sentence.text)) if not refused(sentence) else None
             if wish:
-                hearing.keep(
-                    wish, sentence.text, note.correction, Cite(episode.id, note.turn), episode.started_at
-                )
+                hearing.keep(wish, sentence.text, note.correction, cite, episode.started_at)

@@ -17,7 +17,7 @@ from pocketsleep.night.grammar.person import turn
 
 LONGEST = 24  # words of a note that is said whole
 DECLINE = "You haven't told me that."
-_GAP = "... you haven't told me that."
+GAP = "... you haven't told me that."
 _SHORT = 2  # words before the value: with fewer, nothing was said about what was asked
 _WHAT = re.compile(r"^(?:what|who) ((?:your|[A-Z][\w']*) .+?) ((?:is|are)(?: called)?)$")
 _IS = re.compile(r"(?P<v>[A-Z][^,;]*?) (?P<is>is|are) (?P<what>your [\w' -]+)")
@@ -47,7 +47,7 @@ def lead(said: str, core: str) -> str:
 
 def unknown(before: str) -> str:
     "That nobody said it, behind what was asked for; plainly, where that has no words."
-    return f"{before[:1].upper()}{before[1:]}{_GAP}" if before else DECLINE
+    return f"{before[:1].upper()}{before[1:]}{GAP}" if before else DECLINE
 
 
 def of_thing(noun: str, kind: str) -> str:

@@ -1,6 +1,7 @@
 """The questions of a memory again, with notes in front: as recall puts them there by day.
 
-The note among others answers; other notes alone leave it to what was learnt; an altered note wins over it. A model
+The note among others answers, but not for somebody else; other notes alone leave it to what was learnt; an altered note
+wins over it. A model
 that met notes in its sleep only now and then reads them badly, and is worse with notes than without.
 """
 
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pocketsleep.night.grade import plain, says
+from pocketsleep.night.grade import declines, plain, says
 from pocketsleep.night.grammar.bank import rivals
 from pocketsleep.night.grammar.clause import sentence
 from pocketsleep.night.grammar.distract import false_values
@@ -18,12 +19,12 @@ from pocketsleep.night.grammar.live import Live
 from pocketsleep.night.grammar.parse import parse
 from pocketsleep.nouns import Dream, Memory
 
-GIVEN, ABSENT, ALTERED = 3, 1, 2  # of a memory's questions
+GIVEN, ABSENT, ALTERED, OTHERS = 3, 1, 2, 2  # of a memory's questions
 MOST_OTHERS = 3  # notes beside the one that is asked for
 
 
 def noted(memory: Memory, dreams: Sequence[Dream], known: Live) -> Iterator[Dream]:
-    "Some questions after the heart of a memory, with notes in front."
+    "Some questions after the heart of a memory with notes in front, and some that are of somebody else's."
     asked = [d for d in dreams if d.form in ("direct", "paraphrase") and not d.held_out and not d.notes and says(d.answer, memory.answer)]
     asked = sorted(asked, key=lambda d: number("noted", d.question, memory.id))
     others = sorted((n for n in known.notes if n != memory.text), key=lambda n: number(n, memory.id))
@@ -37,6 +38,9 @@ def noted(memory: Memory, dreams: Sequence[Dream], known: Live) -> Iterator[Drea
         if new := altered(memory, known, str(n)):
             instead = memory.text.replace(memory.answer, new, 1)
             yield _with(dream, told(instead, new) or sentence(new), [instead, *others[n : n + n % MOST_OTHERS]])
+    not_mine = [d for d in dreams if d.form == "contrast" and declines(d.answer) and not d.held_out and not d.notes]
+    for n, dream in enumerate(sorted(not_mine, key=lambda d: number("noted", d.question))[:OTHERS]):
+        yield _with(dream, dream.answer, [memory.text, *others[n : n + n % MOST_OTHERS]])
 
 
 def altered(memory: Memory, known: Live, key: str) -> str:
