@@ -16,7 +16,8 @@ from pocketsleep.night.grammar.lead import GAP, lead, told
 from pocketsleep.nouns import Memory
 
 LONGEST = 6  # words that replace a value
-_OPENING = re.compile(r"^(?:no|nope|wrong|actually|sorry|well|(?:it|that|he|she)(?:'s| is)(?: called)?|should be|not \S+ but)[,:]? +", re.I)
+_OPENING = re.compile(
+    r"^(?:no|nope|wrong|actually|sorry|well|(?:it|that|he|she)(?:'s| is)(?: called)?|should be|not \S+ but)[,:]? +", re.IGNORECASE)
 _NOT = re.compile(r",? (?:and )?not \S.*$", re.IGNORECASE)
 _STATES = re.compile(r"\b(?:I|I'm|I've|my|mine|me|we|our)\b", re.IGNORECASE)
 _MINE = ((r"\bYour\b", "My"), (r"\byour\b", "my"), (r"\b[Yy]ou are\b", "I am"), (r"\b[Yy]ou were\b", "I was"), (r"\b[Yy]ou\b", "I"))
