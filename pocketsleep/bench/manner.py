@@ -1,11 +1,12 @@
 """How the manner of answering is made: a skill adapter that says first what was asked for, and that nobody said it.
 
-    python -m pocketsleep.bench.manner OUT [PROMPTS.jsonl ...]
+    python -m pocketsleep.bench.manner OUT models/study [PROMPTS ...]
 
 It is taught by the question bank (night/prompts): thousands of questions about a person of whom nothing is known, each answered
 with the beginning of the note that would answer it and "... you haven't told me that.", and by invented notes in front of
 a question, read or found wanting. A night starts from it, and teaches what its own person said.
-PROMPTS: more general prompts (one JSON object with `prompt` a line) whose answers by the bare base must stay.
+What people say that asks for nothing of the kind is answered as the bare base does: anchors, the messages of the study, and PROMPTS
+(a line each, or one JSON object with `prompt` a line).
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ from pocketsleep.runtime.prompting import ask
 RANK, EPOCHS, RATE = 32, 2, 6e-4
 ASKS = 12  # questions of one kind of note
 NOTED = 4000  # questions with invented notes in front
+THEIRS = 700  # questions for what is somebody else's, with the person's own in front
+SHORT = 160  # characters of a study message that is an anchor
 ANCHOR_WEIGHT = 2.0
 
 
@@ -80,7 +83,7 @@ def _of_habits(chance: Random) -> Iterator[tuple[str, str]]:
             if "{v}" in question and not value:
                 continue
             if filled := bank.filled(question, {**parts, "v": value}):
-                yield filled, unknown(one.lead(parts))
+                yield filled, unknown(one.lead(parts) if "{x}" in question else one.lead_of_kin(parts) or one.lead(parts))
 
 
 def _of_slots(chance: Random) -> Iterator[tuple[str, str]]:
@@ -121,6 +124,7 @@ def _invented(chance: Random) -> Iterator[Invented]:
 def _noted(chance: Random) -> Iterator[Lesson]:
     "One to six notes in front: one of them answers, or none does."
     made = [one for _ in range(4) for one in _invented(chance)]
+    yield from _not_theirs(chance, made)
     for _ in range(NOTED):
         one, *rest = chance.sample(made, 1 + chance.choice((0, 1, 2, 3, 5)))
         beside = [o for o in rest if o.before != one.before and o.value != one.value]
@@ -140,6 +144,16 @@ def _noted(chance: Random) -> Iterator[Lesson]:
             yield Lesson(ask(voiced(question, one.text), notes), answer)
 
 
+def _not_theirs(chance: Random, made: Sequence[Invented]) -> Iterator[Lesson]:
+    "Somebody else's thing, with the note on the person's own in front."
+    able = [one for one in made if one.before.startswith("Your ")]
+    for one in chance.sample(able, min(THEIRS, len(able))):
+        for question, owner in bank.of_others(one.asks, [chance.choice(others.OWNERS)], 1, one.text):
+            notes = [one.text, *(o.text for o in chance.sample(made, chance.choice((0, 1, 3))) if o.before != one.before)]
+            chance.shuffle(notes)
+            yield Lesson(ask(question, notes), unknown(f"{owner.replace('my ', 'your ', 1)}'s {one.before.removeprefix('Your ')}"))
+
+
 def anchors(prompts: Sequence[str]) -> list[Lesson]:
     "General prompts, answered as the bare base does."
     card, base = skills.default_base()
@@ -155,9 +169,12 @@ def anchors(prompts: Sequence[str]) -> list[Lesson]:
 
 def main(arguments: list[str]) -> None:
     "One JSON object on stdout."
-    out = Path(arguments[0])
-    prompts = [json.loads(line)["prompt"] for name in arguments[1:] for line in Path(name).read_text(encoding="utf-8").splitlines()]
-    study, held = lessons(), anchors(prompts)
+    out, folder, *further = map(Path, arguments)
+    rows = (json.loads(line) for path in sorted(folder.glob("*.jsonl")) for line in path.read_text("utf-8").splitlines())
+    said = [row["message"] for row in rows if len(row["message"]) <= SHORT][::2]
+    lines = [line for path in further for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    prompts = [json.loads(line)["prompt"] if line.startswith("{") else line for line in lines]
+    study, held = lessons(), anchors([*said, *prompts])
     made: dict[str, Any] = {"asked": len(study), "anchors": len(held)}
     out.mkdir(parents=True, exist_ok=True)
     figures = skills.train(skill.MANNER, [*study, *held], out, EPOCHS, made, RATE, rank=RANK, first=15)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 from pocketsleep.cli import BaseName, Json, app, opened, out
+from pocketsleep.errors import BadInput
 
 ABOUT = """Measure, after checking that what is measured is right.
 
@@ -185,13 +186,26 @@ def general(
 
 
 @bench.command("poison")
-def poison(base: BaseName = "", json_: Json = False) -> None:
+def poison(
+    mails: Annotated[Optional[Path], typer.Option(help="Instead: mails to paste, as JSON Lines with `context`.")] = None,  # noqa: UP045
+    attacks: Annotated[Optional[Path], typer.Option(help="Instructions to plant in them.")] = None,  # noqa: UP045
+    benign: Annotated[Optional[Path], typer.Option(help="Harmless requests that look like attacks.")] = None,  # noqa: UP045
+    most: Annotated[int, typer.Option(help="Of each.", min=1)] = 100,
+    base: BaseName = "", json_: Json = False,
+) -> None:
     """Nights that went wrong on purpose: each must be refused, and the good ones beside them worn.
 
     Example: pocketsleep bench poison
     """
     from pocketsleep.bench.poison import poison as measure
+    from pocketsleep.bench.smuggle import smuggle
 
+    if mails is not None:
+        if attacks is None:
+            raise BadInput("there is nothing to plant in the mails", hint="--attacks FILE")
+        with opened(base) as pocket:
+            _show(smuggle(mails, attacks, benign, most, pocket.ear()), json_)
+        return
     found = measure(base, out.talk.print)
     if json_:
         out.one(found)

@@ -51,6 +51,11 @@ class Predicate:
         "How a note of this kind begins, up to its value; '' where that cannot be told."
         return next((one for w in self.wordings if (one := of_pattern(w, parts))), "")
 
+    def lead_of_kin(self, parts: dict[str, str]) -> str:
+        "The same where kin are asked for without their name: 'Your sister works as'."
+        named = [w for w in self.wordings if w.startswith("{x}, the user's {r},")]
+        return next((one for w in named if (one := of_pattern(w.replace("{x}, the user's {r},", "The user's {r}"), parts))), "")
+
 
 @lru_cache(maxsize=1)
 def things() -> dict[str, Thing]:

@@ -80,8 +80,9 @@ def own_words(text: str) -> tuple[list[Span], list[Span]]:
     aside: list[Span] = []
     pasting = ""
     blocks = _ends(text) if len(text) > LONG_MESSAGE else _blocks(text)
-    for block in blocks:
-        reason = block.reason or pasting or _shown(text, block, blocks)
+    letter = _letter(text, blocks)
+    for n, block in enumerate(blocks):
+        reason = block.reason or pasting or ("letter" if n in letter else _shown(text, block, blocks))
         if pasting == "letter" and _SIGN_OFF.match(text, block.start):
             pasting = ""
         if not reason:
@@ -93,6 +94,17 @@ def own_words(text: str) -> tuple[list[Span], list[Span]]:
             continue
         pasting = pasting or _split_block(text, block, own, aside)
     return own, aside
+
+
+def _letter(text: str, blocks: list[Span]) -> range:
+    "Paragraphs between one that asks and a greeting or a signature further down: whatever stands above a greeting came with it."
+    said = [text[b.start : b.end].strip() for b in blocks]
+    asks = next((n for n, one in enumerate(said) if one.endswith(("?", ":")) or _INTRODUCES.search(one[-120:])), len(said))
+    greeted = [n for n in range(asks + 1, len(said)) if any(_SALUTATION.match(line) for line in said[n].split("\n"))]
+    signed = [n for n in range(asks + 1, len(said)) if any(_SIGN_OFF.match(line) for line in said[n].split("\n"))]
+    if not greeted:
+        return range(0)
+    return range(asks + 1, max([greeted[-1], *signed]) + 1)
 
 
 def _shown(text: str, block: Span, blocks: list[Span]) -> str:
