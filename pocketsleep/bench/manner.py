@@ -6,7 +6,9 @@ It is taught by the question bank (night/prompts): thousands of questions about 
 with the beginning of the note that would answer it and "... you haven't told me that.", and by invented notes in front of
 a question, read or found wanting. A night starts from it, and teaches what its own person said.
 What people say that asks for nothing of the kind is answered as the bare base does: anchors, the messages of the study, and PROMPTS
-(a line each, or one JSON object with `prompt` a line).
+(a line each, or one JSON object with `prompt` a line). Where that has a `response`, the words of that text stay as likely as
+they were: a
+model that is held at its own answers alone still loses the language of others.
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ RANK, EPOCHS, RATE = 32, 2, 6e-4
 ASKS = 12  # questions of one kind of note
 NOTED = 4000  # questions with invented notes in front
 THEIRS = 700  # questions for what is somebody else's, with the person's own in front
+WRITTEN = 280  # characters of a text
 SHORT = 160  # characters of a study message that is an anchor
 ANCHOR_WEIGHT = 2.0
 
@@ -164,7 +167,11 @@ def anchors(prompts: Sequence[str]) -> list[Lesson]:
         said = known.answers(every, ANCHOR_TOKENS)
     finally:
         runtime.close()
-    return [Lesson(ask(p), a, hard=0.0, soft=ANCHOR_WEIGHT, teacher=ask(p)) for p, a in zip(every, said, strict=True) if a.strip()]
+    return [_held(p, a) for p, a in zip(every, said, strict=True) if a.strip()]
+
+
+def _held(prompt: str, answer: str) -> Lesson:
+    return Lesson(ask(prompt), answer, hard=0.0, soft=ANCHOR_WEIGHT, teacher=ask(prompt))
 
 
 def main(arguments: list[str]) -> None:
@@ -173,8 +180,10 @@ def main(arguments: list[str]) -> None:
     rows = (json.loads(line) for path in sorted(folder.glob("*.jsonl")) for line in path.read_text("utf-8").splitlines())
     said = [row["message"] for row in rows if len(row["message"]) <= SHORT][::2]
     lines = [line for path in further for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    prompts = [json.loads(line)["prompt"] if line.startswith("{") else line for line in lines]
-    study, held = lessons(), anchors([*said, *prompts])
+    told = [json.loads(line) if line.startswith("{") else {"prompt": line} for line in lines]
+    study, held = lessons(), anchors([*said, *(row["prompt"] for row in told)])
+    texts = [row for row in told if len(row.get("response", "")) > WRITTEN]
+    held += [_held(row["prompt"], row["response"][:WRITTEN].rpartition(" ")[0]) for row in texts]
     made: dict[str, Any] = {"asked": len(study), "anchors": len(held)}
     out.mkdir(parents=True, exist_ok=True)
     figures = skills.train(skill.MANNER, [*study, *held], out, EPOCHS, made, RATE, rank=RANK, first=15)

@@ -75,7 +75,7 @@ def dream(
         held = [plain(d.question) for d in mine if d.held_out]
         fresh = [d for d in questions if not any(near(plain(d.question), h) for h in held) and plain(d.question) not in taken]
         taken |= {plain(d.question) for d in fresh}
-        all_of_it = [*mine, *fresh, *_unlike(others_of[memory.id], held), *by_type.of_others(memory, known)]
+        all_of_it = [*mine, *fresh, *_unlike(others_of[memory.id], held), *by_type.of_others(memory, known, others.persons(people))]
         changed = memory.id in (superseded or {})
         dreams += [*all_of_it, *_lately(memory, all_of_it, CHANGED if changed else 1), *noted.noted(memory, all_of_it, known)]
     return tuple(dreams)
@@ -144,9 +144,9 @@ class ByType:
                 made[plain(question)] = choose.canonical(Dream(question, answer, cast(Form, form), (memory.id,)), memory)
         return list(made.values())
 
-    def of_others(self, memory: Memory, known: Live) -> list[Dream]:
+    def of_others(self, memory: Memory, known: Live, people: Sequence[str]) -> list[Dream]:
         "What the note answers, asked of somebody else's, and declined. Some are kept for the exam."
-        owners = [o for o in others.OWNERS if not known.knows(o.replace("my ", ""))]
+        owners = [*others.strangers(known, memory.id)[:6], *(p for p in people if known.apart(p, memory.text))]
         asked = list(dict.fromkeys(question for question, _, form in self._of[memory.id] if form == "paraphrase"))
         found = bank.of_others(asked, owners, OTHERS, memory.id) if owners else iter(())
         before = lead.lead(lead.told(memory.text, memory.answer), memory.answer).removeprefix("Your ")
@@ -201,7 +201,7 @@ def _proposed(memory: Memory, known: Live, people: Mapping[str, tuple[str, str]]
         yield from generic.reversed_(clause)
         yield from generic.rewritten(clause)
         yield from others.contrasted(clause, [b for b in before if b.subject == clause.subject] or before[:1])
-        yield from others.of_others(clause, known)
+        yield from others.of_others(clause, known, others.persons(people))
         yield from unsaid.never_said(clause, known)
         yield from unsaid.unsaid_of_user(known, memory.id, 6)
         yield from others.composed(clause, dict(people), memory.id)

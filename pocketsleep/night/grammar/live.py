@@ -42,6 +42,11 @@ class Live:
                 return True
         return False
 
+    def apart(self, name: str, text: str) -> bool:
+        "Whether no note on `name` speaks of anything that the text does: what the text asks of that name was never said."
+        mine, asked = content(name), content(text) - content(name)
+        return not any(mine & content(note) and asked & content(note) for note in self.notes)
+
     def names(self, noun: str) -> set[str]:
         "Names that notes give to the user's <noun>: several of them make 'my <noun>' ambiguous."
         found: set[str] = set()

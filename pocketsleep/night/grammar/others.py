@@ -4,7 +4,7 @@ what two notes say together, and what stands in the context."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from pocketsleep.night.grammar.asking import Gap, gaps
@@ -80,17 +80,16 @@ def _choice(clause: Clause, before: Clause) -> tuple[str, str] | None:
     return asked.polar(), answer if len(answer.split()) <= 7 else clause.statement(full=False)
 
 
-def of_others(clause: Clause, live: Live) -> Iterator[Item]:
-    "The same asked of somebody else: the person's own fact must not answer it."
-    owners = [
-        o for o in pick(OWNERS, len(OWNERS), clause.subject, clause.finite) if not live.knows(o.replace("my ", ""))
-    ]
+def of_others(clause: Clause, live: Live, people: Sequence[str] = ()) -> Iterator[Item]:
+    "The same asked of somebody else, known by name or not: the person's own fact must not answer it."
+    owners = strangers(live, clause.subject, clause.finite)[:2]
+    known = [p for p in pick(tuple(sorted(people)), 4, clause.subject, clause.finite) if live.apart(p, clause.statement(full=False))]
     mine = re.match(r"the user's (.+)", clause.subject)
     common = [w for w in mine.group(1).split() if not w[0].isupper()] if mine else []
     size = sum(len(c.text.split()) for c in clause.chunks)
     if (not clause.user and not common) or clause.plural or size > 8 or clause.lead or PREPOSITIONS & set(common):
         return
-    for owner in owners[:2]:
+    for owner in [*owners, *known[:2]]:
         subject = owner if clause.user else f"{owner}'s {' '.join(common)}"
         theirs = clause.of(subject.replace("my ", "the user's ", 1))
         if (
@@ -104,6 +103,16 @@ def of_others(clause: Clause, live: Live) -> Iterator[Item]:
         if clause.negation or clause.adverb:
             continue
         yield Item(theirs.polar(), unknown(_before(theirs, len(theirs.chunks) - 1)), "contrast", "other/polar")
+
+
+def strangers(live: Live, *key: str) -> list[str]:
+    "People of whom no note speaks."
+    return [o for o in pick(OWNERS, len(OWNERS), *key) if not live.knows(o.replace("my ", ""))]
+
+
+def persons(people: Mapping[str, tuple[str, str]]) -> list[str]:
+    "Of the names that notes give, those of people."
+    return [name for name, (phrase, _) in people.items() if phrase.split()[-1] in KIN | ROLES]
 
 
 def _before(clause: Clause, index: int) -> str:
