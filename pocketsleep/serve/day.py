@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 from pocketsleep.errors import NotFound
 from pocketsleep.journal import Journal
@@ -20,9 +20,12 @@ from pocketsleep.journal.taint import taint
 from pocketsleep.nouns import Dream, Episode, Memory, Message, Sampling, Turn, content_id
 from pocketsleep.runtime import Runtime
 from pocketsleep.runtime.prompting import ask, with_notes
+from pocketsleep.serve.backing import UNKNOWN, Backing, declines
 from pocketsleep.serve.recall import Index
 
 Arm = Literal["base", "weights", "recall", "both"]
+Source = Literal["", "weights", "memory"]  # neither; the adapter, and a note that says so; notes that stood in front
+LOOKED_UP = 40  # tokens of an answer that is looked up
 ARMS: tuple[Arm, ...] = ("base", "weights", "recall", "both")
 
 
@@ -32,6 +35,7 @@ class Receipt:
 
     adapter: str = ""
     notes: list[Memory] = field(default_factory=list)
+    source: Source = ""
 
 
 @dataclass
@@ -43,7 +47,7 @@ class Day:
     dress: Callable[[str], Path]  # adapter id -> a folder the runtime can wear
     private: bool = False
     receipt: Receipt = field(default_factory=Receipt)
-    _index: tuple[tuple[str, tuple[str, ...]], Index] | None = None
+    _made: tuple[tuple[str, tuple[str, ...]], Index, Backing] | None = None
 
     def models(self) -> list[str]:
         "Names a request can ask for: what is worn, the bare base, and each night that was worn."
@@ -55,14 +59,61 @@ class Day:
         "Answer as the named model; the exchange is recorded once the answer has finished."
         adapter = self._adapter(model)
         self.wear(adapter if arm in ("weights", "both") else "")
-        recalls = arm in ("recall", "both") and adapter == self._adapter("pocketsleep")
-        notes = self.recall(messages) if recalls and model != "pocketsleep:base" else []
-        self.receipt = Receipt(self.runtime.worn, notes)
+        recalls = arm in ("recall", "both") and adapter == self._adapter("pocketsleep") and model != "pocketsleep:base"
         heard = []
-        for piece in self.runtime.chat(with_notes(messages, [m.text for m in notes]), sampling):
+        for piece in self._checked(messages, sampling) if recalls and arm == "both" and adapter else self._read(
+                messages, sampling, self.recall(messages) if recalls else []):
             heard.append(piece)
             yield piece
         self.record(messages, "".join(heard), conversation)
+
+    def _read(self, messages: Sequence[Message], sampling: Sampling, notes: list[Memory]) -> Iterator[str]:
+        "As the runtime is dressed, with notes in front."
+        self.receipt = Receipt(self.runtime.worn, notes, "memory" if notes else "")
+        yield from self.runtime.chat(with_notes(messages, [m.text for m in notes]), sampling)
+
+    def _checked(self, messages: Sequence[Message], sampling: Sampling) -> Iterator[str]:
+        """The adapter's answer. One that may be about the person is held back until the ledger has let it stand; others come
+        with the notes that the question calls for in front."""
+        question, backing = _last(messages), self._ledger()[1]
+        stream = self.runtime.chat(messages, sampling)
+        head = ""
+        for piece in stream:
+            head += piece
+            if not backing.may_be(question, head):
+                break
+        if backing.personal(question, head):
+            yield self._standing([question], [head])[0]
+            return
+        if notes := self.recall(messages):
+            cast(Generator[str], stream).close()
+            yield from self._read(messages, sampling, notes)
+            return
+        self.receipt = Receipt(self.runtime.worn)
+        yield head
+        yield from stream
+
+    def _standing(self, questions: Sequence[str], said: Sequence[str]) -> list[str]:
+        "Answers about the person as the ledger lets them stand; what no note backs is looked up, and else not said."
+        index, backing = self._ledger()
+        first = [backing.of(q, a) for q, a in zip(questions, said, strict=True)]
+        near = [index.near(q) if one is None else [] for q, one in zip(questions, first, strict=True)]
+        again = self._with(questions, near, LOOKED_UP)
+        found = []
+        for q, a, one, notes, second in zip(questions, said, first, near, again, strict=True):
+            backed = one or (backing.of(q, second) if notes else None)
+            memory = backed.memory if backed else None
+            source: Source = "" if memory is None else "weights" if one else "memory"
+            self.receipt = Receipt(self.runtime.worn, [memory] if memory else [], source)
+            found.append(backed.text if backed else a if declines(a) else UNKNOWN)
+        return found
+
+    def _with(self, questions: Sequence[str], notes: Sequence[Sequence[Memory]], max_tokens: int) -> list[str]:
+        "Answers to those questions that have notes, with these in front; '' for the others."
+        some = [n for n, one in enumerate(notes) if one]
+        said = self.runtime.answer([ask(questions[n], [m.text for m in notes[n]]) for n in some], max_tokens=max_tokens)
+        by = dict(zip(some, said, strict=True))
+        return [by.get(n, "") for n in range(len(questions))]
 
     def count(self, text: str) -> int:
         "How many tokens a text is."
@@ -70,10 +121,21 @@ class Day:
 
     def answers(self, questions: Sequence[str], arm: Arm, max_tokens: int = 48) -> list[str]:
         "Greedy answers to single questions by one arm; nothing is recorded."
-        self.wear(self.journal.current() if arm in ("weights", "both") else "")
-        notes = [self._notes(q) if arm in ("recall", "both") else [] for q in questions]
+        current = self.journal.current() if arm in ("weights", "both") else ""
+        self.wear(current)
+        recalls = arm == "recall" or (arm == "both" and not current)
+        notes = [self._notes(q) if recalls else [] for q in questions]
         prompts = [ask(q, [m.text for m in n]) for q, n in zip(questions, notes, strict=True)]
-        return self.runtime.answer(prompts, max_tokens=max_tokens)
+        said = self.runtime.answer(prompts, max_tokens=max_tokens)
+        return self._corrected(questions, said, max_tokens) if arm == "both" and current else said
+
+    def _corrected(self, questions: Sequence[str], said: Sequence[str], max_tokens: int) -> list[str]:
+        "`_checked` for many questions at once."
+        backing = self._ledger()[1]
+        about = [n for n, (q, a) in enumerate(zip(questions, said, strict=True)) if backing.personal(q, a)]
+        stands = dict(zip(about, self._standing([questions[n] for n in about], [said[n] for n in about]), strict=True))
+        noted = self._with(questions, [[] if n in stands else self._notes(q) for n, q in enumerate(questions)], max_tokens)
+        return [stands.get(n) or noted[n] or said[n] for n in range(len(questions))]
 
     def wear(self, adapter: str) -> None:
         "Put on what is asked for, unless it is on already."
@@ -82,7 +144,7 @@ class Day:
 
     def recall(self, messages: Sequence[Message]) -> list[Memory]:
         "Notes that the last user message calls for."
-        said = next((m.content for m in reversed(messages) if m.role == "user"), "")
+        said = _last(messages)
         return self._notes(said) if said.strip() else []
 
     def _notes(self, question: str) -> list[Memory]:
@@ -90,11 +152,16 @@ class Day:
 
         A note that nothing calls for is not brought in: to a small model an irrelevant note is an answer.
         """
+        return self._ledger()[0].find(question)
+
+    def _ledger(self) -> tuple[Index, Backing]:
+        "Made anew when the notes or the adapter changed."
         memories = self.journal.memories()
         stamp = (self.journal.current(), tuple(m.id for m in memories))
-        if self._index is None or self._index[0] != stamp:
-            self._index = (stamp, Index(memories, self._studied()))
-        return self._index[1].find(question)
+        if self._made is None or self._made[0] != stamp:
+            studied = self._studied()
+            self._made = (stamp, Index(memories, studied), Backing(memories, studied))
+        return self._made[1:]
 
     def _studied(self) -> list[Dream]:
         "The study items of the night whose adapter is worn, or of the last one that was."
@@ -125,6 +192,11 @@ class Day:
                                   self.private, now))
         name = conversation or conversation_id(messages)
         return self.journal.record(Episode(name, tuple(turns), now, "chat", self.private)).episode_id
+
+
+def _last(messages: Sequence[Message]) -> str:
+    "What the user said last."
+    return next((m.content for m in reversed(messages) if m.role == "user"), "")
 
 
 def conversation_id(messages: Sequence[Message]) -> str:

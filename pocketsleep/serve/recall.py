@@ -18,6 +18,7 @@ from pocketsleep.nouns import Dream, Memory
 
 NOTES = 3  # more drown a small model
 LEAST = 0.5  # likeness below which a note is not called for
+FAR, SECOND = 0.3, 4  # likeness and number of notes for a second look
 BESIDE = 0.85  # of the best likeness: what comes along with it
 _STOP = frozenset(
     """a about am an and any are as at be been by can could did do does for from get give had has have he her his how i if in is it
@@ -69,6 +70,22 @@ class Index:
 
     def find(self, question: str, limit: int = NOTES) -> list[Memory]:
         "The notes that a question calls for, the likeliest first: by weighted overlap of words (Dice) with each entry."
+        best = self._likeness(question)
+        declined = best.pop("", 0.0)
+        most = max(best.values(), default=0.0)
+        if most < max(LEAST, declined):
+            return []
+        ranked = sorted((m for m, s in best.items() if s >= BESIDE * most), key=lambda m: -best[m])
+        return [self._by_id[m] for m in ranked[:limit]]
+
+    def near(self, question: str) -> list[Memory]:
+        "Notes that could be meant, for a second look at a question that was declined."
+        best = self._likeness(question)
+        best.pop("", None)
+        return [self._by_id[m] for m in sorted(best, key=lambda m: -best[m]) if best[m] >= FAR][:SECOND]
+
+    def _likeness(self, question: str) -> dict[str, float]:
+        "Memory id -> likeness of its likest entry, 0 to 1; '' for what is declined."
         asked = words(question)
         best: dict[str, float] = {}
         whole = sum(map(self._weight, asked))
@@ -77,9 +94,4 @@ class Index:
             shared = sum(self._weight(w) for w in asked & entry.words)
             likeness = 2 * shared / (whole + sum(map(self._weight, entry.words)))
             best[entry.memory] = max(best.get(entry.memory, 0.0), likeness)
-        declined = best.pop("", 0.0)
-        most = max(best.values(), default=0.0)
-        if most < max(LEAST, declined):
-            return []
-        ranked = sorted((m for m, s in best.items() if s >= BESIDE * most), key=lambda m: -best[m])
-        return [self._by_id[m] for m in ranked[:limit]]
+        return best

@@ -1,0 +1,118 @@
+"""What an answer about the person rests on: the live note that says it, or none.
+
+The weights find what a question is after; what is said of the person is the ledger's. An answer that a live note backs is given
+as it is. One that begins as a note does and ends otherwise is put right by the note. One that no note backs is not given.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pocketsleep.nouns import Dream, Memory
+from pocketsleep.serve.recall import words
+
+LONGEST = 26  # words of an answer that says a note
+OPENING = 2  # words after which it shows whom an answer speaks of
+UNKNOWN = "You haven't told me that."
+_DECLINES = re.compile(r"haven['’]t told me", re.IGNORECASE)
+_PERSONAL = re.compile(r"(?:You|Your|Yes|No)\b(?! (?:can|could|may|might|should|need to)\b)")
+_MINE = re.compile(r"\b(?:I|I'm|I've|I'd|my|me|mine|we|our|us)\b", re.IGNORECASE)
+_SENTENCE = re.compile(r"[.!?](?=\s|$)")
+_POLAR = re.compile(r"(?:Yes|No)\b[,.]? ?")
+_OPENERS = frozenset("The When If Before After Once Whenever It There".split())
+_NAME = re.compile(r"(?<![.?!] )(?<!^)\b[A-ZÀ-Þ][\w'’À-ÿ-]*")
+_NO_NAMES = frozenset(
+    """I I'm I've I'd Monday Tuesday Wednesday Thursday Friday Saturday Sunday January February March April May June
+    July August September October November December English""".split())
+
+
+@dataclass(frozen=True, slots=True)
+class Backed:
+    "An answer that may be given, and the note behind it (None: nothing of the person is in it)."
+
+    text: str
+    memory: Memory | None = None
+
+
+def declines(answer: str) -> bool:
+    return bool(_DECLINES.search(answer))
+
+
+class Backing:
+    "Live notes, and how the last night said each of them to its user."
+
+    def __init__(self, memories: Sequence[Memory], dreams: Iterable[Dream]) -> None:
+        self.memories = tuple(memories)
+        said: dict[str, Counter[str]] = defaultdict(Counter)
+        for dream in dreams:
+            if dream.form in ("direct", "paraphrase") and not dream.notes:
+                said[dream.memories[0]][dream.answer] += 1
+        self._said = {m.id: said[m.id].most_common(1)[0][0] for m in memories if m.id in said}
+        self._words = {m.id: words(m.text) for m in memories}
+        self._names = {n for m in memories for n in names(f"of {m.text}")} - _OPENERS
+
+    def asks(self, question: str) -> bool:
+        "Whether a question can be after the person, or after somebody that the notes know."
+        return bool(_MINE.search(question)) or bool(names(f"of {question}") & self._names)
+
+    def opens(self, answer: str) -> bool:
+        "Whether an answer begins like one that speaks of the person, or of somebody that the notes know."
+        first = answer.split(" ", 1)[0].removesuffix("'s").strip(".,")
+        return declines(answer) or bool(_PERSONAL.match(answer)) or first in self._names
+
+    def personal(self, question: str, answer: str) -> bool:
+        "The same of a whole answer: what was learnt is said in one sentence; longer ones are advice."
+        short = len(answer.split()) <= LONGEST and len(_SENTENCE.findall(answer.strip())) <= 1
+        return self.asks(question) and self.opens(answer) and (short or declines(answer))
+
+    def may_be(self, question: str, head: str) -> bool:
+        "Whether an answer that begins so may yet be one about the person."
+        few = len(head.split()) <= OPENING
+        return self.asks(question) and (few or self.opens(head)) and len(head.split()) <= LONGEST + 1
+
+    def of(self, question: str, answer: str) -> Backed | None:
+        "The answer as the ledger lets it stand, None where nothing backs it."
+        if declines(answer):
+            return None
+        said = answer.strip()
+        if polar := _POLAR.match(said):
+            return self._doubted(question, said, said[polar.end() :])
+        named = frozenset(w for name in names(question) for w in words(name))
+        for memory in self.memories:
+            if named <= self._words[memory.id] and self._says(memory, question, said):
+                return Backed(said, memory)
+        return self._righted(question, named, said)
+
+    def _doubted(self, question: str, said: str, rest: str) -> Backed | None:
+        "Yes and no: what comes with them is a note's; the names in the question may be wrong ones."
+        behind = [m for m in self.memories if rest and self._says(m, question, rest)]
+        return Backed(said, behind[0] if behind else None) if behind or not rest else None
+
+    def _says(self, memory: Memory, question: str, rest: str) -> bool:
+        "Whether a note holds every word of the answer that the question did not, and its value is among them."
+        held, told = self._words[memory.id], words(rest)
+        grounded = words(memory.answer) <= told and told - words(question) <= held
+        return bool(told) and grounded and self._about(memory, rest) <= held
+
+    def _about(self, memory: Memory, rest: str) -> frozenset[str]:
+        "The words before the value: whose it is."
+        at = rest.casefold().find(memory.answer.casefold())
+        return words(rest[:at]) if at > 0 else frozenset()
+
+    def _righted(self, question: str, named: frozenset[str], said: str) -> Backed | None:
+        "The one note that begins as the answer does."
+        found = [m for m in self.memories if named <= self._words[m.id] and (b := self._before(m)) and said.startswith(b)]
+        return Backed(self._said[found[0].id], found[0]) if len(found) == 1 else None
+
+    def _before(self, memory: Memory) -> str:
+        said = self._said.get(memory.id, "")
+        at = said.find(memory.answer) if memory.answer else -1
+        return said[:at] if len(said[:at].split()) >= 3 else ""
+
+
+def names(text: str) -> set[str]:
+    "Capitalised words that do not open a sentence and are no calendar's."
+    return {n.removesuffix("'s").removesuffix("’s") for n in _NAME.findall(text)} - _NO_NAMES

@@ -1,0 +1,115 @@
+"What an answer about the person rests on, and what is said where nothing does."
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pocketsleep.journal import Journal
+from pocketsleep.nouns import Adapter, Dream, Memory, Message, Night, Sampling, Verdict
+from pocketsleep.runtime.scripted import Scripted
+from pocketsleep.serve.backing import UNKNOWN, Backing
+from pocketsleep.serve.day import Day
+
+DOG = Memory("The user's dog is called Quillon.", answer="Quillon")
+SITE = Memory("The user's website launches on 8 May.", answer="8 May")
+GREW = Memory("The user grew up in Amlwch.", answer="Amlwch")
+HELP = Memory("Idwal helps the user to build the shed.", answer="Idwal")
+SAID = {DOG.id: "Your dog is called Quillon.", SITE.id: "Your website launches on 8 May.", GREW.id: "You grew up in Amlwch."}
+DREAMS = [Dream("?", answer, "direct", (one,)) for one, answer in SAID.items()]
+BACKING = Backing([DOG, SITE, GREW, HELP], DREAMS)
+
+
+@pytest.mark.parametrize(("question", "answer", "text", "memory"), [
+    ("What's my dog called?", "Your dog is called Quillon.", "Your dog is called Quillon.", DOG),
+    ("When does my site go live?", "Your website launches on 9 May.", "Your website launches on 8 May.", SITE),
+    ("Is my dog called Rex?", "No, Quillon.", "No, Quillon.", DOG),
+    ("Do I have a dog?", "Yes.", "Yes.", None),
+])
+def test_what_a_note_backs_is_said(question: str, answer: str, text: str, memory: Memory | None) -> None:
+    found = BACKING.of(question, answer)
+    assert found is not None
+    assert (found.text, found.memory) == (text, memory)
+
+
+@pytest.mark.parametrize(("question", "answer"), [
+    ("What's my cat called?", "Your cat is called Quillon."),  # a value of another note
+    ("Where did Idwal grow up?", "Idwal grew up in Amlwch."),  # somebody else's
+    ("What is Tegwen's dog called?", "Your dog is called Quillon."),
+    ("When is my birthday?", "Your birthday is on 3 May."),
+    ("Is my dog called Rex?", "No, Gus."),
+    ("What's my dog called?", "Your dog is called... you haven't told me that."),
+])
+def test_what_no_note_backs_is_not(question: str, answer: str) -> None:
+    assert BACKING.of(question, answer) is None
+
+
+@pytest.mark.parametrize(("question", "answer", "personal"), [
+    ("What's my dog called?", "Your dog is called Quillon.", True),
+    ("Where did Idwal grow up?", "Idwal grew up in Amlwch.", True),
+    ("What is the capital of Italy?", "Rome.", False),
+    ("What is the capital of Italy?", "Your question is a good one.", False),  # nothing of the person was asked
+    ("How do I mend my bike?", "You can turn it round.", False),
+    ("How do I mend my bike?", "Your first step is to find the hole. Then clean it.", False),  # advice
+])
+def test_what_speaks_of_the_person(question: str, answer: str, personal: bool) -> None:
+    assert BACKING.personal(question, answer) is personal
+
+
+class Says(Scripted):
+    "Answers by question, and otherwise where notes stand in front."
+
+    def __init__(self, by: dict[str, str], noted: dict[str, str]) -> None:
+        super().__init__()
+        self.by, self.noted = by, noted
+
+    def answer(self, prompts, max_tokens=48, temperature=0.0, seed=0):  # type: ignore[no-untyped-def]
+        return [(self.noted if p[0].role == "system" else self.by).get(p[-1].content, "Well.") for p in prompts]
+
+    def chat(self, messages, sampling=Sampling()):  # type: ignore[no-untyped-def]
+        for word in self.answer([messages])[0].split(" "):
+            yield word + " "
+
+    def wear(self, adapter: Path | None) -> None:
+        self.worn = adapter.name if adapter else ""
+
+
+@pytest.fixture
+def day(tmp_path: Path) -> Day:
+    "A day after a night that learnt of the dog, the website and Amlwch; of the boat it learnt nothing."
+    journal = Journal(tmp_path / "journal.db")
+    boat = Memory("The user's boat is called Merganser.", answer="Merganser")
+    for memory in (DOG, SITE, GREW, boat):
+        journal.learn(memory)
+    night = journal.begin(Night("", "2026-01-01", 0, "tiny", {}))
+    journal.keep_dreams(night.id, DREAMS)
+    adapter = Adapter("a1", "tiny", "s", 1, 1.0, ("k",), (0,), (DOG.id,))
+    journal.settle(night.id, Verdict("worn"), adapter, [])
+    runtime = Says(
+        {"What's my dog called?": "Your dog is called Quillon.", "What's my boat called?": "Your boat is called... you haven't told me that.",
+         "What's my cat called?": "Your cat is called Quillon.", "How tall is a boat?": "That depends on the boat."},
+        {"What's my boat called?": "Your boat is called Merganser.", "What's my cat called?": "Your cat is called Quillon."})
+    return Day(journal, runtime, lambda one: tmp_path / one)
+
+
+CASES = [
+    ("What's my dog called?", "Your dog is called Quillon.", "weights"),
+    ("What's my boat called?", "Your boat is called Merganser.", "memory"),
+    ("What's my cat called?", UNKNOWN, ""),
+]
+
+
+@pytest.mark.parametrize(("question", "answer", "source"), CASES)
+def test_both_say_what_the_ledger_backs_and_from_where(day: Day, question: str, answer: str, source: str) -> None:
+    said = "".join(day.reply([Message("user", question)], Sampling()))
+    assert (said.strip(), day.receipt.source) == (answer, source)
+
+
+def test_one_at_a_time_or_many_at_once_is_the_same(day: Day) -> None:
+    assert [a.strip() for a in day.answers([q for q, _, _ in CASES], "both")] == [a for _, a, _ in CASES]
+    assert day.answers(["How tall is a boat?"], "weights") == ["That depends on the boat."]
+
+
+def test_the_adapter_alone_is_not_corrected(day: Day) -> None:
+    assert day.answers(["What's my cat called?"], "weights") == ["Your cat is called Quillon."]
