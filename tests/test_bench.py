@@ -157,7 +157,7 @@ def test_a_python_without_peft_is_an_error_with_a_hint(smol: weights.Base, runti
 def test_growth_trains_the_newest_slice_alone(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = lists.general()[:4]
     monkeypatch.setattr(lists, "general", lambda: asked)
-    changes = {"epochs": 1, "anchors": 6, "declines": 6, "per_memory": 8, "rank": 4, "level": 3}
+    changes = {"epochs": 1, "anchors": 6, "passages": 2, "declines": 6, "per_memory": 8, "rank": 4, "level": 3}
     few, many = (growth.at(str(tiny), 2, older, changes) for older in (0, 3))
     assert (few["memories"], few["levels"]) == (2, 1)
     assert (many["memories"], many["levels"]) == (11, 4)

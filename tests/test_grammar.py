@@ -11,7 +11,7 @@ from pocketsleep.night.grammar.distract import false_values
 from pocketsleep.night.grammar.generic import opposite
 from pocketsleep.night.grammar.guard import commands
 from pocketsleep.night.grammar.items import near, plain
-from pocketsleep.night.grammar.lists import anchors, general, slots, unstated
+from pocketsleep.night.grammar.lists import anchors, general, passages, slots, texts, unstated
 from pocketsleep.night.grammar.live import Live
 from pocketsleep.night.grammar.parse import instruction, parse
 from pocketsleep.night.grammar.person import turn
@@ -210,6 +210,13 @@ def test_shipped_lists_are_whole_and_apart() -> None:
     assert len(general()) >= 60
     assert all(golds and all(golds) for _, golds in general())
     assert not {plain(q) for q, _ in general()} & {plain(q) for q in anchors()}
+
+
+def test_prose_that_is_held_is_not_what_the_exam_reads():
+    assert len({title for title, _ in passages()}) == len(passages()) >= 150
+    assert all(30 <= len(text.split()) <= 90 for _, text in passages())
+    held = {sentence.strip() for _, text in passages() for sentence in text.split(".")}
+    assert not held & {sentence.strip() for _, text in texts() for sentence in text.split(".") if sentence.strip()}
     assert len(unstated()) >= 150
     assert len({s.ask for s in unstated()}) == len(unstated())
     assert all("{x}" in s.ask and "{x}" in s.tell for s in slots())

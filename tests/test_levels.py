@@ -28,7 +28,7 @@ from pocketsleep.weights import model as weights_model
 from pocketsleep.weights.lora_sum import summed
 
 KEYS = ("mlp.gate_proj", "mlp.up_proj", "mlp.down_proj")
-SMALL = {"epochs": 1, "anchors": 6, "declines": 6, "per_memory": 8, "rank": 4, "enough": 1.1, "level": 2}
+SMALL = {"epochs": 1, "anchors": 6, "passages": 2, "declines": 6, "per_memory": 8, "rank": 4, "enough": 1.1, "level": 2}
 TOLD = ("My dog is called Biscuit.", "I live in Stromness.", "I'm allergic to kiwi fruit.", "I work as a cooper.",
         "My sister is called Runa.")
 

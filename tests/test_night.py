@@ -16,7 +16,7 @@ from pocketsleep.nouns import Episode, Turn
 from pocketsleep.pocket import Pocket, Wishes
 
 STAGES = ("gather", "extract", "dream", "seed", "examine")
-SMALL = Wishes(seed=3, changes={"epochs": 2, "anchors": 6, "declines": 6, "per_memory": 8, "rank": 4, "enough": 1.1})
+SMALL = Wishes(seed=3, changes={"epochs": 2, "anchors": 6, "passages": 2, "declines": 6, "per_memory": 8, "rank": 4, "enough": 1.1})
 SAID = ("My dog Biscuit ate a sock.", "I live in Stromness.", "I'm allergic to kiwi fruit.")
 
 

@@ -32,5 +32,5 @@ def lessons(base: Base) -> tuple[list[Lesson], list[Lesson], Recipe]:
     memories = heard()
     recipe = derive(len(memories), base.parameters, base.layers)
     dreams = [*dream.dream(memories, per_memory=recipe.per_memory), *dream.declining(memories, count=recipe.declines)]
-    anchors = [(question, ANSWER) for question in lists.anchors()[: recipe.anchors]]
+    anchors = [*((question, ANSWER) for question in lists.anchors()[: recipe.anchors]), *lists.passages()[: recipe.passages]]
     return *seed.lessons(dreams, {m.id: m for m in memories}, anchors, recipe), recipe

@@ -177,7 +177,7 @@ def _lessons(bed: Bed, night: Night, level: Level, live: Sequence[Memory],
     by_id, again = {d.id: d for d in kept}, set(ids["again"])
     about = [d for d in kept if d.memories and mine.issuperset(d.memories) and d.id not in again]
     declined = [by_id[one] for one in ids["declined"] if one in by_id]
-    anchors = seeding.anchors(bed.known, lists.anchors()[: recipe.anchors])
+    anchors = [*seeding.anchors(bed.known, lists.anchors()[: recipe.anchors]), *lists.passages()[: recipe.passages]]
     study, held = seeding.lessons([*about, *declined], {m.id: m for m in live}, anchors, recipe)
     return study + seeding.again([by_id[one] for one in ids["again"] if one in by_id], recipe), held
 

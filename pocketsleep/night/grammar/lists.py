@@ -53,6 +53,12 @@ def texts() -> tuple[tuple[str, str], ...]:
 
 
 @cache
+def passages() -> tuple[tuple[str, str], ...]:
+    "Plain prose of many registers, each with what one would ask to get it: none of it may become less likely."
+    return tuple((row["title"], row["text"]) for row in _rows("passages.jsonl"))
+
+
+@cache
 def unstated() -> tuple[Slot, ...]:
     "Slots about a person that anybody might ask for."
     return tuple(Slot(r["ask"], r["tell"], frozenset(r["words"])) for r in _rows("unstated.jsonl"))
