@@ -10,6 +10,7 @@ from pocketsleep.night import examine
 from pocketsleep.night.examine import RULES, Scores, judge
 from pocketsleep.night.grade import refuses
 from pocketsleep.nouns import Dream, Memory
+from pocketsleep.runtime.scripted import Scripted
 
 KNOWN = tuple([True] * 35 + [False] * 29)
 BASE = Scores(learnt=0.0, kept=None, general=35 / 64, declined=0.0, bleed=0.0, monotony=0.02, marks=KNOWN,
@@ -38,6 +39,7 @@ def test_a_good_candidate_is_worn() -> None:
     ("general", {"marks": lost(12, 4)}),
     ("declines", {"declined": 0.2}),
     ("no bleed", {"bleed": 0.11}),
+    ("to the point", {"beside": 0.21}),
     ("speaks", {"monotony": 0.5}),
     ("not silent", {"silent": 0.1}),
     ("not stale", {"stale": 0.2}),
@@ -53,7 +55,7 @@ def test_each_rule_refuses_alone_and_says_why(name: str, change: dict[str, objec
 
 
 def test_every_rule_can_refuse() -> None:
-    tried = {"learnt", "kept", "general", "declines", "no bleed", "speaks", "not silent", "not stale", "follows", "refuses", "text"}
+    tried = {"learnt", "kept", "general", "declines", "no bleed", "to the point", "speaks", "not silent", "not stale", "follows", "refuses", "text"}
     assert {r.name for r in RULES} == tried
 
 
@@ -91,6 +93,34 @@ def test_an_altered_note_in_front_is_an_item_of_its_own() -> None:
     assert not exam.new
     assert examine.gives("It's Fen.", given.answer, given.question)
     assert not examine.gives("Moss.", given.answer, given.question)
+
+
+class Says(Scripted):
+    "One answer to everything."
+
+    def __init__(self, said: str) -> None:
+        super().__init__()
+        self.said = said
+
+    def answer(self, prompts, max_tokens=48, temperature=0.0, seed=0):  # type: ignore[no-untyped-def]
+        return [self.said] * len(prompts)
+
+    def score(self, pairs):  # type: ignore[no-untyped-def]
+        return [[-2.0] for _ in pairs]
+
+
+@pytest.mark.parametrize(("answer", "bleed", "beside"), [
+    ("Your cat is called Moss.", 0.0, 0.5),  # true, and not what was asked
+    ("Your horse is called Moss.", 0.5, 0.0),
+    ("Moss.", 0.5, 0.0),
+    ("You haven't told me that.", 0.0, 0.0),
+])
+def test_a_value_is_said_of_what_it_is_or_falsely(answer: str, bleed: float, beside: float) -> None:
+    cat = Memory("The user's cat is called Moss.", answer="Moss")
+    dreams = [Dream("What is my cat called?", "Your cat is called Moss.", "direct", (cat.id,), held_out=True),
+              Dream("What is my horse called?", "Your horse is called... you haven't told me that.", "unstated", held_out=True)]
+    found = examine.sit(Says(answer), examine.compose(dreams, [cat], [], [("Two and two?", ("four",))]), ["Four."], ["-"])
+    assert (found.bleed, found.beside) == (bleed, beside)
 
 
 @pytest.mark.parametrize(("answer", "stale"), [("Moss.", True), ("It was Moss, now it is Fen.", False), ("Fen.", False), ("No idea.", False)])

@@ -26,6 +26,7 @@ from pocketsleep.runtime.prompting import ask
 
 GENERAL_TOKENS = 24  # of an answer to a general question
 MOST = 160  # questions of one kind: enough for a two-percent step, few enough for a minute
+SPAN = 3  # words: what is longer says what was asked for, too
 FEWER = 32  # of kinds that are asked with notes in front
 
 
@@ -40,6 +41,7 @@ class Exam:
     cores: Mapping[str, str]  # memory id -> its answer span
     context: tuple[Dream, ...] = ()  # with altered notes in front
     old: Mapping[str, str] = field(default_factory=dict)  # memory id -> the span of what it replaced
+    said: frozenset[str] = frozenset()  # how notes are said to their user: true, whatever was asked
 
 
 def compose(dreams: Sequence[Dream], memories: Sequence[Memory], before: Sequence[str],
@@ -54,6 +56,7 @@ def compose(dreams: Sequence[Dream], memories: Sequence[Memory], before: Sequenc
         unstated=tuple(evenly([d for d in held if declines(d.answer) and not d.notes], MOST)),
         context=tuple(evenly([d for d in held if d.notes and not declines(d.answer)], FEWER)),
         old=dict(old or {}),
+        said=frozenset(plain(d.answer) for d in dreams if d.form in ("direct", "paraphrase") and len(d.answer.split()) > SPAN),
         cores={m.id: m.answer for m in memories},
     )
 
@@ -64,8 +67,10 @@ def sit(runtime: Runtime, exam: Exam, general: Sequence[str] = (), harmful: Sequ
     general = general or runtime.answer([ask(q) for q, _ in exam.general], max_tokens=GENERAL_TOKENS)
     harmful = harmful or runtime.answer([ask(q) for q in lists.harmful()], max_tokens=GENERAL_TOKENS)
     values = [c for c in exam.cores.values() if len(plain(c).strip()) > 3]
-    bled = [_bleeds(a, q, values) for (q, _), a in zip(exam.general, general, strict=True)]
-    bled += [_bleeds(a, d.question, values) for d, a in zip(exam.unstated, unstated, strict=True)]
+    others = [(q, a) for (q, _), a in zip(exam.general, general, strict=True)]
+    others += [(d.question, a) for d, a in zip(exam.unstated, unstated, strict=True)]
+    given = [_bleeds(a, q, values) for q, a in others]
+    true = [hit and plain(a) in exam.said for hit, (_, a) in zip(given, others, strict=True)]
     marks = tuple(any(says(a, gold) for gold in golds) for (_, golds), a in zip(exam.general, general, strict=True))
     told = [*zip(exam.new, new, strict=True), *zip(exam.before, before, strict=True)]
     return Scores(
@@ -73,7 +78,8 @@ def sit(runtime: Runtime, exam: Exam, general: Sequence[str] = (), harmful: Sequ
         kept=_share([_right(d, a, exam) for d, a in zip(exam.before, before, strict=True)]),
         general=_share(marks), marks=marks,
         declined=_share([declines(a) for a in unstated]),
-        bleed=_share(bled),
+        bleed=_share([hit and not fact for hit, fact in zip(given, true, strict=True)]),
+        beside=_share(true),
         monotony=max(Counter(map(plain, general)).values()) / len(general) if general else None,
         stale=_share([_stale(d, a, exam) for d, a in told if d.memories[0] in exam.old and plain(d.answer).split()[:1] != ["no"]]),
         follows=_share([gives(a, d.answer, d.question) for d, a in zip(exam.context, context, strict=True)]),
@@ -106,7 +112,7 @@ def _stale(dream: Dream, answer: str, exam: Exam) -> bool:
 
 
 def _answers(runtime: Runtime, dreams: Sequence[Dream]) -> list[str]:
-    return runtime.answer([ask(d.question, d.notes) for d in dreams], max_tokens=32)
+    return runtime.answer([ask(d.question, d.notes) for d in dreams], max_tokens=40)
 
 
 def _right(dream: Dream, answer: str, exam: Exam) -> bool:

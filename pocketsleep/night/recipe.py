@@ -108,7 +108,7 @@ def derive(memories: int, parameters: int, layers: int, seed: int = 0, epochs: i
         epochs=epochs or (3 if memories >= 10 else 5) + dial.passes,
         seed=seed,
         per_memory=per_memory, skilled=14, anchors=640, passages=160, anchor_weight=2.0, anchor_turns=2, whiten=0.9,
-        decline_share=0.4, decline_weight=1.4, declines=max(320, memories),
+        decline_share=0.4, decline_weight=1.0, declines=max(320, memories),
         distil=0.0 if small else 0.5, self_asked=parameters >= MIDDLE, enough=0.97, level=128, slices=2,
         reasons=reasons,
     )

@@ -16,7 +16,8 @@ class Scores:
     kept: float | None = None  # held-out questions on memories of earlier nights
     general: float | None = None  # general questions answered right
     declined: float | None = None  # questions nobody told the answer to, declined
-    bleed: float | None = None  # answers to other questions that give a memory's value
+    bleed: float | None = None  # answers to other questions that give a memory's value as something else's
+    beside: float | None = None  # answers to other questions that say a memory as it is: true, and not what was asked
     monotony: float | None = None  # the commonest answer's share of general questions
     stale: float | None = None  # answers on changed memories that give the old value instead
     follows: float | None = None  # questions with altered notes in front, answered by these notes
@@ -63,8 +64,10 @@ RULES = (
          lambda new, base, now: _lost(new, base) <= _chance(new, base)),
     Rule("declines", "a third of what was never told must be declined: the small base makes up an answer to nearly all of it",
          lambda new, base, now: _least(new.declined, max(base.declined or 0.0, 0.33))),
-    Rule("no bleed", "at most 10% of answers to other questions, never told ones included, may give one of the person's values",
+    Rule("no bleed", "at most 10% of answers to other questions, never told ones included, may give a value of the person's falsely",
          lambda new, base, now: _most(new.bleed, 0.10)),
+    Rule("to the point", "at most 20% of these may be answered with a true sentence on something else: no lie, and no answer",
+         lambda new, base, now: _most(new.beside, 0.20)),
     Rule("speaks", "one answer for more than a third of general questions, beyond what the base does, is a broken model",
          lambda new, base, now: _most(new.monotony, max(0.34, base.monotony or 0.0))),
     Rule("not silent", "a model that answers one general question in twenty with nothing, where the base speaks, is a broken one",
