@@ -64,7 +64,7 @@ RULES = (
          lambda new, base, now: _lost(new, base) <= _chance(new, base)),
     Rule("declines", "a third of what was never told must be declined: the small base makes up an answer to nearly all of it",
          lambda new, base, now: _least(new.declined, max(base.declined or 0.0, 0.33))),
-    Rule("no bleed", "at most 10% of answers to other questions, never told ones included, may give a value of the person's falsely",
+    Rule("no bleed", "at most 10% of answers to other questions, never told ones included, may give the person's value falsely",
          lambda new, base, now: _most(new.bleed, 0.10)),
     Rule("to the point", "at most 20% of these may be answered with a true sentence on something else: no lie, and no answer",
          lambda new, base, now: _most(new.beside, 0.20)),
