@@ -1,0 +1,3 @@
+"""Fast weights: the matrices of the gated delta rule, written token by token and read at constant cost.
+
+Read `reference.py` first: it is the definition. `graph.py` is the same in ordinary MLX operations."""
