@@ -16,7 +16,6 @@ from typing import Any
 import httpx
 import openai
 import pytest
-import uvicorn
 
 from pocketsleep.errors import BadInput, Busy, ModelError
 from pocketsleep.journal import Journal
@@ -26,6 +25,7 @@ from pocketsleep.runtime.llamacpp import LlamaCpp
 from pocketsleep.runtime.scripted import Scripted
 from pocketsleep.serve import api
 from pocketsleep.serve.day import Day
+from pocketsleep.serve.server import Server
 from pocketsleep.weights import Base
 
 TOKEN = "a-token-of-the-test"
@@ -48,7 +48,7 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 @contextmanager
 def up(day: api.Talks, port: int) -> Iterator[int]:
     "A server on a real socket."
-    server = uvicorn.Server(uvicorn.Config(api.build(day, TOKEN, port), port=port, log_level="error"))
+    server = Server(api.build(day, TOKEN, port), port=port)
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
