@@ -28,7 +28,7 @@ LEVELS = [
     "runtime",
     "night serve",
     "pocket",
-    "demo",
+    "demo asleep",
     "bench",
     "cli",
 ]

@@ -12,8 +12,8 @@ import mlx.nn as nn
 import numpy as np
 import pytest
 
-from pocketsleep.cli.sleeping import night_report
 from pocketsleep.home import Home
+from pocketsleep.journal.reports import night_report
 from pocketsleep.night import levels, rules
 from pocketsleep.night.dream import declining
 from pocketsleep.night.grade import declines
@@ -242,7 +242,7 @@ def test_what_a_level_below_was_told_is_not_declined_above(tiny: Path, tmp_path:
 
 
 def test_the_report_says_how_many_wait(slept: dict[str, Any], again: Pocket) -> None:
-    reports = [night_report(again, night) for night in slept["nights"]]
+    reports = [night_report(again.journal, night) for night in slept["nights"]]
     assert [report["waiting"] for report in reports] == [1, 0]
 
 

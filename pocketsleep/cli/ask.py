@@ -106,12 +106,16 @@ def serve(
 
     Example: pocketsleep serve --port 8765
     """
-    from pocketsleep.serve import api
+    from pocketsleep.asleep import Sleeper
+    from pocketsleep.serve import api, page
 
     with opened(base) as pocket:
-        token = pocket.token()
+        token, sleeper = pocket.token(), Sleeper(pocket.home, pocket.named)
         out.talk.print(f"http://127.0.0.1:{port}/v1   token: {pocket.home.token}", markup=False)
-        api.serve(pocket.day(), token, port=port)
+        try:
+            api.serve(pocket.day(), token, port=port, routes=page.routes(pocket, sleeper))
+        finally:
+            sleeper.close()
 
 
 @app.command()

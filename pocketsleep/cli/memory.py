@@ -12,6 +12,7 @@ import typer
 from pocketsleep.cli import Json, app, opened, out
 from pocketsleep.errors import BadInput, NotFound
 from pocketsleep.journal.importing import BadLine, read_jsonl
+from pocketsleep.journal.reports import memory_report
 from pocketsleep.nouns import Episode, Memory
 from pocketsleep.pocket import Pocket
 
@@ -80,7 +81,7 @@ def remember(
     blocked = [said for said, memory in kept if memory is None]
     memories = [memory for _, memory in kept if memory is not None]
     if json_:
-        out.lines([_plain(m) for m in memories])
+        out.lines([memory_report(m) for m in memories])
     else:
         for memory in memories:
             out.data(f"{memory.id}  {memory.text}")
@@ -137,17 +138,11 @@ def memories(
     with opened() as pocket:
         found = pocket.journal.memories(words or "", status=None if all_ else "active")
     if json_:
-        out.lines([_plain(m) for m in found])
+        out.lines([memory_report(m) for m in found])
     elif found:
         out.table(("id", "kind", "status", "memory"), ((m.id, m.kind, m.status, m.text) for m in found))
     else:
         out.talk.print("nothing is remembered yet. hint: `pocketsleep chat`, then `pocketsleep sleep --tonight`")
-
-
-def _plain(memory: Memory) -> dict[str, Any]:
-    return {"id": memory.id, "text": memory.text, "kind": memory.kind, "status": memory.status, "answer": memory.answer,
-            "supersedes": memory.supersedes or None, "told": memory.told, "since": memory.since,
-            "cites": [{"episode": c.episode, "turn": c.turn} for c in memory.cites]}
 
 
 @app.command()
@@ -184,7 +179,7 @@ def _trace(pocket: Pocket, memory: Memory) -> dict[str, Any]:
     turns = [{"episode": c.episode, "turn": c.turn, "text": pocket.journal.turn(c).text} for c in memory.cites]
     dreams = [f"{d.question} -> {d.answer}" for d in pocket.journal.dreams(memory=memory.id)]
     holding = [a.id for a in pocket.registry.list() if memory.id in a.memories]
-    return {**_plain(memory), "cites": turns, "dreams": dreams, "adapters": holding,
+    return {**memory_report(memory), "cites": turns, "dreams": dreams, "adapters": holding,
             "worn": pocket.journal.current() in holding}
 
 

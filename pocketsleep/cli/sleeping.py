@@ -9,8 +9,9 @@ import typer
 
 from pocketsleep.cli import BaseName, Json, app, opened, out
 from pocketsleep.errors import BadInput
+from pocketsleep.journal.reports import night_report
 from pocketsleep.night.recipe import DEPTHS
-from pocketsleep.nouns import Night, Verdict
+from pocketsleep.nouns import Verdict
 from pocketsleep.pocket import Pocket, Wishes
 
 
@@ -38,7 +39,7 @@ def sleep(
             return
         with out.Tell() as tell:
             night, verdict = pocket.sleep(Wishes(seed, budget, fresh=fresh, depth=depth), tell)
-        report = night_report(pocket, night)
+        report = night_report(pocket.journal, night)
     out.one(report) if json_ else _say(verdict, report)
 
 
@@ -55,27 +56,6 @@ def _dry_run(pocket: Pocket, json_: bool) -> None:
     for item in dropped:
         out.data(f"drop   {_short(item['text'])}  ({item['reason']})")
     out.talk.print(f"{len(new)} new memories beside {len(found['live'])} live ones; nothing was written")
-
-
-def night_report(pocket: Pocket, night: Night) -> dict[str, Any]:
-    "Everything a night left behind, as plain data."
-    verdict = night.verdict
-    stages = pocket.journal.stages(night.id)
-    heard = pocket.journal.stage(night.id, "extract") or {}
-    dreamt, seeded = (pocket.journal.stage(night.id, name) or {} for name in ("dream", "seed"))
-    texts = {m.id: m.text for m in pocket.journal.memories(status=None)}
-    return {
-        "night": night.id, "started_at": night.started_at, "base": night.base, "seed": night.seed,
-        "verdict": verdict.outcome if verdict else "unfinished",
-        "failed": list(verdict.failed) if verdict else [], "reasons": list(verdict.reasons) if verdict else [],
-        "learnt": [texts[m] for m in heard.get("new", []) if m in texts],
-        "live": len(heard.get("live", [])), "waiting": dreamt.get("waiting", 0),
-        "dropped": [{"text": d.text, "reason": d.reason} for d in pocket.journal.dropped(night.id)],
-        "adapter": night.adapter or None, "worn": pocket.journal.current() or None,
-        "scores": dict(verdict.scores) if verdict else {},
-        "lessons": seeded.get("lessons"), "epochs": seeded.get("epochs"), "stopped": seeded.get("stopped"),
-        "recipe": seeded.get("recipe"), "stages": stages,
-    }
 
 
 def _say(verdict: Verdict, report: dict[str, Any]) -> None:
@@ -111,7 +91,7 @@ def nights(name: Annotated[Optional[str], typer.Argument(metavar="[ID]")] = None
     """
     with opened() as pocket:
         found = [pocket.journal.night(name)] if name else pocket.journal.nights()
-        reports = [night_report(pocket, night) for night in found]
+        reports = [night_report(pocket.journal, night) for night in found]
         current = pocket.journal.current()
         if json_:
             out.lines(reports)

@@ -22,7 +22,7 @@ from pocketsleep.journal.search import QUESTION_WORDS, quoted, words
 from pocketsleep.journal.store import Row
 from pocketsleep.journal.turns import Turns, is_telling, tombstone_fields
 from pocketsleep.journal.wearing import Wearing
-from pocketsleep.nouns import Cite
+from pocketsleep.nouns import Cite, Turn
 
 GONE = "[forgotten]"
 _SHORTEST = 3  # characters of an answer or a word that is looked for elsewhere
@@ -78,6 +78,11 @@ class Forgetting(Turns, Memories, Wearing):
         if self.sweep():
             return gone
         return Forgotten(gone.memories, gone.turns, gone.dreams, gone.taken_off, False, gone.still_said_in)
+
+    def goes_with(self, target: str) -> list[tuple[Cite, Turn]]:
+        "The turns that forgetting this would take, for a person to see before."
+        _, turns = self._doomed(target)
+        return [(Cite(row["episode"], row["idx"]), self._turn(row, row["private"])) for row in turns]
 
     def _forget(self, target: str) -> Forgotten:
         with self.atomic():

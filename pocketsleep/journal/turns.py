@@ -65,6 +65,20 @@ class Turns(Search):
         with self.atomic():
             return [self.record(episode) for episode in episodes]
 
+    def extend(self, episode_id: str, turns: Sequence[Turn]) -> int:
+        "Add turns to the end of a kept conversation, whatever in it was forgotten. The index of the first of them."
+        known = self.row("select * from episodes where id = ?", episode_id)
+        if known is None:
+            raise NotFound(f"there is no conversation `{episode_id}`", hint="it begins with `record`")
+        new = _cleaned(Episode(episode_id, tuple(turns), known["started_at"], known["source"], bool(known["private"])))
+        with self.atomic():
+            last = self.row("select max(idx) as idx from turns where episode = ?", episode_id)
+            first = 0 if last is None or last["idx"] is None else int(last["idx"]) + 1
+            for index, turn in enumerate(new.turns, start=first):
+                self._append(episode_id, index, turn)
+            self._head_due = True
+        return first
+
     def _place_for(self, episode: Episode) -> tuple[str, int]:
         "The id to keep a conversation under, and how many of its turns are there already."
         rows = self.rows(
@@ -235,6 +249,16 @@ class Turns(Search):
                 hint="`pocketsleep search WORDS` finds conversations by what was said",
             )
         return self._turn(row, row["hidden"])
+
+    def tellings(self, limit: int) -> list[Row]:
+        "The conversations that were added to last: id, opening words, turns; the newest first."
+        return self.rows(
+            "select e.id, e.started_at, e.source, e.private, count(*) as turns, max(t.place) as newest, "
+            "(select text from turns o where o.episode = e.id and o.role = 'user' and o.mark is null order by idx limit 1) "
+            "as opening from turns t join episodes e on e.id = t.episode where t.mark is null "
+            "group by e.id order by newest desc limit ?",
+            limit,
+        )
 
     def unslept(self) -> list[Cite]:
         "Turns that no night has settled yet, in the order they were recorded."

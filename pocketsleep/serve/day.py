@@ -57,15 +57,36 @@ class Day:
     def reply(self, messages: Sequence[Message], sampling: Sampling, *, model: str = "pocketsleep",
               conversation: str = "", arm: Arm = "both") -> Iterator[str]:
         "Answer as the named model; the exchange is recorded once the answer has finished."
-        adapter = self._adapter(model)
-        self.wear(adapter if arm in ("weights", "both") else "")
-        recalls = arm in ("recall", "both") and adapter == self._adapter("pocketsleep") and model != "pocketsleep:base"
         heard = []
-        for piece in self._checked(messages, sampling) if recalls and arm == "both" and adapter else self._read(
-                messages, sampling, self.recall(messages) if recalls else []):
+        for piece in self.speak(messages, sampling, model=model, arm=arm):
             heard.append(piece)
             yield piece
         self.record(messages, "".join(heard), conversation)
+
+    def speak(self, messages: Sequence[Message], sampling: Sampling, *, model: str = "pocketsleep",
+              arm: Arm = "both") -> Iterator[str]:
+        "The same, and nothing is recorded."
+        adapter = self._adapter(model)
+        self.wear(adapter if arm in ("weights", "both") else "")
+        recalls = arm in ("recall", "both") and adapter == self._adapter("pocketsleep") and model != "pocketsleep:base"
+        if recalls and arm == "both" and adapter:
+            yield from self._checked(messages, sampling)
+        elif arm == "weights" and adapter:
+            yield from self._traced(messages, sampling)
+        else:
+            yield from self._read(messages, sampling, self.recall(messages) if recalls else [])
+
+    def _traced(self, messages: Sequence[Message], sampling: Sampling) -> Iterator[str]:
+        "The adapter alone, word for word; the receipt names the live note that says the same."
+        self.receipt = Receipt(self.runtime.worn)
+        heard = []
+        for piece in self.runtime.chat(messages, sampling):
+            heard.append(piece)
+            yield piece
+        question, answer, backing = _last(messages), "".join(heard).strip(), self._ledger()[1]
+        found = backing.of(question, answer) if backing.personal(question, answer) else None
+        if found and found.memory and found.text == answer:
+            self.receipt = Receipt(self.runtime.worn, [found.memory], "weights")
 
     def _read(self, messages: Sequence[Message], sampling: Sampling, notes: list[Memory]) -> Iterator[str]:
         "As the runtime is dressed, with notes in front."

@@ -1,0 +1,59 @@
+"""What the journal tells a person, as plain data: nights, the way of a memory, the list of conversations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pocketsleep.journal import Journal
+from pocketsleep.nouns import Memory, Night
+
+TITLE = 80  # characters of a conversation's first words
+
+
+def night_report(journal: Journal, night: Night) -> dict[str, Any]:
+    "Everything a night left behind."
+    verdict = night.verdict
+    heard, dreamt, seeded = (journal.stage(night.id, name) or {} for name in ("extract", "dream", "seed"))
+    texts = {m.id: m.text for m in journal.memories(status=None)}
+    return {
+        "night": night.id, "started_at": night.started_at, "base": night.base, "seed": night.seed,
+        "verdict": verdict.outcome if verdict else "unfinished",
+        "failed": list(verdict.failed) if verdict else [], "reasons": list(verdict.reasons) if verdict else [],
+        "learnt": [texts[m] for m in heard.get("new", []) if m in texts],
+        "live": len(heard.get("live", [])), "waiting": dreamt.get("waiting", 0),
+        "dropped": [{"text": d.text, "reason": d.reason} for d in journal.dropped(night.id)],
+        "adapter": night.adapter or None, "worn": journal.current() or None,
+        "scores": dict(verdict.scores) if verdict else {},
+        "lessons": seeded.get("lessons"), "epochs": seeded.get("epochs"), "stopped": seeded.get("stopped"),
+        "recipe": seeded.get("recipe"), "stages": journal.stages(night.id),
+    }
+
+
+def memory_report(memory: Memory) -> dict[str, Any]:
+    "A memory, and where it was said."
+    return {
+        "id": memory.id, "text": memory.text, "kind": memory.kind, "status": memory.status, "answer": memory.answer,
+        "supersedes": memory.supersedes or None, "told": memory.told, "since": memory.since,
+        "cites": [{"episode": c.episode, "turn": c.turn} for c in memory.cites],
+    }
+
+
+def cited(journal: Journal, memory: Memory) -> list[dict[str, Any]]:
+    "The turns a memory rests on, in the order in which they were said."
+    turns = [(c, journal.turn(c)) for c in memory.cites]
+    return [{"episode": c.episode, "turn": c.turn, "role": t.role, "text": t.text, "said_at": t.said_at} for c, t in turns]
+
+
+def conversations(journal: Journal, limit: int = 200) -> list[dict[str, Any]]:
+    "The last conversations, the newest first. Of one that was told over again (edited, regenerated) the newest telling."
+    found: dict[str, dict[str, Any]] = {}
+    for row in journal.tellings(limit):
+        found.setdefault(row["id"].partition("~")[0], _told(row))
+    return list(found.values())
+
+
+def _told(row: Mapping[str, Any]) -> dict[str, Any]:
+    title = " ".join((row["opening"] or "").split())
+    return {"id": row["id"], "title": title if len(title) <= TITLE else title[: TITLE - 1] + "…",
+            "started_at": row["started_at"], "source": row["source"], "private": bool(row["private"]), "turns": row["turns"]}

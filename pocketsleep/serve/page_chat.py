@@ -1,0 +1,197 @@
+"""The page's conversations: listed, told again, gone on with; and what the person thought of an answer.
+
+A conversation is edited or an answer made anew by keeping its first turns and going on from there: the journal keeps both tellings.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import threading
+import uuid
+from collections.abc import AsyncIterator, Generator, Iterator, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import BaseRoute, Route
+
+from pocketsleep.errors import BadInput, NotFound, PocketError
+from pocketsleep.journal import Journal, reports
+from pocketsleep.journal.taint import taint
+from pocketsleep.nouns import Episode, Feedback, Message, Sampling, Turn
+from pocketsleep.serve.day import Arm, Day, Receipt
+from pocketsleep.serve.page_wire import House, Sleeps, body, number, said, text
+
+LONGEST = 512  # tokens of an answer
+LIVELY = 0.8  # the temperature of an answer that is asked for once more
+
+
+def routes(house: House, sleeps: Sleeps) -> Sequence[BaseRoute]:
+    chat = _Chat(house)
+    return [Route("/page/conversations", chat.all), Route("/page/conversation", chat.one),
+            Route("/page/conversation/forget", chat.forget, methods=["POST"]),
+            Route("/page/say", chat.say, methods=["POST"]), Route("/page/stop", chat.stop, methods=["POST"]),
+            Route("/page/feedback", chat.feedback, methods=["POST"])]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    "What the page wants said."
+
+    conversation: str  # "" for a new one
+    said: tuple[str, ...]  # its kept turns as the page has them: the words of some the journal gives to no reader
+    text: str  # "" for another answer to what was kept
+    private: bool  # this message and its answer
+    hidden: bool  # the whole conversation
+    recall: bool
+    ticket: str  # by which it can be stopped
+
+    @classmethod
+    def of(cls, given: dict[str, Any]) -> _Asked:
+        before = given.get("said") or []
+        if not isinstance(before, list) or not all(isinstance(one, str) for one in before):
+            raise BadInput("`said` has to be a list of texts")
+        return cls(text(given, "conversation"), tuple(before), text(given, "text"), bool(given.get("private")),
+                   bool(given.get("hidden")), bool(given.get("recall", True)), text(given, "ticket"))
+
+
+class _Chat:
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self.stops: dict[str, threading.Event] = {}
+
+    @property
+    def journal(self) -> Journal:
+        return self.house.journal
+
+    def all(self, request: Request) -> Response:
+        "Those that have all the words of `words`, or the last ones."
+        words = request.query_params.get("words", "").strip()
+        found = reports.conversations(self.journal)
+        if words:
+            hits = {cite.episode: turn.text for cite, turn in self.journal.search_turns(words, 50)}
+            found = [one | {"hit": hits[one["id"]]} for one in found if one["id"] in hits]
+        return said(found)
+
+    def one(self, request: Request) -> Response:
+        episode = self.journal.episode(request.query_params.get("id", ""))
+        thought = {f.turn: {"rating": f.rating, "correction": f.correction} for f in episode.feedback}
+        turns = [{"turn": n, "role": t.role, "text": t.text, "private": t.private, "said_at": t.said_at, "forgotten": not t.text,
+                  "feedback": thought.get(n)} for n, t in enumerate(episode.turns)]
+        return said({"id": episode.id, "private": episode.private, "started_at": episode.started_at, "source": episode.source,
+                     "turns": turns})
+
+    async def forget(self, request: Request) -> Response:
+        episode = self.journal.episode(text(await body(request), "id", needed=True))
+        gone = await asyncio.to_thread(self.house.forget, episode.id)
+        return said({"turns": len(gone.turns), "memories": list(gone.memories)})
+
+    async def feedback(self, request: Request) -> Response:
+        given = await body(request)
+        rating = text(given, "rating")
+        if rating not in ("up", "down", ""):
+            raise BadInput(f"a rating cannot be `{rating}`", hint="up, down, or nothing")
+        note = Feedback(number(given, "turn"), cast(Any, rating), text(given, "correction").strip())
+        self.journal.add_feedback(text(given, "conversation", needed=True), note)
+        return said({"kept": True})
+
+    async def stop(self, request: Request) -> Response:
+        if found := self.stops.get(text(await body(request), "ticket")):
+            found.set()
+        return said({"stopped": found is not None})
+
+    async def say(self, request: Request) -> Response:
+        "Server-sent events: pieces of the answer, then where it is kept and what it rests on."
+        asked, state = _Asked.of(await body(request)), request.app.state
+        stop = self.stops[asked.ticket] = threading.Event()
+        pieces = state.desk.stream(lambda: self._answer(state.day, asked, stop))
+        return StreamingResponse(self._events(pieces, asked.ticket), media_type="text/event-stream",
+                                 headers={"Cache-Control": "no-store"})
+
+    async def _events(self, pieces: Any, ticket: str) -> AsyncIterator[str]:
+        try:
+            async for event in pieces:
+                yield f"data: {json.dumps(event, ensure_ascii=False)}\n\n"
+        except (PocketError, ValueError) as wrong:
+            yield f"data: {json.dumps({'error': str(wrong), 'hint': getattr(wrong, 'hint', '')}, ensure_ascii=False)}\n\n"
+        finally:
+            pieces.stop()
+            self.stops.pop(ticket, None)
+
+    def _answer(self, day: Day, asked: _Asked, stop: threading.Event) -> Iterator[dict[str, Any]]:
+        "On the model's thread. What was said until it was stopped, or until nobody listened, is kept."
+        talk = _Talk.of(self.journal, asked)
+        arm: Arm = "both" if asked.recall else "weights"
+        heard: list[str] = []
+        try:
+            with closing(cast(Generator[str], day.speak(talk.messages, talk.sampling, arm=arm))) as answer:
+                for piece in answer:
+                    heard.append(piece)
+                    yield {"piece": piece}
+                    if stop.is_set():
+                        break
+        except GeneratorExit:
+            with suppress(PocketError):
+                talk.keep(self.journal, "".join(heard))
+            raise
+        yield talk.keep(self.journal, "".join(heard)) | {"receipt": receipt(self.journal, day.receipt), "stopped": stop.is_set()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Talk:
+    "A conversation as it stands when the model is asked."
+
+    id: str
+    whole: bool  # all that the journal has of it is kept
+    turns: tuple[Turn, ...]  # kept ones
+    new: tuple[Turn, ...]  # the person's message, if there is one
+    hidden: bool
+    private: bool
+    sampling: Sampling
+
+    @classmethod
+    def of(cls, journal: Journal, asked: _Asked) -> _Talk:
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        episode = journal.episode(asked.conversation) if asked.conversation else Episode(f"page-{uuid.uuid4().hex[:12]}", ())
+        kept = tuple(replace(t, text=t.text or s) for t, s in zip(episode.turns, asked.said, strict=False))
+        hidden = asked.hidden or episode.private
+        private = asked.private or hidden
+        new = (Turn("user", asked.text, taint(kept, "user", asked.text), private, now),) if asked.text.strip() else ()
+        if not new and not (kept and kept[-1].role == "user"):
+            raise BadInput("there is nothing to answer", hint="write something first")
+        if not new:
+            private = private or kept[-1].private
+        sampling = Sampling(max_tokens=LONGEST) if new else Sampling(LONGEST, LIVELY, seed=secrets.randbits(31))
+        return cls(episode.id, len(kept) == len(episode.turns) > 0, kept, new, hidden, private, sampling)
+
+    @property
+    def messages(self) -> list[Message]:
+        "What the model reads: forgotten turns have no words left."
+        return [Message(t.role, t.text) for t in (*self.turns, *self.new) if t.text]
+
+    def keep(self, journal: Journal, answer: str) -> dict[str, Any]:
+        "Write what is new of it. Where it is kept, and the places of the message and the answer."
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        before = (*self.turns, *self.new)
+        new = [*self.new, *([Turn("assistant", answer, taint(before, "assistant", answer), self.private, now)] if answer else [])]
+        if not new:
+            raise NotFound("the answer was stopped before its first word", hint="ask again")
+        if self.whole:
+            name, first = self.id, journal.extend(self.id, new)
+        else:
+            kept = tuple(t for t in self.turns if t.text)
+            name, first = journal.record(Episode(self.id, (*kept, *new), now, "chat", self.hidden)).episode_id, len(kept)
+        return {"conversation": name, "user": first if self.new else first - 1, "answer": first + len(self.new) if answer else None,
+                "private": self.private}
+
+
+def receipt(journal: Journal, found: Receipt) -> dict[str, Any]:
+    "What an answer rests on: the adapter worn, and the notes with the turns that said them."
+    night = next((n.id for n in reversed(journal.nights()) if n.adapter == found.adapter and n.verdict and n.verdict.passed), "")
+    return {"source": found.source, "adapter": found.adapter or None, "night": (night if found.adapter else "") or None,
+            "notes": [reports.memory_report(m) | {"cites": reports.cited(journal, m)} for m in found.notes]}

@@ -1,0 +1,30 @@
+// What an answer rests on: the weights with a note that says the same, a note that was looked up, or nothing that was told.
+
+import { dayTime, h } from "./dom.js";
+
+const NAMES = { weights: "From weights", memory: "From memory", "": "No source" };
+
+function sentence(found) {
+  const night = found.night ? `the adapter of night ${found.night.slice(1)}` : "the adapter";
+  if (found.source === "weights") return `Said by ${night} out of its weights. This note of yours says the same:`;
+  if (found.source === "memory") return "Looked up in memory, in this note:";
+  return found.adapter ? `Nothing you told stands behind this answer: it is the model's own (wearing ${night}).`
+    : "Nothing you told stands behind this answer: it is the bare model's own.";
+}
+
+export const quotes = (cites) => cites.map((cite) => h("blockquote", { class: "quote" }, h("p", {}, cite.text || "(forgotten)"),
+  h("footer", {}, [cite.role === "user" ? "You said so" : "Said", cite.said_at && dayTime(cite.said_at)].filter(Boolean).join(", "), " · ",
+    h("a", { href: `#/chat/${encodeURIComponent(cite.episode)}` }, "open the conversation"))));
+
+const note = (memory) => h("div", {}, h("p", { class: "note" }, memory.text),
+  h("p", { class: "small" }, h("a", { href: `#/memory/${encodeURIComponent(memory.id)}` }, "Open in Memory")),
+  memory.cites.length ? quotes(memory.cites) : h("p", { class: "small muted" }, "Told outright, not said in a conversation."));
+
+// The button that stands under an answer, and the panel it opens.
+export function receipt(found, id) {
+  const panel = h("div", { class: "receipt arrives", id, role: "region", "aria-label": "Receipt", hidden: true },
+    h("p", {}, sentence(found)), found.notes.map(note));
+  const opener = h("button", { type: "button", class: `source ${found.source || "neither"}`, "aria-expanded": "false", "aria-controls": id,
+    onclick: () => { panel.hidden = !panel.hidden; opener.setAttribute("aria-expanded", String(!panel.hidden)); } }, NAMES[found.source]);
+  return [opener, panel];
+}
