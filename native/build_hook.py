@@ -23,7 +23,9 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = Path("pocketsleep") / "_native"
 LIBRARY = FOLDER / "libpsblas.so"
 FUSED = FOLDER / "libpsfused.so"
+DELTA = FOLDER / "libpsdelta.so"
 PASSES = ("fused/fused.c", "fused/block.c", "fused/filter.c", "fused/matrix.c", "fused/pool.c")
+RULE = ("cpu/delta.cpp", "fused/pool.c")
 VECTORS = ("-O3", "-fno-math-errno", "-fno-trapping-math")  # not -ffast-math: it would set denormals to 0 process-wide
 
 
@@ -38,9 +40,14 @@ def compile_fused(root: Path = ROOT) -> str:
     return compile_c(root, PASSES, FUSED, (*VECTORS, "-DNARROW")) if reason else ""  # a compiler without target_clones
 
 
+def compile_delta(root: Path = ROOT) -> str:
+    "Build the gated delta rule, C++ without its library; '' when it is there, otherwise why it is not."
+    return compile_c(root, RULE, DELTA, (*VECTORS, "-fno-exceptions", "-Wno-psabi"))
+
+
 def compile_all(root: Path = ROOT) -> dict[Path, str]:
     "Every library, and why it is not there ('' when it is): one that fails takes no other with it."
-    return {LIBRARY: compile_blas(root), FUSED: compile_fused(root)}
+    return {LIBRARY: compile_blas(root), FUSED: compile_fused(root), DELTA: compile_delta(root)}
 
 
 def compile_c(root: Path, sources: tuple[str, ...], library: Path, flags: tuple[str, ...]) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from native.build_hook import FUSED, LIBRARY, PASSES, compile_all, compile_c
+from native.build_hook import DELTA, FUSED, LIBRARY, PASSES, compile_all, compile_c, compile_fused
 from pocketsleep.runtime import blas  # noqa: F401  before mlx
 
 # isort: split
@@ -199,7 +199,7 @@ def test_a_compiler_without_versions_by_processor_builds_one(tmp_path: Path, mon
     (tmp_path / "pocketsleep").mkdir()
     wide = tmp_path / "native" / "fused" / "wide.h"
     wide.write_text(wide.read_text().replace("x86-64-v4", "a-processor-of-tomorrow"))
-    assert compile_all(tmp_path) == {LIBRARY: "", FUSED: ""}
+    assert compile_fused(tmp_path) == ""
     narrow = ctypes.CDLL(str(tmp_path / FUSED))
     monkeypatch.setattr(fused, "_library", narrow)
     x, w, out = draw(3, 32), draw(32), np.empty((3, 32), np.float32)
@@ -211,10 +211,12 @@ def test_one_library_that_fails_takes_no_other_with_it(tmp_path: Path) -> None:
     root = Path(__file__).resolve().parent.parent
     shutil.copytree(root / "native", tmp_path / "native")
     (tmp_path / "pocketsleep").mkdir()
-    (tmp_path / "native" / "fused" / "block.c").write_text("this is no C")
+    for file in ("fused/block.c", "cpu/delta.cpp"):
+        (tmp_path / "native" / file).write_text("this is no C")
     built = compile_all(tmp_path)
     assert built[LIBRARY] == ""
     assert "failed" in built[FUSED]
+    assert "failed" in built[DELTA]
     assert (tmp_path / LIBRARY).exists()
 
 
