@@ -42,6 +42,11 @@ class Home:
         return self.root / "night.lock"
 
     @property
+    def plugins(self) -> Path:
+        "What plugins did wrong."
+        return self.root / "plugins.json"
+
+    @property
     def token(self) -> Path:
         "The bearer token of the local server."
         return self.root / "token"

@@ -16,7 +16,7 @@ from typing import Any, Self
 import numpy as np
 from filelock import FileLock, Timeout
 
-from pocketsleep import cards, disk, weights
+from pocketsleep import cards, disk, hooks, weights
 from pocketsleep import night as nights
 from pocketsleep.errors import BadInput, Busy, NotFound
 from pocketsleep.home import Home
@@ -52,6 +52,7 @@ class Pocket:
 
     def __init__(self, home: Home, base: str = "") -> None:
         self.home = home.make()
+        hooks.installed().notes = home.plugins  # of the home opened last, should there be several
         self.journal = Journal(home.journal)
         self.registry = Registry(home.adapters)
         self.named = base or self.journal.setting("base")
@@ -118,7 +119,17 @@ class Pocket:
             if verdict.passed and self.named:  # what wears this adapter from now on
                 self.journal.set_setting("base", self.named)
             self._tidy(night)
-            return self.journal.night(night.id), verdict
+            ended = self.journal.night(night.id)
+            self._report(ended)
+            return ended, verdict
+
+    def _report(self, night: Night) -> None:
+        "To plugins."
+        new = set((self.journal.stage(night.id, "extract") or {}).get("new", ()))
+        learnt = tuple(m for m in self.journal.memories(status=None) if m.id in new)
+        for _ in hooks.ask("report", lambda answer: answer, night=night, learnt=learnt,
+                           dropped=tuple(self.journal.dropped(night.id))):
+            pass
 
     def _tonight(self, wishes: Wishes) -> Night:
         "The night that was cut short, as it was begun; else a new one."

@@ -22,6 +22,7 @@ LEVELS = [
     "errors",
     "nouns",
     "home disk",
+    "hooks",
     "cards hub journal runtime.blas",
     "weights",
     "registry fastweights",

@@ -7,12 +7,13 @@ import platform
 import shutil
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
 import typer
 
-from pocketsleep import __version__, cards, home, weights
+from pocketsleep import __version__, cards, home, hooks, weights
 from pocketsleep import demo as demonstration
 from pocketsleep.cli import BaseName, Json, app, opened, out
 from pocketsleep.errors import PocketError
@@ -59,6 +60,7 @@ def doctor(base: BaseName = "", json_: Json = False) -> None:
                  ("sqlite", f"{pocket.journal.sqlite_version}, {pocket.journal.mode}: {pocket.journal.mode_reason}")]
         rows += _engines(pocket)
         rows.append(("worn", pocket.journal.current() or "the bare base"))
+        rows += [(f"plugin {p['name']}", _plugin(p)) for p in hooks.listing()]
     if json_:
         out.one(dict(rows))
         return
@@ -94,6 +96,29 @@ def _speed(pocket: Any) -> str:
     for _ in pocket.serving().chat((Message("user", "Tell me about the sea."),), Sampling(max_tokens=48)):
         pieces += 1
     return f"{pieces / (time.monotonic() - started):.0f} tokens a second, generating"
+
+
+def _plugin(plugin: Mapping[str, Any]) -> str:
+    said = f"{plugin['package'] or 'here'} {plugin['version']}: {', '.join(plugin['hooks']) or 'nothing'}"
+    failed = [f"FAILED in {f['hook']} at {f['at']} ({f['what']}): done without it" for f in plugin["failures"]]
+    return "; ".join([said, *failed])
+
+
+@app.command()
+def plugins(json_: Json = False) -> None:
+    """List what other packages add, and what of it failed.
+
+    Example: pocketsleep plugins
+    """
+    with opened():
+        found = hooks.listing()
+    if json_:
+        out.lines(found)
+    elif found:
+        for plugin in found:
+            out.data(f"{plugin['name']:<18} {_plugin(plugin)}")
+    else:
+        out.talk.print("no plugin is installed. hint: docs/plugins.md tells how one is made")
 
 
 @app.command()

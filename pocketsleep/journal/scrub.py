@@ -2,7 +2,7 @@
 
 Three kinds of evidence, strongest first: a shape that only secrets have (vendors' prefixes, key blocks,
 check digits), a word that announces one ("password", "PIN", "API key") with a value next to it, and a
-random-looking token near such a word. The value goes, the words around it stay.
+random-looking token near such a word. The value goes, the words around it stay. Plugins may know of more.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from pocketsleep import hooks
 from pocketsleep.journal.announced import ANNOUNCED, CLUES, NEARBY
 from pocketsleep.journal.shapes import RANDOM, SHAPES, Shape
 
@@ -45,12 +46,27 @@ def _scrub(text: str, known: dict[str, str]) -> tuple[str, list[str]]:
         text, labels, found = _replace(shape, text, labels)
         kinds += [shape[0]] * len(found)
         known |= {one: shape[0] for one in found if _tellable(one)}
+    for kind, one in _plugged(text):
+        text, labels, found = _replace((kind, re.compile(re.escape(one)), bool), text, labels)
+        kinds += [kind] * len(found)
+        known |= {one: kind for one in found if _tellable(one)}
     for one, kind in known.items():
         again = (kind, re.compile(rf"(?<!\w){re.escape(one)}(?!\w)"), bool)
         text, labels, found = _replace(again, text, labels) if one in text else (text, labels, [])
         kinds += [kind] * len(found)
     rest = iter(labels)
     return re.sub(_HOLE, lambda _: next(rest), text), kinds
+
+
+def _plugged(text: str) -> list[tuple[str, str]]:
+    "(kind, secret) as plugins found them."
+    return [pair for _, found in hooks.ask("scrubber", _pairs, text=text) for pair in found] if text else []
+
+
+def _pairs(answer: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    "With kinds that are known again as labels. Whatever is no pair of texts raises."
+    named = [(re.sub(r"[^a-z ]", "", kind.lower())[:30].strip(), one.strip()) for kind, one in answer]
+    return [(kind if len(kind) > 1 else "secret", one) for kind, one in named if len(one) > 1]
 
 
 def _tellable(secret: str) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from pocketsleep import hooks
 from pocketsleep.errors import MissingPart, PocketError
 from pocketsleep.nouns import Card
 from pocketsleep.runtime import Runtime
@@ -25,11 +26,32 @@ class Choice:
 
 
 def serving(card: Card, base: Base, machine: tuple[str, str] | None = None) -> Choice:
-    """The first engine that can serve this base here.
+    """The first engine that can serve this base here: a plugin's, or else one of ours.
 
     machine: (system, processor) as `platform` names them, by default this one. Raises MissingPart with
     every reason when none can.
     """
+    for plugin, (name, reason, load) in hooks.ask("runtime", lambda offer: hooks.Offer(*offer), card=card, base=base):
+        return Choice(name, f"the plugin `{plugin}` brings it: {reason}", _plugged(plugin, load, card, base, machine))
+    return _ours(card, base, machine)
+
+
+def _plugged(plugin: str, load: Callable[[], Runtime], card: Card, base: Base,
+             machine: tuple[str, str] | None) -> Callable[[], Runtime]:
+    "A plugin's engine; one of ours if it does not load."
+    def first() -> Runtime:
+        try:
+            if isinstance(runtime := load(), Runtime):
+                return runtime
+            raise TypeError(f"{type(runtime).__name__} lacks a part of the protocol")
+        except (Exception, SystemExit) as wrong:
+            hooks.installed().note(plugin, "runtime", wrong)
+            return _ours(card, base, machine).runtime()
+
+    return first
+
+
+def _ours(card: Card, base: Base, machine: tuple[str, str] | None) -> Choice:
     system, processor = machine or (platform.system(), platform.machine())
     refused: list[tuple[str, str]] = []
     for name, reason in _order(system, processor):

@@ -17,11 +17,11 @@ from typing import Literal, cast
 from pocketsleep.errors import NotFound
 from pocketsleep.journal import Journal
 from pocketsleep.journal.taint import taint
-from pocketsleep.nouns import Dream, Episode, Memory, Message, Sampling, Turn, content_id
+from pocketsleep.nouns import Episode, Memory, Message, Sampling, Turn, content_id
 from pocketsleep.runtime import Runtime
 from pocketsleep.runtime.prompting import ask, with_notes
-from pocketsleep.serve.backing import UNKNOWN, Backing, declines
-from pocketsleep.serve.recall import Index
+from pocketsleep.serve.backing import UNKNOWN, declines
+from pocketsleep.serve.notes import Notes
 
 Arm = Literal["base", "weights", "recall", "both"]
 Source = Literal["", "weights", "memory"]  # neither; the adapter, and a note that says so; notes that stood in front
@@ -47,7 +47,10 @@ class Day:
     dress: Callable[[str], Path]  # adapter id -> a folder the runtime can wear
     private: bool = False
     receipt: Receipt = field(default_factory=Receipt)
-    _made: tuple[tuple[str, tuple[str, ...]], Index, Backing] | None = None
+    notes: Notes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.notes = Notes(self.journal)
 
     def models(self) -> list[str]:
         "Names a request can ask for: what is worn, the bare base, and each night that was worn."
@@ -83,7 +86,7 @@ class Day:
         for piece in self.runtime.chat(messages, sampling):
             heard.append(piece)
             yield piece
-        question, answer, backing = _last(messages), "".join(heard).strip(), self._ledger()[1]
+        question, answer, backing = _last(messages), "".join(heard).strip(), self.notes.ledger()[1]
         found = backing.of(question, answer) if backing.personal(question, answer) else None
         if found and found.memory and found.text == answer:
             self.receipt = Receipt(self.runtime.worn, [found.memory], "weights")
@@ -96,7 +99,7 @@ class Day:
     def _checked(self, messages: Sequence[Message], sampling: Sampling) -> Iterator[str]:
         """The adapter's answer. One that may be about the person is held back until the ledger has let it stand; others come
         with the notes that the question calls for in front."""
-        question, backing = _last(messages), self._ledger()[1]
+        question, backing = _last(messages), self.notes.ledger()[1]
         stream = self.runtime.chat(messages, sampling)
         head = ""
         for piece in stream:
@@ -116,7 +119,7 @@ class Day:
 
     def _standing(self, questions: Sequence[str], said: Sequence[str]) -> list[str]:
         "Answers about the person as the ledger lets them stand; what no note backs is looked up, and else not said."
-        index, backing = self._ledger()
+        index, backing = self.notes.ledger()
         first = [backing.of(q, a) for q, a in zip(questions, said, strict=True)]
         near = [index.near(q) if one is None else [] for q, one in zip(questions, first, strict=True)]
         again = self._with(questions, near, LOOKED_UP)
@@ -145,17 +148,17 @@ class Day:
         current = self.journal.current() if arm in ("weights", "both") else ""
         self.wear(current)
         recalls = arm == "recall" or (arm == "both" and not current)
-        notes = [self._notes(q) if recalls else [] for q in questions]
+        notes = [self.notes.find(q) if recalls else [] for q in questions]
         prompts = [ask(q, [m.text for m in n]) for q, n in zip(questions, notes, strict=True)]
         said = self.runtime.answer(prompts, max_tokens=max_tokens)
         return self._corrected(questions, said, max_tokens) if arm == "both" and current else said
 
     def _corrected(self, questions: Sequence[str], said: Sequence[str], max_tokens: int) -> list[str]:
         "`_checked` for many questions at once."
-        backing = self._ledger()[1]
+        backing = self.notes.ledger()[1]
         about = [n for n, (q, a) in enumerate(zip(questions, said, strict=True)) if backing.personal(q, a)]
         stands = dict(zip(about, self._standing([questions[n] for n in about], [said[n] for n in about]), strict=True))
-        noted = self._with(questions, [[] if n in stands else self._notes(q) for n, q in enumerate(questions)], max_tokens)
+        noted = self._with(questions, [[] if n in stands else self.notes.find(q) for n, q in enumerate(questions)], max_tokens)
         return [stands.get(n) or noted[n] or said[n] for n in range(len(questions))]
 
     def wear(self, adapter: str) -> None:
@@ -166,30 +169,7 @@ class Day:
     def recall(self, messages: Sequence[Message]) -> list[Memory]:
         "Notes that the last user message calls for."
         said = _last(messages)
-        return self._notes(said) if said.strip() else []
-
-    def _notes(self, question: str) -> list[Memory]:
-        """Notes that are like the question, or of which the last night asked something like it.
-
-        A note that nothing calls for is not brought in: to a small model an irrelevant note is an answer.
-        """
-        return self._ledger()[0].find(question)
-
-    def _ledger(self) -> tuple[Index, Backing]:
-        "Made anew when the notes or the adapter changed."
-        memories = self.journal.memories()
-        stamp = (self.journal.current(), tuple(m.id for m in memories))
-        if self._made is None or self._made[0] != stamp:
-            studied = self._studied()
-            self._made = (stamp, Index(memories, studied), Backing(memories, studied))
-        return self._made[1:]
-
-    def _studied(self) -> list[Dream]:
-        "The study items of the night whose adapter is worn, or of the last one that was."
-        current = self.journal.current()
-        worn = [n for n in self.journal.nights() if n.verdict and n.verdict.passed]
-        night = next((n for n in reversed(worn) if n.adapter == current), worn[-1] if worn else None)
-        return self.journal.dreams(night.id) if night else []
+        return self.notes.find(said) if said.strip() else []
 
     def _adapter(self, model: str) -> str:
         name = model.partition(":")[2]

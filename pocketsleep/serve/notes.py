@@ -1,0 +1,51 @@
+"""The notes of one journal as recall sees them: found for a question, and what an answer may rest on."""
+
+from __future__ import annotations
+
+from pocketsleep import hooks
+from pocketsleep.journal import Journal
+from pocketsleep.nouns import Dream, Memory
+from pocketsleep.serve.backing import Backing
+from pocketsleep.serve.recall import NOTES, Index
+
+
+class Notes:
+    "Live memories with what the last night asked of them."
+
+    def __init__(self, journal: Journal) -> None:
+        self.journal = journal
+        self._made: tuple[tuple[str, tuple[str, ...]], Index, Backing] | None = None
+
+    def find(self, question: str) -> list[Memory]:
+        """Notes that are like the question, or of which the last night asked something like it.
+
+        A note that nothing calls for is not brought in: to a small model an irrelevant note is an answer. A
+        plugin may choose instead, among live notes alone.
+        """
+        chosen = self._chosen(question)
+        return self.ledger()[0].find(question) if chosen is None else chosen
+
+    def _chosen(self, question: str) -> list[Memory] | None:
+        "What a plugin chose, None where none does."
+        if not hooks.having("recaller"):
+            return None
+        live = {m.id: m for m in self.journal.memories()}
+        answers = hooks.ask("recaller", lambda ids: [live[i] for i in dict.fromkeys(ids)][:NOTES],
+                            question=question, memories=tuple(live.values()))
+        return next((notes for _, notes in answers), None)
+
+    def ledger(self) -> tuple[Index, Backing]:
+        "Made anew when the notes or the adapter changed."
+        memories = self.journal.memories()
+        stamp = (self.journal.current(), tuple(m.id for m in memories))
+        if self._made is None or self._made[0] != stamp:
+            studied = self._studied()
+            self._made = (stamp, Index(memories, studied), Backing(memories, studied))
+        return self._made[1:]
+
+    def _studied(self) -> list[Dream]:
+        "The study items of the night whose adapter is worn, or of the last one that was."
+        current = self.journal.current()
+        worn = [n for n in self.journal.nights() if n.verdict and n.verdict.passed]
+        night = next((n for n in reversed(worn) if n.adapter == current), worn[-1] if worn else None)
+        return self.journal.dreams(night.id) if night else []

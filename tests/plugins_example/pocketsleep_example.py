@@ -1,0 +1,49 @@
+"One of each hook. docs/plugins.md explains them."
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from pocketsleep.hooks import Offer, impl
+from pocketsleep.nouns import Card, Dropped, Memory, Night
+from pocketsleep.weights import Base
+
+
+@impl
+def recaller(question: str, memories: Sequence[Memory]) -> list[str] | None:
+    "'What have I told you lately?' calls for the newest notes, whatever their words."
+    if not re.search(r"\b(?:lately|recently)\b", question):
+        return None
+    return [m.id for m in reversed(memories)][:3]
+
+
+@impl
+def scrubber(text: str) -> list[tuple[str, str]]:
+    "This company's staff numbers."
+    return [("staff number", found) for found in re.findall(r"\bE-\d{5}\b", text)]
+
+
+@impl
+def runtime(card: Card, base: Base) -> Offer | None:
+    "llama.cpp on one core, which leaves the others to you."
+    if base.gguf is None:
+        return None
+
+    def load():  # type: ignore[no-untyped-def]
+        from pocketsleep.runtime.llamacpp import LlamaCpp
+
+        return LlamaCpp(card, base, threads=1)
+
+    return Offer("llamacpp-1", "one core", load)
+
+
+@impl
+def report(night: Night, learnt: Sequence[Memory], dropped: Sequence[Dropped]) -> None:
+    "A line a night, where the variable says."
+    if place := os.environ.get("POCKETSLEEP_EXAMPLE_DIARY"):
+        outcome = night.verdict.outcome if night.verdict else "unfinished"
+        with Path(place).open("a", encoding="utf-8") as diary:
+            diary.write(f"night {night.id}: {outcome}, {len(learnt)} learnt, {len(dropped)} dropped\n")
