@@ -11,6 +11,8 @@ from pocketsleep.night.gather import Gathered
 from pocketsleep.night.listen import said as shown
 from pocketsleep.night.listen.ear import DOUBTED, Heard, Note, written
 from pocketsleep.night.listen.heart import heart
+from pocketsleep.night.listen.naming import naming
+from pocketsleep.night.listen.people import People
 from pocketsleep.night.listen.probe import Probe, average_precision, features, fit, recall_at
 from pocketsleep.night.listen.said import Said, laid_out, writing
 from pocketsleep.night.listen.sentences import sentences
@@ -147,3 +149,28 @@ def test_the_shipped_probe_is_of_the_default_base():
     probe = Probe.read(cards.skills() / "ear.npz")
     assert probe.of == cards.find(cards.DEFAULT).sha256
     assert len(probe.mean) == len(probe.weights)
+
+
+@pytest.mark.parametrize(("before", "said", "notes"), [
+    ("", "that was for tamsin, my eldest, she starts on saturday", ["The user's eldest is called Tamsin."]),
+    ("", "do a little card for Jolanta, my saturday girl", ["The user's saturday girl is called Jolanta."]),
+    ("", "Ring Yewande, our electrician.", ["The user's electrician is called Yewande."]),
+    ("", "my hometown, Amlwch, is dull", ["The user's hometown is called Amlwch."]),
+    ("", "We went to London, my favourite city.", ["The user's favourite city is London."]),
+    ("", "not till 19 November, that's my birthday, so wait", ["The user's birthday is on 19 November."]),
+    ("Bonaparte has bitten the postman.", "He's our gander and he's got views.", ["The user's gander is called Bonaparte."]),
+    ("Gubbins has had a mouse.", "He's a good cat but can mice get in?", ["The user's cat is called Gubbins."]),
+    ("Gubbins has met Bonaparte. Bonaparte was cross.", "He's a good cat.", []),
+    ("", "Thanks, my friend.", []),
+    ("", "Yes, my fault.", []),
+    ("", "Not on Monday, my day off.", []),
+    ("Tom has written.", "He's a good plumber.", []),
+])
+def test_names_in_passing(before, said, notes):
+    assert [c.text for c in naming(said, before, People())] == notes
+
+
+def test_names_are_taken_from_chosen_sentences_alone():
+    for chance, found in ((0.9, 1), (0.3, 0)):
+        heard = heard_by("Gubbins has caught a mouse. He's a good cat.", Heard(0.3), Heard(chance))
+        assert [m.text for m in heard.memories].count("The user's cat is called Gubbins.") == found

@@ -16,9 +16,10 @@ from dataclasses import dataclass, field, replace
 from pocketsleep.night.gather import Gathered
 from pocketsleep.night.listen import frames, slots
 from pocketsleep.night.listen.corrected import corrected
-from pocketsleep.night.listen.ear import Ear, Heard
+from pocketsleep.night.listen.ear import CHOSEN, Ear, Heard
 from pocketsleep.night.listen.grounding import ungrounded
 from pocketsleep.night.listen.hear import candidates, refused, span
+from pocketsleep.night.listen.naming import naming
 from pocketsleep.night.listen.people import Candidate, People
 from pocketsleep.night.listen.provenance import LONG_MESSAGE, Span, own_words
 from pocketsleep.night.listen.said import Said
@@ -188,7 +189,10 @@ def _hear(one: _Spoken, before: str, heard: Sequence[Heard] | None, people: Peop
     for n, sentence in enumerate(one.sentences):
         said = " ".join((message.mine, before, *people.by_name.values()))
         found = _heard(sentence, previous or before, message.mine, cite, people, hearing)
-        found = _with_ear(found, heard[n], sentence, people, one.answering, cite, hearing) if heard is not None else found
+        if heard is not None:
+            named = _named(heard[n], sentence, previous or before, people)
+            found = _with_ear(found, heard[n], sentence, people, one.answering, cite, hearing)
+            found += [c for c in named if all(c.answer not in f.text for f in found)]
         for candidate in found:
             whole = said + _subject(candidate, hearing.live)
             hearing.keep(candidate, sentence.text, whole, cite, message.since)
@@ -214,6 +218,11 @@ def _with_ear(found: list[Candidate], heard: Heard, sentence: Sentence, people: 
     if wishes:
         return wishes
     return [as_candidate(note, sentence.text) for note in heard.notes if not frames.secret(note.text)]
+
+
+def _named(heard: Heard, sentence: Sentence, previous: str, people: People) -> list[Candidate]:
+    "Names in passing, where the ear says that something lasting is said."
+    return naming(sentence.text, previous, people) if heard.chance >= CHOSEN and not refused(sentence) else []
 
 
 def _subject(candidate: Candidate, live: Sequence[Memory]) -> str:

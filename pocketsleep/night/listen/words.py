@@ -18,7 +18,8 @@ KIN = bag(
     "aunt auntie aunty uncle cousin cousins nephew nephews niece nieces stepmother stepfather stepson "
     "stepdaughter stepsister stepbrother half-brother half-sister mother-in-law father-in-law sister-in-law "
     "brother-in-law son-in-law daughter-in-law in-laws godmother godfather godson goddaughter godchild widow "
-    "stepmum stepdad compadre comadre"
+    "stepmum stepdad compadre comadre "
+    "eldest youngest missus godparents great-aunt great-uncle great-gran great-grandad"
 )
 ROLES = bag(
     "boss landlord landlady tenant lodger flatmate housemate roommate neighbour neighbor "
@@ -61,7 +62,9 @@ PETS = bag(
     "bulldog rottweiler dobermann husky chihuahua cockapoo mongrel mutt tabby siamese "
     "persian bengal rat mouse "
     "guinea-pig goldfish fish bird bees hive hives axolotl hedgehog cob hunter shetland "
-    "bullock oxen ox camel yak"
+    "bullock oxen ox camel yak gander drake peahen peacock heeler vizsla weimaraner foxhound wolfhound deerhound saluki schnauzer "
+    "pomeranian newfoundland samoyed akita malamute ridgeback staffie springer westie labradoodle tomcat moggy ragdoll cockatoo "
+    "macaw finch mynah terrapin newt salamander skink iguana tarantula pullet bantam bantams turkey gilt boar nanny-goat"
 )
 THINGS = bag(
     "home house flat apartment room cottage cabin farm orchard garden allotment barn shed "
