@@ -174,3 +174,10 @@ def test_names_are_taken_from_chosen_sentences_alone():
     for chance, found in ((0.9, 1), (0.3, 0)):
         heard = heard_by("Gubbins has caught a mouse. He's a good cat.", Heard(0.3), Heard(chance))
         assert [m.text for m in heard.memories].count("The user's cat is called Gubbins.") == found
+
+
+def test_a_wish_beside_what_rules_read_is_kept():
+    text = "I've got nine hives, so no phone calls before 1 pm until further notice."
+    found = heard_by(text, Heard(0.9, (), "The user does not want phone calls before 1 pm."))
+    assert {m.kind for m in found.memories} == {"fact", "preference"} or {m.kind for m in found.memories} == {"relation", "preference"}
+    assert any("no phone calls before 1 pm" in m.text for m in found.memories)

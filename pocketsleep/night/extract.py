@@ -207,12 +207,12 @@ def _with_ear(found: list[Candidate], heard: Heard, sentence: Sentence, people: 
         for candidate in found:
             hearing.drop(candidate.text, f"doubted: the trained ear gives it {heard.chance:.0%}", cite)
         return []
-    if found or refused(sentence):
+    if refused(sentence) or not heard.pointed:
         return found
-    if not heard.pointed:
-        return []
     clauses = list(verbatim(sentence.text, people))
     wishes = [c for c in clauses if c.kind == "preference"]
+    if found:
+        return found if any(c.kind in ("preference", "procedure") for c in found) else [*found, *wishes]
     if (clause := pointed(clauses, heard.pointed)) and not contradicted(clause.text, answering):
         return list(dict.fromkeys([clause, *wishes]))
     if wishes:

@@ -32,6 +32,7 @@ _NAMED = re.compile(
 _PRONOUN = re.compile(r"^(?P<who>he|she)\b (?P<rest>.+)$", re.IGNORECASE)
 _THING = re.compile(rf"^(?:the |our |my )(?P<noun>[\w' -]{{3,50}}?) (?P<verb>{_FINITE})\b (?P<rest>.+)$", re.IGNORECASE)
 _WISH = re.compile(r"^(?:please |so |and |also )*(?P<what>(?:never|always|no|do not ever|from now on,?) .+)$", re.IGNORECASE)
+_THEREFORE = re.compile(r",? (?:so|and|but) (?=(?:please )?(?:never|always|no) )", re.IGNORECASE)  # before a wish
 _LASTS = re.compile(
     r"\b(?:for me|to me|my|me|from now on|until further notice|any ?more|in future|ever|always|(?:every|each) time)\b", re.I)
 _FLEETING = re.compile(
@@ -49,8 +50,9 @@ def verbatim(text: str, people: People) -> Iterator[Candidate]:
             continue
         if frames.passing(said) and not frames.dated(said):
             continue
-        if note := _note(said, people):
-            yield note
+        for part in _THEREFORE.split(said):
+            if note := _note(part, people):
+                yield note
 
 
 def _note(said: str, people: People) -> Candidate | None:
