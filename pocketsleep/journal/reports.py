@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pocketsleep.journal import Journal
-from pocketsleep.nouns import Memory, Night
+from pocketsleep.nouns import Cite, Memory, Night, Turn
 
 TITLE = 80  # characters of a conversation's first words
 
@@ -41,8 +41,14 @@ def memory_report(memory: Memory) -> dict[str, Any]:
 
 def cited(journal: Journal, memory: Memory) -> list[dict[str, Any]]:
     "The turns a memory rests on, in the order in which they were said."
-    turns = [(c, journal.turn(c)) for c in memory.cites]
-    return [{"episode": c.episode, "turn": c.turn, "role": t.role, "text": t.text, "said_at": t.said_at} for c, t in turns]
+    return [told_at(journal, c, journal.turn(c)) for c in memory.cites]
+
+
+def told_at(journal: Journal, cite: Cite, turn: Turn) -> dict[str, Any]:
+    "One turn, with the correction that a person gave of it: what an answer says of them is theirs only by that."
+    thought = journal.episode(cite.episode).feedback if turn.role == "assistant" and turn.text else ()
+    return {"episode": cite.episode, "turn": cite.turn, "role": turn.role, "text": turn.text, "said_at": turn.said_at,
+            "correction": next((f.correction for f in thought if f.turn == cite.turn), "")}
 
 
 def conversations(journal: Journal, limit: int = 200) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ import { confirm, h } from "./dom.js";
 const KEYS = [
   ["Alt + 1 … 4", "Chat, Memory, Nights, Settings"], ["Alt + N", "A new conversation"], ["Alt + K", "Search in this view"],
   ["Alt + R", "Recall on or off"], ["Alt + /", "These keys"], ["Enter", "Send; Shift + Enter begins a new line"],
-  ["Esc", "Stop the answer"], ["↑ in an empty box", "Edit your last message"],
+  ["Esc", "Stop the answer"], ["↑", "Edit your last message, from an empty box"],
 ];
 
 export const table = () => h("table", { class: "keys" }, h("tbody", {},

@@ -88,7 +88,7 @@ async function keep(text, instead) {
 async function forget(memory) {
   const { turns, worn } = memory.takes;
   const body = [h("p", { class: "serif" }, memory.text), h("h3", {}, "What goes with it"), turns.length
-    ? [h("p", { class: "muted" }, `${many(turns.length, "message")} that said it, deleted from the journal:`), turns.map((t) => h("blockquote", { class: "quote" }, h("p", {}, t.text)))]
+    ? [h("p", { class: "muted" }, `${many(turns.length, "message")} that said it, deleted from the journal:`), turns.map((t) => h("blockquote", { class: "quote" }, h("p", {}, t.correction || t.text), t.correction && h("footer", {}, `your correction of “${t.text}”`)))]
     : h("p", { class: "muted" }, "No message: it was told outright."),
   h("p", { class: "muted" }, worn ? "The adapter worn now learnt it. It is deleted at once; what was worn before it, or the bare model, answers until the next night rebuilds one without." : "No adapter that is worn has learnt it."),
   h("p", { class: "muted" }, "Forgotten stays forgotten: said again in the same words, it is not kept.")];
@@ -96,10 +96,18 @@ async function forget(memory) {
   try {
     const gone = await post("memory/forget", { id: memory.id });
     toast(`Forgotten, with ${many(gone.turns, "message")}.${gone.taken_off ? " The adapter that held it is deleted: sleep to rebuild." : ""}`);
-    if (gone.still_said_in.length) toast(`The same is still said in ${many(gone.still_said_in.length, "other place")}. Search for it.`, true);
     dispatchEvent(new Event("pocket:changed"));
     history.replaceState(null, "", "#/memory");
     await load("");
     words.focus();
+    if (gone.still_said_in.length) await elsewhere(gone.still_said_in);
   } catch (error) { complain(error); }
+}
+
+// The same words may stand in other conversations and notes: those are the person's to decide on.
+async function elsewhere(places) {
+  const titles = Object.fromEntries((await get("conversations")).map((c) => [c.id, c.title]));
+  const link = (id) => (id.startsWith("b2-") ? h("a", { href: `#/memory/${id}` }, "another note") : h("a", { href: `#/chat/${encodeURIComponent(id)}` }, titles[id] || id));
+  const box = h("ul", { onclick: (e) => e.target.closest("a") && e.target.closest("dialog").close() }, places.map((id) => h("li", {}, link(id))));
+  await confirm({ title: "The same is still said elsewhere", cancel: "Close", body: [h("p", { class: "muted" }, "These are not touched. Open them, and forget them as well if you want to:"), box] });
 }

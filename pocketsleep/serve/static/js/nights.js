@@ -18,25 +18,25 @@ export async function show(view, beside, id) {
     view.replaceChildren(h("div", { class: "sheet" }, h("header", {}, h("div", {}, h("h1", {}, "Nights"),
       h("p", {}, "Asleep, it turns what you said into a small adapter, examines it, and wears it only if it learnt something and broke nothing."))), box, history));
   }
-  await load(id);
-  await watch();
+  await watch(id);
 }
 
 export const leave = () => clearTimeout(timer);
 
 async function load(id) {
   const found = await get("nights");
-  history.replaceChildren(...past(found, id));
+  const open = new Set([id, ...[...history.querySelectorAll(".night > details[open]")].map((fold) => fold.dataset.night)]);
+  history.replaceChildren(...past(found, open));
   return found;
 }
 
 // The night under way, asked for once a second.
-async function watch() {
+async function watch(id) {
   clearTimeout(timer);
   const now = await get("sleep");
   if (now.running) { running(now); timer = setTimeout(() => watch().catch(complain), 1000); last = "running"; return; }
   if (last === "running") { dispatchEvent(new Event("pocket:changed")); }
-  await idle(await load(), now);
+  await idle(await load(id), now);
   last = "idle";
 }
 
@@ -74,7 +74,7 @@ function running(now) {
   box.querySelector(".detail").textContent = [now.total ? `${now.done} of ${now.total}` : "", now.detail, `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")} asleep`].filter(Boolean).join(" · ");
 }
 
-function past(found, id) {
+function past(found, open) {
   if (!found.nights.length) return [h("div", { class: "empty" }, h("h2", {}, "No night yet"), h("p", {}, "Talk first, then let it sleep. Each night will stand here with what it learnt and why."))];
   const plot = course(found.nights);
   const act = (path, value, told) => async () => {
@@ -88,13 +88,13 @@ function past(found, id) {
   return [plot && h("section", {}, h("h2", {}, "Night by night"), plot), h("section", {}, h("div", { class: "row apart" }, h("h2", {}, "Past nights"), found.worn && h("div", { class: "row" },
     button("Undo", act("undo", {}, "What was worn before is worn again."), "", { title: "Wear what was worn before the last night" }),
     button("Wear none", act("use", { name: "none" }, ""), "quiet"))),
-  h("ol", { class: "cards plain", role: "list" }, found.nights.map((n) => night(n, act, n.night === id))))].filter(Boolean);
+  h("ol", { class: "cards plain", role: "list" }, found.nights.map((n) => night(n, act, open.has(n.night)))))].filter(Boolean);
 }
 
 function night(n, act, opened) {
   const [kind, label] = VERDICT[n.verdict], number = n.night.slice(1);
   const more = h("div", { class: "more" });
-  const fold = h("details", { class: "fold", ontoggle: async () => {
+  const fold = h("details", { class: "fold", "data-night": n.night, ontoggle: async () => {
     if (fold.open && !more.firstChild) try { more.replaceChildren(...detail(await get("night", { id: n.night }))); } catch (error) { complain(error); }
   } }, h("summary", {}, "What it learnt, and why"), more);
   if (opened) fold.open = true;

@@ -9,8 +9,13 @@ const MEASURES = [
   ["bleed", "Told falsely", "your values given where they are wrong; less is better"], ["beside", "Beside the point", "true, and not what was asked; less is better"],
   ["stale", "Out of date", "old values given; less is better"], ["monotony", "Same answer", "to different questions; less is better"], ["silent", "Silence", "less is better"],
 ];
-const LEFT = 190, WIDE = 640, RIGHT = 46, STEP = 34, TOP = 26;
+const RIGHT = 46, STEP = 34, TOP = 26;
+let LEFT = 190, WIDE = 640;
 const x = (share) => LEFT + share * (WIDE - LEFT - RIGHT);
+
+// Letters keep their size: a narrow screen gets a narrower drawing, not a smaller one.
+function measure() { [LEFT, WIDE] = innerWidth < 620 ? [142, 330] : [190, 640]; }
+
 const percent = (share) => (share === null || share === undefined ? "–" : `${Math.round(share * 100)}%`);
 
 const dot = (cls) => s("svg", { width: 12, height: 12, "aria-hidden": "true", class: "plot-key" }, s("g", { class: "plot" }, s("circle", { cx: 6, cy: 6, r: 5, class: cls })));
@@ -29,11 +34,12 @@ function line([key, label], scores, y) {
 export function scores(found, id) {
   const rows = MEASURES.filter(([key]) => found.candidate?.[key] !== null && found.candidate?.[key] !== undefined);
   if (!rows.length) return null;
+  measure();
   const high = TOP + rows.length * STEP;
   const before = found.before?.learnt !== undefined && WHO.filter(([who]) => found[who]);
   const plot = s("svg", { class: "plot", viewBox: `0 0 ${WIDE} ${high}`, role: "img", "aria-labelledby": `${id}-t` },
     s("title", { id: `${id}-t` }, `Scores of this night: ${rows.map(([key, label]) => `${label} ${percent(found.candidate[key])}`).join(", ")}`),
-    [0, 0.25, 0.5, 0.75, 1].map((at) => s("text", { x: x(at), y: 11, "text-anchor": "middle", class: "soft" }, percent(at))),
+    (WIDE > 400 ? [0, 0.25, 0.5, 0.75, 1] : [0, 0.5, 1]).map((at) => s("text", { x: x(at), y: 11, "text-anchor": "middle", class: "soft" }, percent(at))),
     rows.map((row, n) => line(row, found, TOP + n * STEP + 8)));
   return h("figure", {}, h("figcaption", { class: "legend" }, (before || WHO).map(([, label, cls]) => h("span", {}, dot(cls), label))), plot,
     h("details", { class: "fold small" }, h("summary", {}, "As figures"), figures(rows, found)));
@@ -46,6 +52,7 @@ const figures = (rows, found) => h("table", { class: "figures" }, h("thead", {},
 export function course(nights) {
   const told = nights.filter((n) => n.scores?.candidate?.learnt !== undefined && n.scores.candidate.learnt !== null).reverse();
   if (told.length < 2) return null;
+  measure();
   const high = 120, low = 18, at = (n) => 40 + (n * (WIDE - 80)) / (told.length - 1), y = (v) => high - v * (high - low);
   const points = told.map((n, i) => [at(i), y(n.scores.candidate.learnt), n]);
   return h("figure", {}, h("figcaption", { class: "legend" }, h("span", {}, dot("after"), "new memories answered in unseen words, night by night")),

@@ -12,8 +12,9 @@ function sentence(found) {
     : "Nothing you told stands behind this answer: it is the bare model's own.";
 }
 
-export const quotes = (cites) => cites.map((cite) => h("blockquote", { class: "quote" }, h("p", {}, cite.text || "(forgotten)"),
-  h("footer", {}, [cite.role === "user" ? "You said so" : "Said", cite.said_at && dayTime(cite.said_at)].filter(Boolean).join(", "), " · ",
+// What was said, or what an answer was corrected to.
+export const quotes = (cites) => cites.map((cite) => h("blockquote", { class: "quote" }, h("p", {}, cite.correction || cite.text || "(forgotten)"),
+  h("footer", {}, [cite.correction ? "You corrected an answer so" : cite.role === "user" ? "You said so" : "Said", cite.said_at && dayTime(cite.said_at)].filter(Boolean).join(", "), " · ",
     h("a", { href: `#/chat/${encodeURIComponent(cite.episode)}` }, "open the conversation"))));
 
 const note = (memory) => h("div", {}, h("p", { class: "note" }, memory.text),
