@@ -20,7 +20,7 @@ from pocketsleep import cards, disk, hooks, weights
 from pocketsleep import night as nights
 from pocketsleep.errors import BadInput, Busy, NotFound
 from pocketsleep.home import Home
-from pocketsleep.journal import Forgotten, Journal
+from pocketsleep.journal import Forgotten, Journal, Veiled
 from pocketsleep.night import extract as extracting
 from pocketsleep.night import gather as gathering
 from pocketsleep.night.bed import Dreamer
@@ -242,6 +242,22 @@ class Pocket:
         for adapter in holding:
             self.registry.discard(adapter)
         return gone
+
+    def exclude(self, kind: str, value: str) -> Veiled:
+        """Keep an app, a pattern, a conversation or a turn out of all that reads the journal. An adapter that holds
+        something of it is taken off: the newest one without is worn until the next night has rebuilt it."""
+        done = self.journal.exclude(kind, value)
+        if done.taken_off:
+            holding = [a.id for a in self.registry.list() if self.journal.withheld_in(a.memories)]
+            self.journal.use(self._newest_without(holding), instead=True)
+        return done
+
+    def include(self, kind: str, value: str) -> Veiled:
+        "Take an exclusion back. What it alone hid is there again, and so is the adapter that was taken off for it."
+        done = self.journal.include(kind, value)
+        if (worn := self.journal.current()) and worn not in {a.id for a in self.registry.list()}:
+            self.journal.use("")
+        return done
 
     def _newest_without(self, holding: Sequence[str]) -> str:
         here = {a.id for a in self.registry.list()} - set(holding)

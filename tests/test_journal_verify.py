@@ -29,6 +29,7 @@ def fill(path):
                        Adapter("a1", "smollm2", "ab", 8, 2.0, ("k",), (1,), (memory.id,)), [Cite("c1", 0)])
         journal.record(Episode("gone", (Turn("user", "I once kept a zanzibarian quokka."),)))
         journal.forget("gone")
+        journal.exclude("pattern", "façade 16")
         assert journal.verify().findings == ()
 
 

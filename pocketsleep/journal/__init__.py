@@ -4,8 +4,10 @@
     search      FTS5 and sweeping deleted words out
     turns       conversations in a hash chain         record, episodes, episode, turn, unslept, search_turns
     memories    what was learnt                       learn, memories, memory, recall, vectors
+    privacy     the rule: what is hidden              excluded, exclusions, hidden
+    veil        keeping it, beside the tables
     nights      stages, dropped items, dreams         begin, stage, finish, drop, keep_dreams
-    wearing     verdicts, what is worn                settle, use, undo, holds, scores
+    wearing     verdicts, what is worn                settle, use, undo, holds, scores, exclude, include, hide
     forget      out of every table and every file     forget
     verify      looking for damage                    verify
 
@@ -20,6 +22,7 @@ from types import TracebackType
 
 from pocketsleep.journal.forget import Forgotten
 from pocketsleep.journal.turns import Recorded
+from pocketsleep.journal.veil import Veiled
 from pocketsleep.journal.verify import Report, Verifying
 
 
@@ -28,6 +31,7 @@ class Journal(Verifying):
 
     def __init__(self, path: Path, patience: float = 10.0) -> None:
         super().__init__(path, patience)
+        self.draw_veil()
         if self.sweep_due:
             self._sweep_at_once()
 
@@ -43,4 +47,4 @@ class Journal(Verifying):
         self.close()
 
 
-__all__ = ["Forgotten", "Journal", "Recorded", "Report"]
+__all__ = ["Forgotten", "Journal", "Recorded", "Report", "Veiled"]

@@ -12,19 +12,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from pocketsleep.errors import BadInput, NotFound
 from pocketsleep.journal.memories import Memories, memory_tombstone
 from pocketsleep.journal.nights import plain
 from pocketsleep.journal.search import QUESTION_WORDS, quoted, words
 from pocketsleep.journal.store import Row
-from pocketsleep.journal.turns import Turns, is_telling, tombstone_fields
+from pocketsleep.journal.traces import Traces, sentences
+from pocketsleep.journal.turns import Turns, is_telling
+from pocketsleep.journal.veil import tombstone_fields
 from pocketsleep.journal.wearing import Wearing
 from pocketsleep.nouns import Cite, Turn
 
-GONE = "[forgotten]"
 _SHORTEST = 3  # characters of an answer or a word that is looked for elsewhere
 
 
@@ -42,33 +42,6 @@ class Forgotten:
     still_said_in: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
-class Traces:
-    "How forgotten content is recognised in notes: ids and sentences anywhere, lone words as whole words."
-
-    ids: set[str] = field(default_factory=set)
-    phrases: set[str] = field(default_factory=set)
-    words: set[str] = field(default_factory=set)
-
-    def in_text(self, text: str) -> bool:
-        folded = text.casefold()
-        return (
-            any(one in text for one in self.ids)
-            or any(one in folded for one in self.phrases)
-            or not self.words.isdisjoint(words(folded))
-        )
-
-    def cleared(self, value: Any) -> Any:
-        "The same JSON value with what mentions forgotten content taken out."
-        if isinstance(value, str):
-            return GONE if self.in_text(value) else value
-        if isinstance(value, list):
-            return [self.cleared(one) for one in value if not (isinstance(one, str) and self.in_text(one))]
-        if isinstance(value, dict):
-            return {key: self.cleared(one) for key, one in value.items() if not self.in_text(key)}
-        return value
-
-
 class Forgetting(Turns, Memories, Wearing):
     "Forgetting."
 
@@ -82,7 +55,8 @@ class Forgetting(Turns, Memories, Wearing):
     def goes_with(self, target: str) -> list[tuple[Cite, Turn]]:
         "The turns that forgetting this would take, for a person to see before."
         _, turns = self._doomed(target)
-        return [(Cite(row["episode"], row["idx"]), self._turn(row, row["private"])) for row in turns]
+        cites = [Cite(row["episode"], row["idx"]) for row in turns]
+        return [(cite, self.turn(cite)) for cite in cites]
 
     def _forget(self, target: str) -> Forgotten:
         with self.atomic():
@@ -98,6 +72,7 @@ class Forgetting(Turns, Memories, Wearing):
             taken_off = worn if worn and self.forgotten_in(self.holds(worn)) else ""
             if taken_off:
                 self._wear("")
+            self._veil_memories()
             self._sweep_later()
             return Forgotten(
                 tuple(row["id"] for row in memories),
@@ -173,7 +148,7 @@ class Forgetting(Turns, Memories, Wearing):
         texts = [row["text"] for row in (*memories, *turns)]
         traces = Traces(ids={row["id"] for row in memories})
         for text in texts:
-            traces.phrases |= {part.strip().casefold() for part in re.split(r"(?<=[.!?])\s+|\n+", text) if len(part.split()) >= 3}
+            traces.phrases |= set(sentences(text))
         answers = [row["answer"] for row in memories]
         traces.phrases |= {answer.casefold() for answer in answers if len(answer.split()) > 1}
         once = dict.fromkeys(

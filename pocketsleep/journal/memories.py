@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from pocketsleep.errors import BadInput, NotFound
 from pocketsleep.journal.scrub import scrub_turns, storable
-from pocketsleep.journal.search import Search, every, some, words
+from pocketsleep.journal.search import every, some, words
 from pocketsleep.journal.store import Row
+from pocketsleep.journal.veil import Veil
 from pocketsleep.nouns import Cite, Memory
 
 if TYPE_CHECKING:
@@ -23,28 +24,35 @@ def memory_tombstone(text: str) -> tuple[str, str]:
     return "memory", " ".join(words(text))
 
 
-class Memories(Search):
-    "The ledger of memories."
+class Memories(Veil):
+    "The ledger of memories. Hidden ones are as if they were not there; forgetting finds them all the same."
 
     def learn(self, memory: Memory) -> Memory | None:
         """Keep a memory, or add its cites to the same one; said again, a superseded one is active again.
-        `supersedes` marks the old one. None when it was forgotten once: deleted stays deleted."""
+        `supersedes` marks the old one. None when it was forgotten once: deleted stays deleted; and when an
+        excluded pattern stands in it, or all that said it is hidden."""
         text, answer = scrub_turns((memory.text, memory.answer))
         memory = replace(memory, text=text.strip(), answer=answer)
         if not memory.text:
             raise BadInput("a memory without words cannot be kept", hint='`pocketsleep remember "..."`')
         with self.atomic():
-            if self.buried(*memory_tombstone(memory.text)):
+            if self.buried(*memory_tombstone(memory.text)) or self.excluded(f"{memory.text} {memory.answer}"):
                 return None
             self._check_cites(memory.cites)
             old = self.row("select * from memories where id = ?", memory.id)
             if old is not None and self._heard_before(memory):
-                return self.memory(memory.id)
+                return self._shown(memory.id)
             self._put_memory(memory, old)
             for cite in memory.cites:
                 self.put("cites", {"memory": memory.id, "episode": cite.episode, "turn": cite.turn})
-            self._supersede(memory)
-            return self.memory(memory.id)
+            self._veil_memories([memory.id])
+            if (shown := self._shown(memory.id)) is not None:
+                self._supersede(memory)
+            return shown
+
+    def _shown(self, name: str) -> Memory | None:
+        rows = self.rows("select * from memories_shown where id = ?", name)
+        return self._memories(rows)[0] if rows else None
 
     def _heard_before(self, memory: Memory) -> bool:
         "Whether these very turns told it before: read again, they say nothing new and bring nothing superseded back."
@@ -97,7 +105,8 @@ class Memories(Search):
         """Memories in the order they were learnt (`status` None: superseded ones too). With words: those that
         have all of them, or else any of them; best first."""
         if not words.strip():
-            return self._memories(self.rows("select * from memories where ? is null or status = ? order by seq", status, status))
+            shown = "select * from memories_shown where ? is null or status = ? order by seq"
+            return self._memories(self.rows(shown, status, status))
         for query in (every(words), some(words)):
             if found := self._matching(query, status, limit=-1):
                 return self._memories(found)
@@ -105,7 +114,8 @@ class Memories(Search):
 
     def places(self) -> dict[str, int]:
         "Where each live memory stands in the ledger, from 1 on: later ones have higher places, and none moves."
-        return {row["id"]: row["seq"] for row in self.rows("select id, seq from memories where status = 'active' order by seq")}
+        rows = self.rows("select id, seq from memories_shown where status = 'active' order by seq")
+        return {row["id"]: row["seq"] for row in rows}
 
     def recall(self, query: str, limit: int) -> list[tuple[Memory, float]]:
         """Active memories that share a telling word with a question, best first, with their score.
@@ -119,7 +129,7 @@ class Memories(Search):
     def _matching(self, query: str, status: str | None, limit: int) -> list[Row]:
         return (
             self.rows(
-                "select m.*, bm25(memories_fts) as score from memories_fts f join memories m "
+                "select m.*, bm25(memories_fts) as score from memories_fts f join memories_shown m "
                 "on m.seq = f.rowid where memories_fts match ? and (? is null or m.status = ?) "
                 "order by score, m.seq limit ?",
                 query,
@@ -133,7 +143,10 @@ class Memories(Search):
 
     def memory(self, name: str) -> Memory:
         "The memory of this id, or of an id that begins so (with or without its 'b2-')."
-        return self._memories([self._memory_row(name)])[0]
+        row = self._memory_row(name)
+        if (shown := self._shown(row["id"])) is None:
+            raise NotFound(f"the memory `{name}` is hidden", hint="`pocketsleep exclude list` says by what")
+        return shown
 
     def _memory_row(self, name: str) -> Row:
         stem = name if name.startswith("b2-") else "b2-" + name
@@ -176,7 +189,7 @@ class Memories(Search):
         where, wanted = ("where c.memory = ?", (one,)) if one else ("", ())
         cites: dict[str, list[Cite]] = {}
         for row in self.rows(
-            f"select c.* from cites c join turns t on t.episode = c.episode and t.idx = c.turn {where} order by t.place",
+            f"select c.* from cites_shown c {where} order by c.place",
             *wanted,
         ):
             cites.setdefault(row["memory"], []).append(Cite(row["episode"], row["turn"]))
@@ -197,7 +210,7 @@ class Memories(Search):
         import numpy as np
 
         rows = self.rows(
-            "select v.memory, v.vector from vectors v join memories m on m.id = v.memory "
+            "select v.memory, v.vector from vectors_shown v join memories_shown m on m.id = v.memory "
             "where v.model = ? and m.status = 'active' order by m.seq",
             model,
         )

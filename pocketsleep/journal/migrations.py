@@ -23,6 +23,9 @@ TABLES = {  # name: its primary key
     "dropped": ("id",),
     "adapters": ("id",),
     "tombstones": ("mark",),
+    "exclusions": ("id",),
+    "veiled": ("place",),
+    "veiled_memories": ("memory",),
 }
 
 _TOKENS = "tokenize='porter unicode61 remove_diacritics 2'"
@@ -79,10 +82,47 @@ create virtual table memories_fts using fts5(text, answer, content='memories', c
 """
 
 
-def _first(execute: Callable[[str], Any]) -> None:
-    "Everything the first version had. One statement at a time: executescript would commit."
-    for statement in _FIRST.split(";\n"):
-        execute(statement)
+# What is hidden (see privacy.py), and the tables as their readers see them: without it.
+_PRIVACY = """
+create table exclusions (id text primary key, kind text not null, value text not null, since text not null, seal text not null);
+create table veiled (
+    place integer primary key references turns(place), why text not null, stem text not null, seal text not null);
+create index veiled_stem on veiled (stem) where stem <> '';
+create table veiled_memories (memory text primary key, why text not null, seal text not null);
+drop view turns_said;
+create view turns_said as
+    select place, text from turns where mark is null and text <> '' and place not in (select place from veiled);
+create view turns_shown as
+    select t.place, t.episode, t.idx, t.role, case when v.place is null then t.text end as text, t.taint,
+    max(t.private, e.private, v.place is not null) as private, t.said_at, t.mark, t.slept
+    from turns t join episodes e on e.id = t.episode left join veiled v on v.place = t.place;
+create view feedback_shown as
+    select f.* from feedback f join turns t on t.episode = f.episode and t.idx = f.turn
+    where t.place not in (select place from veiled);
+create view memories_shown as select * from memories where id not in (select memory from veiled_memories);
+create view cites_shown as
+    select c.*, t.place from cites c join turns t on t.episode = c.episode and t.idx = c.turn
+    where t.place not in (select place from veiled) and c.memory not in (select memory from veiled_memories);
+create view vectors_shown as select * from vectors where memory not in (select memory from veiled_memories);
+create view dreams_shown as
+    select * from dreams where not exists (select 1 from veiled_memories) or not (
+    exists (select 1 from json_each(dreams.memories) j where j.value in (select memory from veiled_memories)) or
+    exists (select 1 from json_each(dreams.notes) j where j.value in
+        (select m.text from memories m join veiled_memories v on v.memory = m.id)));
+create view dropped_shown as
+    select * from dropped d where not exists (
+    select 1 from turns t join veiled v on v.place = t.place where t.episode = d.episode and t.idx = d.turn)
+"""
 
 
-MIGRATIONS: tuple[Callable[[Callable[[str], Any]], None], ...] = (_first,)
+def _run(statements: str) -> Callable[[Callable[[str], Any]], None]:
+    "One statement at a time: executescript would commit."
+
+    def step(execute: Callable[[str], Any]) -> None:
+        for statement in statements.split(";\n"):
+            execute(statement)
+
+    return step
+
+
+MIGRATIONS: tuple[Callable[[Callable[[str], Any]], None], ...] = (_run(_FIRST), _run(_PRIVACY))

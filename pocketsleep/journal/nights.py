@@ -10,7 +10,8 @@ from typing import Any
 from pocketsleep.errors import Busy, NotFound
 from pocketsleep.journal.memories import memory_tombstone
 from pocketsleep.journal.scrub import scrub
-from pocketsleep.journal.store import Row, Store
+from pocketsleep.journal.store import Row
+from pocketsleep.journal.veil import Veil
 from pocketsleep.nouns import Cite, Dream, Dropped, Night, Verdict, content_id
 
 CURRENT = "current"
@@ -21,7 +22,7 @@ def plain(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, default=lambda odd: odd.item() if hasattr(odd, "item") else list(odd))
 
 
-class Nights(Store):
+class Nights(Veil):
     "Nights, from `begin` to `settle`."
 
     def begin(self, night: Night) -> Night:
@@ -62,14 +63,21 @@ class Nights(Store):
     def open_night(self) -> Night | None:
         "The night that has no verdict yet."
         row = self.row("select * from nights where verdict is null order by number desc limit 1")
-        return _night(row) if row else None
+        return self._told_night(row) if row else None
 
     def nights(self) -> list[Night]:
-        return [_night(row) for row in self.rows("select * from nights order by number")]
+        return [self._told_night(row) for row in self.rows("select * from nights order by number")]
 
     def night(self, name: str) -> Night:
         "A night by its id; '3' is 'n3'."
-        return _night(self._night_row(name))
+        return self._told_night(self._night_row(name))
+
+    def _told_night(self, row: Row) -> Night:
+        "Without what speaks of something that is hidden now."
+        return _night(row | {"verdict": self._clear(row["verdict"]), "recipe": self._clear(row["recipe"])})
+
+    def _clear(self, packed: str | None) -> str | None:
+        return plain(traces.cleared(json.loads(packed))) if packed and (traces := self.hidden_traces()) else packed
 
     def _night_row(self, name: str) -> Row:
         digits = name.removeprefix("n")
@@ -81,7 +89,7 @@ class Nights(Store):
     def stage(self, night_id: str, name: str) -> Any | None:
         "What a stage left, None when it has not been finished."
         row = self.row("select payload from stages where night = ? and name = ?", self._number(night_id), name)
-        return json.loads(row["payload"]) if row else None
+        return json.loads(self._clear(row["payload"]) or "null") if row else None
 
     def finish(self, night_id: str, name: str, payload: Any) -> Any:
         "Keep what a stage found (JSON), and give it back as a later `stage` will."
@@ -137,14 +145,15 @@ class Nights(Store):
                 row["reason"],
                 None if row["episode"] is None else Cite(row["episode"], row["turn"]),
             )
-            for row in self.rows("select * from dropped where night = ? order by episode, turn, text", self._number(night_id))
+            for row in self.rows("select * from dropped_shown where night = ? order by episode, turn, text", self._number(night_id))
+            if not self.excluded(row["text"])
         ]
 
     def keep_dreams(self, night_id: str, dreams: Sequence[Dream]) -> None:
         "Keep a night's study items. Those of a memory that is not there (any more) are left out."
         with self.atomic():
             number = self._number(night_id)
-            known = {row["id"] for row in self.rows("select id from memories")}
+            known = {row["id"] for row in self.rows("select id from memories_shown")}
             for seq, dream in enumerate(dreams):
                 if known.issuperset(dream.memories):
                     self.put(
@@ -166,8 +175,8 @@ class Nights(Store):
         "Study items, of one night or of all, about one memory or about any."
         number = self._number(night_id) if night_id else None
         rows = self.rows(
-            "select * from dreams where (? is null or night = ?) and (? is null or exists "
-            "(select 1 from json_each(dreams.memories) where value = ?)) order by night, seq",
+            "select * from dreams_shown d where (? is null or night = ?) and (? is null or exists "
+            "(select 1 from json_each(d.memories) where value = ?)) order by night, seq",
             number,
             number,
             memory,

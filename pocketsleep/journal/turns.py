@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from pocketsleep.errors import BadInput, NotFound
 from pocketsleep.journal import chain
 from pocketsleep.journal.scrub import scrub, scrub_turns, storable
-from pocketsleep.journal.search import Search, every, some
+from pocketsleep.journal.search import every, some
 from pocketsleep.journal.store import Row
+from pocketsleep.journal.veil import Veil, tombstone_fields
 from pocketsleep.nouns import Cite, Episode, Feedback, Turn, content_id
 
 _TELLING = {
@@ -29,18 +30,13 @@ class Recorded:
     added_turns: int
 
 
-def tombstone_fields(role: str, text: str) -> tuple[str, str, str]:
-    "What a forgotten turn is known by: role and words, whatever the spacing and case."
-    return "turn", role, " ".join(text.casefold().split())
-
-
 def is_telling(role: str, text: str) -> bool:
     "Whether a text is long enough to be blocked wherever it comes again; 'thanks' is not."
     return len(text.split()) >= _TELLING.get(role, 8)
 
 
-class Turns(Search):
-    "Conversations."
+class Turns(Veil):
+    "Conversations. Readers are given hidden turns in their places, without text."
 
     _head_due = False  # turns were added, and the head beside the database does not know them yet
 
@@ -53,6 +49,7 @@ class Turns(Search):
             self._put_episode(name, episode)
             for index, turn in enumerate(episode.turns[known:], start=known):
                 self._append(name, index, turn)
+            self._veil(name, fresh=known)
             for feedback in episode.feedback:
                 if 0 <= feedback.turn < len(episode.turns):
                     self._merge_feedback(name, feedback)
@@ -76,6 +73,7 @@ class Turns(Search):
             first = 0 if last is None or last["idx"] is None else int(last["idx"]) + 1
             for index, turn in enumerate(new.turns, start=first):
                 self._append(episode_id, index, turn)
+            self._veil(episode_id, fresh=first)
             self._head_due = True
         return first
 
@@ -117,10 +115,7 @@ class Turns(Search):
                 },
             )
         elif episode.private and not old["private"]:
-            for row in self.rows("select * from turns where episode = ?", name):
-                self._unindex_turn(row)
             self.put("episodes", old | {"private": 1})
-            self._sweep_later()
 
     def _append(self, name: str, index: int, turn: Turn) -> None:
         last = self._tail()
@@ -143,7 +138,6 @@ class Turns(Search):
         if is_telling(turn.role, turn.text) and self.buried(*fields):
             row |= {"text": None, "salt": None, "mark": self._mark(*fields)}
         self.put("turns", row | {"link": chain.link(last.link, row)})
-        self._index_turn(row)
 
     def _tail(self) -> chain.Head:
         last = self.row("select place, link from turns order by place desc limit 1")
@@ -204,7 +198,7 @@ class Turns(Search):
         "All conversations in the order they were recorded, or those with a turn that has not slept."
         with self.snapshot():
             rows = self.rows(
-                "select e.* from episodes e join turns t on t.episode = e.id where t.mark is null"
+                "select e.* from episodes e join turns_shown t on t.episode = e.id where t.mark is null"
                 + (" and t.slept = 0" if unslept else "")
                 + " group by e.id order by min(t.place)"
             )
@@ -213,7 +207,7 @@ class Turns(Search):
     def episode(self, episode_id: str) -> Episode:
         with self.snapshot():
             row = self.row("select * from episodes where id = ?", episode_id)
-            alive = row and self.row("select 1 from turns where episode = ? and mark is null limit 1", episode_id)
+            alive = row and self.row("select 1 from turns_shown where episode = ? and mark is null limit 1", episode_id)
             if row is None or not alive:
                 raise NotFound(
                     f"there is no conversation `{episode_id}`" + (": it was forgotten" if row else ""),
@@ -222,59 +216,57 @@ class Turns(Search):
             return self._episode(row)
 
     def _episode(self, row: Row) -> Episode:
-        turns = self.rows("select * from turns where episode = ? order by idx", row["id"])
-        feedback = self.rows("select * from feedback where episode = ? order by turn", row["id"])
+        turns = self.rows("select * from turns_shown where episode = ? order by idx", row["id"])
+        feedback = self.rows("select * from feedback_shown where episode = ? order by turn", row["id"])
         return Episode(
             row["id"],
-            tuple(self._turn(turn, row["private"]) for turn in turns),
+            tuple(self._turn(turn) for turn in turns),
             row["started_at"],
             row["source"],
-            bool(row["private"]),
-            tuple(Feedback(f["turn"], f["rating"], f["correction"]) for f in feedback),
+            all(turn["private"] for turn in turns),
+            tuple(
+                Feedback(f["turn"], f["rating"], f["correction"]) for f in feedback if not self.excluded(f["correction"])
+            ),
         )
 
-    def _turn(self, row: Row, private: int) -> Turn:
-        "A forgotten turn keeps its place, without its text."
-        return Turn(row["role"], row["text"] or "", row["taint"], bool(row["private"] or private), row["said_at"])
+    def _turn(self, row: Row) -> Turn:
+        "A forgotten turn keeps its place, without its text; so does a hidden one, which is told as private."
+        return Turn(row["role"], row["text"] or "", row["taint"], bool(row["private"]), row["said_at"])
 
     def turn(self, cite: Cite) -> Turn:
-        row = self.row(
-            "select t.*, e.private as hidden from turns t join episodes e on e.id = t.episode where t.episode = ? and t.idx = ?",
-            cite.episode,
-            cite.turn,
-        )
+        row = self.row("select * from turns_shown where episode = ? and idx = ?", cite.episode, cite.turn)
         if row is None:
             raise NotFound(
                 f"there is no turn {cite.turn} in a conversation `{cite.episode}`",
                 hint="`pocketsleep search WORDS` finds conversations by what was said",
             )
-        return self._turn(row, row["hidden"])
+        return self._turn(row)
 
     def tellings(self, limit: int) -> list[Row]:
         "The conversations that were added to last: id, opening words, turns; the newest first."
         return self.rows(
-            "select e.id, e.started_at, e.source, e.private, count(*) as turns, max(t.place) as newest, "
-            "(select text from turns o where o.episode = e.id and o.role = 'user' and o.mark is null order by idx limit 1) "
-            "as opening from turns t join episodes e on e.id = t.episode where t.mark is null "
+            "select e.id, e.started_at, e.source, min(t.private) as private, count(*) as turns, max(t.place) as newest, "
+            "(select text from turns_shown o where o.episode = e.id and o.role = 'user' and o.mark is null and not o.private "
+            "order by idx limit 1) as opening from turns_shown t join episodes e on e.id = t.episode where t.mark is null "
             "group by e.id order by newest desc limit ?",
             limit,
         )
 
     def unslept(self) -> list[Cite]:
         "Turns that no night has settled yet, in the order they were recorded."
-        return _cites(self.rows("select episode, idx from turns where slept = 0 and mark is null order by place"))
+        return _cites(self.rows("select episode, idx from turns_shown where slept = 0 and mark is null order by place"))
 
     def search_turns(self, words: str, limit: int = 20) -> list[tuple[Cite, Turn]]:
-        "Turns that have all the words, or else any of them; best first. Private ones are left out."
+        "Turns that have all the words, or else any of them; best first. Hidden ones are left out."
         for query in (every(words), some(words)):
             rows = query and self.rows(
-                "select t.* from turns_fts f join turns t on t.place = f.rowid where turns_fts match ? "
+                "select t.* from turns_fts f join turns_shown t on t.place = f.rowid where turns_fts match ? and t.private = 0 "
                 "order by f.rank, t.place limit ?",
                 query,
                 limit,
             )
             if rows:
-                return [(cite, self._turn(row, 0)) for cite, row in zip(_cites(rows), rows, strict=True)]
+                return [(cite, self._turn(row)) for cite, row in zip(_cites(rows), rows, strict=True)]
         return []
 
 

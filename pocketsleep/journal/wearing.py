@@ -8,9 +8,13 @@ from typing import Any
 
 from pocketsleep.errors import AdapterError, BadInput, NotFound
 from pocketsleep.journal.nights import CURRENT, Nights, plain, told_verdict
+from pocketsleep.journal.privacy import Exclusion, checked
+from pocketsleep.journal.veil import Veiled
 from pocketsleep.nouns import Adapter, Cite, Verdict
 
 FORGOTTEN = "a memory it holds was forgotten while the night ran"
+HIDDEN = "a memory it holds was hidden while the night ran"
+ASIDE = "set aside"  # what was worn when something in it was hidden, and what was put on instead
 
 
 class Wearing(Nights):
@@ -23,11 +27,13 @@ class Wearing(Nights):
         with self.atomic():
             row = self._night_row(night_id)
             if row["verdict"] is not None:
-                return told_verdict(row["verdict"])
+                return told_verdict(self._clear(row["verdict"]) or "")
             if verdict.passed and adapter is None:
                 raise BadInput(f"night `{night_id}` has no adapter to wear", hint="`pocketsleep sleep` tries again")
             if verdict.passed and adapter is not None and self.forgotten_in(adapter.memories):
                 verdict = Verdict("refused", ("nothing forgotten",), (FORGOTTEN, *verdict.reasons), verdict.scores)
+            elif verdict.passed and adapter is not None and self.withheld_in(adapter.memories):
+                verdict = Verdict("refused", ("nothing hidden",), (HIDDEN, *verdict.reasons), verdict.scores)
             if adapter is not None:
                 self._put_adapter(adapter)
             self.put(
@@ -49,6 +55,7 @@ class Wearing(Nights):
             self._mark_slept(int(row["number"]), slept)
             if verdict.passed and adapter is not None:
                 self._wear(adapter.id)
+                self.put("settings", {"name": ASIDE, "value": ""})
             return verdict
 
     def _put_adapter(self, adapter: Adapter) -> None:
@@ -75,17 +82,25 @@ class Wearing(Nights):
     def _wear(self, adapter_id: str) -> None:
         self.put("settings", {"name": CURRENT, "value": adapter_id})
 
-    def use(self, adapter_id: str) -> str:
-        "Wear an adapter that a night recorded, or '' for the bare base. Works on a full disk."
+    def use(self, adapter_id: str, instead: bool = False) -> str:
+        """Wear an adapter that a night recorded, or '' for the bare base. Works on a full disk. `instead`: only
+        while something is hidden that the one taken off for it holds."""
         if adapter_id and (lost := self.forgotten_in(self.holds(adapter_id))):
             raise AdapterError(
                 f"adapter `{adapter_id}` still holds {len(lost)} forgotten memories",
                 hint="`pocketsleep sleep` makes one without them",
             )
+        if adapter_id and (hidden := self.withheld_in(self.holds(adapter_id))):
+            raise AdapterError(
+                f"adapter `{adapter_id}` holds {len(hidden)} memories that are hidden now",
+                hint="`pocketsleep sleep --tonight` makes one without them, `pocketsleep exclude list` says what hides them",
+            )
 
         def work() -> str:
             with self.atomic():
                 self._wear(adapter_id)
+                if not instead and self.setting(ASIDE):
+                    self.put("settings", {"name": ASIDE, "value": ""})
             return adapter_id
 
         return self.vital(work)
@@ -102,9 +117,60 @@ class Wearing(Nights):
         for row in self.rows("select adapter, previous, verdict from nights where verdict is not null order by number desc"):
             if row["adapter"] == before and told_verdict(row["verdict"]).passed:
                 before = row["previous"]
-                if not before or (before != worn and not self.forgotten_in(self.holds(before))):
+                if not before or (before != worn and not self.withheld_in(self.holds(before))):
                     return before
         return ""
+
+    def exclude(self, kind: str, value: str) -> Veiled:
+        """Keep an app, what has a pattern in it, a conversation or a turn (`id#index`) from everything that reads the
+        journal, what was recorded before and memories drawn from it too. Told anew, it changes nothing."""
+        one = checked(kind, value)
+        if one.kind in ("conversation", "turn"):
+            self._check_there(one)
+        with self.atomic():
+            if not self.row("select 1 from exclusions where id = ?", one.id):
+                self._put_exclusion(one)
+            turns, memories = self._veil_after(one)
+            taken_off = self._take_off()
+        return Veiled(turns, memories, taken_off)
+
+    def include(self, kind: str, value: str) -> Veiled:
+        "Take an exclusion back: what it alone hid is read again. NotFound when there is no such exclusion."
+        one = checked(kind, value)
+        with self.atomic():
+            self._drop_exclusion(one)
+            turns, memories = self._veil_after(one)
+            self._put_on_again()
+        return Veiled(turns, memories)
+
+    def hide(self, target: str | Cite) -> Veiled:
+        "Keep a conversation, or one turn and its answer, off the record after it was said."
+        return self.exclude(*_by_hand(target))
+
+    def unhide(self, target: str | Cite) -> Veiled:
+        "Take `hide` back. What was recorded as private stays so."
+        return self.include(*_by_hand(target))
+
+    def _check_there(self, one: Exclusion) -> None:
+        where = (one.cite.episode, one.cite.turn) if one.kind == "turn" else (one.value, 0)
+        if not self.row("select 1 from turns where episode = ? and idx = ?", *where):
+            raise NotFound(f"there is no {one.kind} `{one.value}`", hint="a conversation's id, or `id#index` for one of its turns")
+
+    def _take_off(self) -> str:
+        "The adapter that is worn comes off when something in it is hidden. Its id, '' when it may stay."
+        worn = self.current()
+        if not worn or not self.withheld_in(self.holds(worn)):
+            return ""
+        self._wear("")
+        self.put("settings", {"name": ASIDE, "value": worn})
+        return worn
+
+    def _put_on_again(self) -> None:
+        "What was taken off last is worn again, unless a night has settled since or something in it is hidden still."
+        aside = self.setting(ASIDE)
+        if aside and not self.withheld_in(self.holds(aside)):
+            self._wear(aside)
+            self.put("settings", {"name": ASIDE, "value": ""})
 
     def adapter(self, adapter_id: str) -> Adapter:
         "What is known of an adapter that a night recorded."
@@ -129,6 +195,11 @@ class Wearing(Nights):
         "Those of these memory ids that were forgotten."
         return [one for one in memory_ids if self.buried("memory id", one)]
 
+    def withheld_in(self, memory_ids: Sequence[str]) -> list[str]:
+        "Those of these memory ids that were forgotten, or are hidden."
+        hidden = self._veiled_ids()
+        return [one for one in memory_ids if one in hidden or self.buried("memory id", one)]
+
     def scores(self, name: str) -> Mapping[str, Any]:
         "What was measured of a night, or of the adapter that a night made; empty when nothing was."
         row = (
@@ -139,5 +210,9 @@ class Wearing(Nights):
             if name
             else None
         )
-        verdict = row["verdict"] if row else self._night_row(name)["verdict"]
+        verdict = self._clear(row["verdict"] if row else self._night_row(name)["verdict"])
         return told_verdict(verdict).scores if verdict else {}
+
+
+def _by_hand(target: str | Cite) -> tuple[str, str]:
+    return ("turn", f"{target.episode}#{target.turn}") if isinstance(target, Cite) else ("conversation", target)
