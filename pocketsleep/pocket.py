@@ -30,7 +30,7 @@ from pocketsleep.night.listen import ear as ears
 from pocketsleep.night.listen.ear import Ear
 from pocketsleep.night.recipe import Recipe, derive
 from pocketsleep.night.skill import EAR, MANNER, Skills, manner
-from pocketsleep.nouns import Card, Memory, Night, Verdict
+from pocketsleep.nouns import Card, Episode, Memory, Night, Turn, Verdict, content_id
 from pocketsleep.registry import Registry
 from pocketsleep.runtime import Runtime, pick
 from pocketsleep.serve.day import Day
@@ -229,6 +229,16 @@ class Pocket:
         "Told outright: kept as it is, cited to itself. None when it was forgotten before."
         now = datetime.now(UTC).isoformat(timespec="seconds")
         return self.journal.learn(extracting.told(text, supersedes, self.journal.memories(), now))
+
+    def pass_on(self, text: str, app: str) -> str:
+        """Keep what a program's assistant says of the user, as that: a tool's words, which no night learns from. Returns the
+        conversation's id, '' when it was forgotten before."""
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        fact = extracting.told(text, None, self.journal.memories(), now)
+        if self.journal.was_forgotten(text) or self.journal.was_forgotten(fact.text):
+            return ""
+        turn = Turn("tool", text, "tool", False, now)
+        return self.journal.record(Episode("mcp-" + content_id("passed on", app, text)[3:], (turn,), now, f"mcp:{app}")).episode_id
 
     def forget(self, target: str) -> Forgotten:
         """Unserve at once, and leave nothing to go back to: rows, checkpoints, and every adapter that was

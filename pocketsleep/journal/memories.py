@@ -54,6 +54,10 @@ class Memories(Veil):
         rows = self.rows("select * from memories_shown where id = ?", name)
         return self._memories(rows)[0] if rows else None
 
+    def was_forgotten(self, text: str) -> bool:
+        "Whether a memory of these words was forgotten once."
+        return self.buried(*memory_tombstone(scrub_turns((text,))[0]))
+
     def _heard_before(self, memory: Memory) -> bool:
         "Whether these very turns told it before: read again, they say nothing new and bring nothing superseded back."
         rows = self.rows("select episode, turn from cites where memory = ?", memory.id)

@@ -75,10 +75,12 @@ class Server(uvicorn.Server):
         cut.cancel()
 
 
-def run(app: Starlette, host: str, port: int) -> None:
-    "Until SIGTERM, or Ctrl-C, which is raised again as KeyboardInterrupt."
+def run(app: Starlette, host: str, port: int, linger: int | None = None) -> None:
+    """Until SIGTERM, or Ctrl-C, which is raised again as KeyboardInterrupt. linger: seconds after which streams that never end
+    by themselves are cut; None waits for all."""
     _free(host, port)
     server = Server(app, host, port)
+    server.config.timeout_graceful_shutdown = linger
     with stopped_by_sigterm(lambda: setattr(server, "should_exit", True)):
         server.run()
 
