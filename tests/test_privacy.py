@@ -127,7 +127,7 @@ READERS: dict[str, Callable[[Journal], Any]] = {
 }
 "What a person keeps out is told to them, and to nobody else; the rest gives no text of conversations or memories back."
 OWN_WORDS = {"exclusions", "excluded", "hidden_traces"}
-PLUMBING = {"rows", "row", "setting", "set_setting", "atomic", "snapshot", "vital", "close", "sweep", "put", "remove", "bury", "buried",
+PLUMBING = {"rows", "row", "setting", "set_setting", "atomic", "snapshot", "vital", "close", "sweep", "put", "remove", "bury", "buried", "was_forgotten",
             "draw_veil", "forgotten_in", "withheld_in"}
 WRITERS = {"record", "record_all", "extend", "add_feedback", "learn", "put_vector", "begin", "restart", "finish", "drop", "keep_dreams", "settle",
            "use", "undo", "forget", "exclude", "include", "hide", "unhide"}
