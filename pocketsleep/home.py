@@ -1,15 +1,24 @@
-"""Where things live on disk. The only reader of environment variables."""
+"""Where things live on disk. The only reader of environment variables.
+
+A profile is a home of its own below the default one, `profiles/NAME`: journal, adapters, token and all else. Only the
+cache is shared, which holds nothing personal.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from pocketsleep.errors import JournalError
+from pocketsleep.errors import BadInput, JournalError
 
 VARIABLE = "POCKETSLEEP_HOME"
+PROFILE = "POCKETSLEEP_PROFILE"
+DEFAULT = "default"
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,30}[a-z0-9])?")
+_DEVICES = re.compile(r"con|prn|aux|nul|(?:com|lpt)\d")  # no folder can be called so on Windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +26,7 @@ class Home:
     "The folders of one pocketsleep home. Nothing is made until `make` is called."
 
     root: Path
+    whole: Path | None = None  # of a profile: the home it is part of
 
     @property
     def journal(self) -> Path:
@@ -29,7 +39,22 @@ class Home:
     @property
     def cache(self) -> Path:
         "Pure functions of their inputs (imported bases, anchors): safe to delete."
-        return self.root / "cache"
+        return (self.whole or self.root) / "cache"
+
+    @property
+    def profile(self) -> str:
+        return self.root.name if self.whole else DEFAULT
+
+    def of(self, profile: str) -> Home:
+        "The home of a profile beside this one."
+        whole, name = self.whole or self.root, checked(profile)
+        return Home(whole) if name == DEFAULT else Home(whole / "profiles" / name, whole)
+
+    def profiles(self) -> list[Home]:
+        "The homes that are there, the default one first."
+        whole = self.whole or self.root
+        named = sorted(p.name for p in (whole / "profiles").glob("*") if _NAME.fullmatch(p.name) and p.is_dir())
+        return [Home(whole), *(self.of(name) for name in named)]
 
     @property
     def work(self) -> Path:
@@ -65,11 +90,25 @@ class Home:
 
 
 def find(environ: dict[str, str] | None = None) -> Home:
-    "The home that POCKETSLEEP_HOME names, or the platform's usual place for a person's data."
+    "The home that POCKETSLEEP_HOME names, or the platform's usual place for a person's data; of it POCKETSLEEP_PROFILE."
     environ = dict(os.environ) if environ is None else environ
-    if named := environ.get(VARIABLE):
-        return Home(Path(named).expanduser().resolve())
-    return Home(_default(environ) / "pocketsleep")
+    named = environ.get(VARIABLE)
+    whole = Home(Path(named).expanduser().resolve() if named else _default(environ) / "pocketsleep")
+    return whole.of(environ.get(PROFILE) or DEFAULT)
+
+
+def choose(profile: str) -> str:
+    "The profile of this process and those it starts from now on."
+    os.environ[PROFILE] = checked(profile)
+    return os.environ[PROFILE]
+
+
+def checked(profile: str) -> str:
+    "A profile's name. BadInput when no folder should be called so."
+    if not _NAME.fullmatch(profile) or _DEVICES.fullmatch(profile):
+        raise BadInput(f"a profile cannot be called `{profile}`",
+                       hint="up to 32 small letters, digits, - and _: `pocketsleep chat --profile work`")
+    return profile
 
 
 def _default(environ: dict[str, str]) -> Path:

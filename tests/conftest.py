@@ -45,4 +45,5 @@ def _unskilled(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _away_from_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("POCKETSLEEP_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("POCKETSLEEP_PROFILE", "")  # set, so that a profile chosen in a test is taken back
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")

@@ -4,16 +4,34 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
-from typing import Annotated, Optional
+from typing import Annotated, Any, Optional
 
 import typer
+from typer.core import TyperGroup
 
 from pocketsleep import __version__, home
 from pocketsleep.cli.out import talk
 from pocketsleep.errors import PocketError
 from pocketsleep.pocket import Pocket
 
+
+class Profiled(TyperGroup):
+    "`--profile` before the command or after it, whichever command it is."
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        option = next(one for one in self.params if one.name == "profile")
+        for command in self.commands.values():
+            self._offer(option, command)
+
+    def _offer(self, option: Any, command: Any) -> None:
+        command.params.append(option)
+        for one in getattr(command, "commands", {}).values():
+            self._offer(option, one)
+
+
 app = typer.Typer(
+    cls=Profiled,
     name="pocketsleep", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
     rich_markup_mode=None, help="A local assistant that sleeps: what you say by day becomes a small personal LoRA by night.",
 )
@@ -31,16 +49,26 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _choose(name: str) -> str:
+    return home.choose(name) if name else ""
+
+
 @app.callback()
-def _root(version: Annotated[Optional[bool], typer.Option("--version", callback=_version, is_eager=True,  # noqa: UP045
-                                                           help="Print the version.")] = None) -> None:
+def _root(profile: Annotated[str, typer.Option("--profile", metavar="NAME", callback=_choose, is_eager=True, expose_value=False,
+                                               help="Whose memory: each profile has a journal, adapters and a token of its own.",
+                                               show_default=False)] = "",
+          version: Annotated[Optional[bool], typer.Option("--version", callback=_version, is_eager=True,  # noqa: UP045
+                                                             help="Print the version.")] = None) -> None:
     pass
 
 
 @contextmanager
 def opened(base: str = ""):  # type: ignore[no-untyped-def]
     "The home this command works in."
-    with Pocket(home.find(), base) as pocket:
+    place = home.find()
+    if place.whole and not place.root.exists():
+        talk.print(f"a new profile, `{place.profile}`: {place.root}", markup=False)
+    with Pocket(place, base) as pocket:
         yield pocket
 
 

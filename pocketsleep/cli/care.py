@@ -122,6 +122,22 @@ def plugins(json_: Json = False) -> None:
 
 
 @app.command()
+def profiles(json_: Json = False) -> None:
+    """List the profiles of this machine: people or projects, each with a journal, adapters and a token of its own.
+
+    Example: pocketsleep profiles
+    """
+    here = home.find()
+    rows = [{"name": one.profile, "home": str(one.root), "begun": one.journal.exists(), "chosen": one == here}
+            for one in dict.fromkeys([*here.profiles(), here])]
+    if json_:
+        out.lines(rows)
+        return
+    marks = [", ".join([*(["chosen"] if r["chosen"] else []), *([] if r["begun"] else ["not begun"])]) for r in rows]
+    out.table(("profile", "home", ""), ((r["name"], r["home"], mark) for r, mark in zip(rows, marks, strict=True)))
+
+
+@app.command()
 def models(
     action: Annotated[Optional[str], typer.Argument(metavar="[check]")] = None,  # noqa: UP045
     name: Annotated[Optional[str], typer.Argument(metavar="[NAME]")] = None,  # noqa: UP045
