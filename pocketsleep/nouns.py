@@ -191,17 +191,25 @@ class Message:
 
     role: Role
     content: str
+    calls: str = ""  # JSON: what an assistant asked of tools, [{"name", "arguments"}]
+    tools: str = ""  # JSON: on a system message, the tools there are, [{"type": "function", "function": {...}}]
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    "How an answer is drawn. Temperature 0 is greedy and deterministic."
+    """How an answer is drawn. Temperature 0 is greedy and deterministic.
+
+    `schema` is a JSON Schema that the answer, without the two texts of `within` around it, has to follow.
+    Runtimes that cannot hold an answer to one (`Runtime.constrains`) raise BadInput.
+    """
 
     max_tokens: int = 256
     temperature: float = 0.0
     top_p: float = 1.0
     seed: int = 0
     stop: tuple[str, ...] = ()
+    schema: str = ""
+    within: tuple[str, str] = ("", "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -278,8 +278,11 @@ class Halting:
     def models(self) -> list[str]:
         return []
 
-    def reply(self, messages: Sequence[Message], sampling: Sampling, *, model: str, conversation: str) -> Iterator[str]:
+    def reply(self, messages: Sequence[Message], sampling: Sampling, *, model: str, conversation: str, private: bool) -> Iterator[str]:
         yield from self.given
+        raise self.wrong
+
+    def embed(self, texts: Sequence[str]) -> Any:
         raise self.wrong
 
     def count(self, text: str) -> int:

@@ -13,6 +13,7 @@ import typer
 from pocketsleep.cli import BaseName, Json, app, opened, out
 from pocketsleep.errors import BadInput
 from pocketsleep.nouns import Message, Sampling
+from pocketsleep.pocket import Pocket
 from pocketsleep.serve.day import ARMS, Arm, Day
 
 
@@ -100,22 +101,43 @@ def _worn(day: Day) -> str:
 @app.command()
 def serve(
     port: Annotated[int, typer.Option(help="Port on the loopback address.")] = 8765,
+    upstream: Annotated[str, typer.Option(help="Instead: pass everything on to this server, and record what is said.")] = "",
+    inject: Annotated[bool, typer.Option("--inject", help="With --upstream: notes that a question calls for go in front.")] = False,
+    key: Annotated[str, typer.Option(envvar="POCKETSLEEP_UPSTREAM_KEY", help="With --upstream: its key.", show_envvar=True)] = "",
     base: BaseName = "",
 ) -> None:
-    """Serve the OpenAI dialect on this machine alone: /v1/chat/completions and /v1/models.
+    """Serve the OpenAI dialect on this machine alone, or record what passes on its way to another server.
 
     Example: pocketsleep serve --port 8765
     """
     from pocketsleep.asleep import Sleeper
     from pocketsleep.serve import api, page
 
+    if inject and not upstream:
+        raise BadInput("--inject goes with --upstream", hint="pocketsleep serve --upstream http://127.0.0.1:11434 --inject")
     with opened(base) as pocket:
+        if upstream:
+            _pass_on(pocket, upstream, inject, key, port)
+            return
         token, sleeper = pocket.token(), Sleeper(pocket.home, pocket.named)
         out.talk.print(f"http://127.0.0.1:{port}/v1   token: {pocket.home.token}", markup=False)
         try:
             api.serve(pocket.day(), token, port=port, routes=page.routes(pocket, sleeper))
         finally:
             sleeper.close()
+
+
+def _pass_on(pocket: Pocket, url: str, inject: bool, key: str, port: int) -> None:
+    from pocketsleep.serve import proxy
+    from pocketsleep.serve.api_recorder import Recorder
+
+    recorder = Recorder(pocket.journal, lambda told: out.talk.print(told, markup=False))
+    made = proxy.Proxy(proxy.Upstream(url, key), pocket.token(), port, recorder.heard, recorder.inject if inject else None)
+    out.talk.print(f"http://127.0.0.1:{port}/v1 to {made.upstream.named}   token: {pocket.home.token}", markup=False)
+    try:
+        proxy.run(made)
+    finally:
+        recorder.close()
 
 
 @app.command()

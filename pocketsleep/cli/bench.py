@@ -1,4 +1,4 @@
-"""Commands that measure: bench train, generate, score, serve, night, growth, extract, learn, keep, general, poison."""
+"""Commands that measure: bench train, generate, score, serve, proxy, night, growth, extract, learn, keep, general, poison."""
 
 from __future__ import annotations
 
@@ -71,6 +71,21 @@ def serve(base: BaseName = "", json_: Json = False) -> None:
 
     with opened(base) as pocket:
         _show(measure(pocket.serving(), pocket.base, pocket.card.name, out.talk.print), json_)
+
+
+@bench.command("proxy")
+def proxy(
+    requests: Annotated[int, typer.Option(help="Of each kind.", min=10)] = 300,
+    tokens: Annotated[int, typer.Option(help="In each answer.", min=1)] = 1000,
+    json_: Json = False,
+) -> None:
+    """What the recording proxy adds to a request, beside a stand-in upstream; every byte is compared.
+
+    Example: pocketsleep bench proxy
+    """
+    from pocketsleep.bench.proxy import proxy as measure
+
+    _show(measure(requests, tokens, out.talk.print), json_)
 
 
 @bench.command("night")

@@ -24,6 +24,7 @@ class Runtime(Protocol):
     name: str
     variant: str  # what decides its answers beside the base: the engine, and the precision where that is not the file's
     card: Card
+    constrains: bool  # whether `Sampling.schema` can be followed
 
     def chat(self, messages: Prompt, sampling: Sampling = Sampling()) -> Iterator[str]:
         "The answer, piece by piece. Pieces are whole characters; closing the iterator stops."

@@ -13,6 +13,7 @@ from pocketsleep.nouns import Card, Message, Sampling
 from pocketsleep.registry import Registry, read_adapter
 from pocketsleep.runtime import Prompt, llama_batch
 from pocketsleep.runtime.llama_batch import LANES, Adapter, Engine, Lanes
+from pocketsleep.runtime.llama_grammar import Grammar
 from pocketsleep.runtime.pace import Pace, processors
 from pocketsleep.runtime.text import Stops, check_length, pieces
 from pocketsleep.weights import Base, gguf_plain
@@ -27,6 +28,7 @@ class LlamaCpp:
     """
 
     name = "llamacpp"
+    constrains = True
 
     def __init__(self, card: Card, base: Base, threads: int | None = None, context: int = 4096) -> None:
         if base.gguf is None:
@@ -50,16 +52,17 @@ class LlamaCpp:
     def chat(self, messages: Prompt, sampling: Sampling = Sampling()) -> Iterator[str]:
         ids = self.base.prompter.ids(messages)
         check_length(ids, self.context)
-        with self._lock:
-            yield from Stops(sampling.stop).through(pieces(self.base.tokenizer, self._tokens(ids, sampling)))
+        with self._lock, Grammar.of(self._engine, sampling) as grammar:
+            yield from Stops(sampling.stop).through(pieces(self.base.tokenizer, self._tokens(ids, sampling, grammar)))
 
-    def _tokens(self, ids: Sequence[int], sampling: Sampling) -> Iterator[int]:
+    def _tokens(self, ids: Sequence[int], sampling: Sampling, grammar: Grammar) -> Iterator[int]:
         chance = np.random.default_rng(sampling.seed)
         room = min(sampling.max_tokens, self.context - len(ids))
         logits = next(self._main.read(ids))[0] if room > 0 else None
         for position in range(len(ids), len(ids) + room):
             assert logits is not None
-            if (token := draw(logits, sampling, chance)) in self.base.tokenizer.ends:
+            token = grammar.choose(logits, lambda allowed: draw(allowed, sampling, chance))
+            if token is None or token in self.base.tokenizer.ends:
                 return
             yield token
             if position + 1 < len(ids) + room:

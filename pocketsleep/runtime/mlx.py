@@ -26,7 +26,7 @@ from pocketsleep.runtime import mlx_forward, mlx_lora, mlx_train, packed_math, p
 from pocketsleep.runtime.mlx_rows import Row  # isort: skip
 from pocketsleep.runtime.packed_memory import Foreseen  # isort: skip
 from pocketsleep.runtime.mlx_states import states  # isort: skip
-from pocketsleep.runtime.text import Stops, check_length, pieces  # isort: skip
+from pocketsleep.runtime.text import Stops, check_length, no_schema, pieces  # isort: skip
 from pocketsleep.weights import Base, model as weights_model  # isort: skip
 
 LANES = 16  # answers side by side
@@ -37,6 +37,7 @@ class Mlx:
     "A base model on MLX, bare or wearing one adapter."
 
     name = "mlx"
+    constrains = False
 
     def __init__(self, card: Card, base: Base, context: int = 4096) -> None:
         if not mx.metal.is_available() and not mx.cuda.is_available():
@@ -60,6 +61,8 @@ class Mlx:
         return self._model
 
     def chat(self, messages: Prompt, sampling: Sampling = Sampling()) -> Iterator[str]:
+        if sampling.schema:
+            raise no_schema(self.name)
         ids = self.base.prompter.ids(messages)
         check_length(ids, self.context)
         with self._lock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pocketsleep.nouns import Message
 
@@ -15,7 +16,7 @@ def with_notes(messages: Sequence[Message], notes: Sequence[str]) -> tuple[Messa
         return tuple(messages)
     listed = "\n".join([HEADING, *(f"- {note}" for note in notes)])
     if messages and messages[0].role == "system":
-        return (Message("system", f"{messages[0].content}\n\n{listed}"), *messages[1:])
+        return (replace(messages[0], content=f"{messages[0].content}\n\n{listed}".lstrip()), *messages[1:])
     return (Message("system", listed), *messages)
 
 

@@ -18,7 +18,7 @@ from pocketsleep.errors import AdapterError, NotFound
 from pocketsleep.nouns import Card, Sampling
 from pocketsleep.registry import read_adapter
 from pocketsleep.runtime import Prompt
-from pocketsleep.runtime.text import Stops
+from pocketsleep.runtime.text import Stops, no_schema
 
 WIDTH = 256  # of an embedding
 CARD = Card(name="scripted", title="Lines learned by heart", architecture="none")
@@ -31,6 +31,7 @@ class Scripted:
     """
 
     name = variant = "scripted"
+    constrains = False
 
     def __init__(self, *lines: str, card: Card = CARD, base_sha256: str = "") -> None:
         self.card, self.base_sha256, self.worn = card, base_sha256, ""
@@ -38,6 +39,8 @@ class Scripted:
         self._lock = Lock()
 
     def chat(self, messages: Prompt, sampling: Sampling = Sampling()) -> Iterator[str]:
+        if sampling.schema:
+            raise no_schema(self.name)
         words = _words(self._next(messages))[: max(sampling.max_tokens, 0)]
         yield from Stops(sampling.stop).through(iter(words))
 

@@ -11,9 +11,9 @@ SHORTEST_ANSWER = 8  # tokens that a prompt has to leave free
 
 
 def check_length(ids: Sequence[int], room: int) -> None:
-    "Raises BadInput where a prompt would leave no place for an answer."
+    "Raises TooLong where a prompt would leave no place for an answer."
     if len(ids) + SHORTEST_ANSWER > room:
-        raise BadInput(f"the conversation is {len(ids)} tokens long, the window holds {room}",
+        raise TooLong(f"the conversation is {len(ids)} tokens long, the window holds {room}",
                        hint="start a new conversation")
 
 
@@ -25,6 +25,15 @@ def pieces(tokenizer: Tokenizer, tokens: Iterable[int]) -> Iterator[str]:
             yield piece
     if piece := stream.finish():
         yield piece
+
+
+class TooLong(BadInput):
+    "A prompt that leaves no place for an answer."
+
+
+def no_schema(runtime: str) -> BadInput:
+    "Of an engine that cannot hold an answer to a JSON Schema."
+    return BadInput(f"`{runtime}` cannot hold an answer to a JSON schema", hint="`pocketsleep doctor` says what serves here")
 
 
 class Stops:

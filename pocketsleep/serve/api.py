@@ -1,4 +1,4 @@
-"""The local server: the OpenAI dialect (/v1/chat/completions, /v1/models) and whatever routes are put beside it.
+"""The local server: the OpenAI dialect (chat completions, models, embeddings) and whatever routes are put beside it.
 
 Only `serve/api*` knows OpenAI's JSON. Everything is behind one guard, and every model call goes through one desk: an added
 route finds `request.app.state.once`, `.desk` and `.day`.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -21,8 +21,10 @@ from pocketsleep.errors import BadInput, PocketError
 from pocketsleep.nouns import Message, Sampling
 from pocketsleep.serve import server
 from pocketsleep.serve.api_asked import Asked, read
-from pocketsleep.serve.api_reply import Gone, Reply, status, told
-from pocketsleep.serve.desk import Desk, Full
+from pocketsleep.serve.api_embed import Texts
+from pocketsleep.serve.api_reply import Gone, Reply, failure
+from pocketsleep.serve.day import NoModel
+from pocketsleep.serve.desk import Desk
 from pocketsleep.serve.guard import Guard, error
 from pocketsleep.serve.once import Once
 
@@ -34,7 +36,9 @@ class Talks(Protocol):
     "What the server needs of a day (serve.day.Day)."
 
     def models(self) -> list[str]: ...
-    def reply(self, messages: Sequence[Message], sampling: Sampling, *, model: str, conversation: str) -> Iterator[str]: ...
+    def reply(self, messages: Sequence[Message], sampling: Sampling, *, model: str, conversation: str,
+              private: bool) -> Iterator[str]: ...
+    def embed(self, texts: Sequence[str]) -> Any: ...
     def count(self, text: str) -> int: ...
 
 
@@ -45,7 +49,8 @@ def build(day: Talks, token: str, port: int, routes: Sequence[BaseRoute] = (), *
         raise BadInput("the server's token is empty", hint="delete the file, and a new one is made: `pocketsleep serve`")
     once, desk = once or Once(), desk or Desk()
     api = _Api(day, desk)
-    own = [Route("/v1/models", api.models, methods=["GET"]), Route("/v1/chat/completions", api.complete, methods=["POST"]),
+    own = [Route("/v1/models", api.models, methods=["GET"]), Route("/v1/models/{name}", api.model, methods=["GET"]),
+           Route("/v1/chat/completions", api.complete, methods=["POST"]), Route("/v1/embeddings", api.embed, methods=["POST"]),
            Route("/open", _link, methods=["POST"])]
 
     @asynccontextmanager
@@ -73,14 +78,17 @@ async def _unknown(request: Request, exception: Exception) -> Response:
 
 async def _wrong(request: Request, wrong: Exception) -> Response:
     "What any route raises and a person can be told."
-    if isinstance(wrong, Full):
-        return JSONResponse(error(told(wrong), 429), 429, SOON)
-    return JSONResponse(error(told(wrong), status(wrong)), status(wrong), SOON if status(wrong) == 503 else None)
+    body, status = failure(wrong)
+    return JSONResponse(body, status, SOON if status in (429, 503) else None)
 
 
 async def _link(request: Request) -> Response:
     "A one-time link, for a program that knows the token (`pocketsleep open`)."
     return JSONResponse({"path": f"/open?once={request.app.state.once.make()}"})
+
+
+def _model(name: str) -> dict[str, Any]:
+    return {"id": name, "object": "model", "created": 0, "owned_by": "pocketsleep"}
 
 
 class _Api:
@@ -89,8 +97,26 @@ class _Api:
 
     async def models(self, request: Request) -> Response:
         names = await asyncio.to_thread(self.day.models)
-        return JSONResponse({"object": "list", "data": [
-            {"id": name, "object": "model", "created": 0, "owned_by": "pocketsleep"} for name in names]})
+        return JSONResponse({"object": "list", "data": [_model(name) for name in names]})
+
+    async def model(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        await self._known(name)
+        return JSONResponse(_model(name))
+
+    async def _known(self, name: str) -> None:
+        if name not in await asyncio.to_thread(self.day.models):
+            raise NoModel(f"no model is called `{name}`", hint="pocketsleep nights")
+
+    async def embed(self, request: Request) -> Response:
+        try:
+            asked = Texts(read(await request.body()))
+        except (ValueError, RecursionError) as wrong:
+            return await _wrong(request, wrong)
+        await self._known(asked.model)
+        rows = await self.desk.run(lambda: self.day.embed(asked.texts))
+        tokens = await asyncio.to_thread(lambda: sum(map(self.day.count, asked.texts)))
+        return JSONResponse(asked.answer(rows, tokens))
 
     async def complete(self, request: Request) -> Response:
         try:

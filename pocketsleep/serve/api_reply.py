@@ -4,41 +4,61 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+import uuid
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from starlette.requests import Request
 
 from pocketsleep.errors import BadInput, Busy, ModelError, NotFound, PocketError
-from pocketsleep.serve.api_asked import Asked
-from pocketsleep.serve.desk import Desk
+from pocketsleep.runtime.text import TooLong
+from pocketsleep.serve.api_asked import Asked, Wrong
+from pocketsleep.serve.day import NoModel
+from pocketsleep.serve.desk import Desk, Full
 from pocketsleep.serve.guard import error
+from pocketsleep.weights import tools
+
+KINDS: tuple[tuple[type[Exception], int, str | None, str | None], ...] = (  # status, param, code
+    (Full, 429, None, None), (NoModel, 404, "model", "model_not_found"), (TooLong, 400, "messages", "context_length_exceeded"),
+    (NotFound, 404, None, None), (ModelError, 422, None, None), (Busy, 503, None, None), (BadInput, 400, None, None),
+    (PocketError, 500, None, None), (Exception, 400, None, None))
 
 
 class Gone(Exception):
     "The client hung up."
 
 
-def told(wrong: Exception) -> str:
+def failure(wrong: Exception) -> tuple[dict[str, Any], int]:
+    "An error as the dialect tells it, and its status. Clients try again on 429 and 5xx, so what cannot get better is neither."
+    _, status, param, code = next(kind for kind in KINDS if isinstance(wrong, kind[0]))
+    if isinstance(wrong, Wrong):
+        param, code = wrong.param, "invalid_value"
     hint = getattr(wrong, "hint", "")
-    return f"{wrong} ({hint})" if hint else str(wrong) or type(wrong).__name__
-
-
-def status(wrong: Exception) -> int:
-    "By the nature of an error; clients try again on 5xx, so what cannot get better is 4xx."
-    kinds = ((NotFound, 404), (ModelError, 422), (Busy, 503), (BadInput, 400), (PocketError, 500))
-    return next((status for kind, status in kinds if isinstance(wrong, kind)), 400)
+    told = f"{wrong} ({hint})" if hint else str(wrong) or type(wrong).__name__
+    return error(told, status, param, code), status
 
 
 class Reply:
     "One answer: its pieces from the desk, while the client is there. An answer cut off is not recorded."
 
     def __init__(self, day: Any, desk: Desk, asked: Asked, request: Request) -> None:
-        self.day, self.desk, self.asked = day, desk, asked
-        self.stream = desk.stream(lambda: day.reply(asked.messages, asked.sampling, model=asked.model,
-                                                    conversation=asked.conversation))
-        self.first: str | None = None
+        self.day, self.asked, self.called, self.heard = day, asked, 0, list[str]()
+        self.stream = desk.stream(self._made)
+        self.first: Any = None
         self.watcher = asyncio.create_task(self._watch(request))
+
+    def _made(self) -> Any:
+        "On the worker: text and calls, as they come."
+        asked = self.asked
+        pieces = self.day.reply(asked.messages, asked.sampling, model=asked.model, conversation=asked.conversation,
+                                private=asked.private)
+        overheard = self._overheard(pieces)
+        return tools.split(overheard) if asked.tools else overheard
+
+    def _overheard(self, pieces: Iterator[str]) -> Iterator[str]:
+        for piece in pieces:
+            self.heard.append(piece)
+            yield piece
 
     async def _watch(self, request: Request) -> None:
         while (await request.receive())["type"] != "http.disconnect":
@@ -53,35 +73,48 @@ class Reply:
             self.close()
             raise
 
-    async def pieces(self) -> AsyncIterator[str]:
+    async def deltas(self) -> AsyncIterator[dict[str, Any]]:
+        "What each piece adds to the message."
         try:
             if self.first is None:
                 return
-            yield self.first
+            yield self._delta(self.first)
             async for piece in self.stream:
-                yield piece
+                yield self._delta(piece)
         finally:
             self.close()
+
+    def _delta(self, piece: Any) -> dict[str, Any]:
+        if isinstance(piece, str):
+            return {"content": piece}
+        self.called += 1
+        function = {"name": piece["name"], "arguments": json.dumps(piece["arguments"], ensure_ascii=False)}
+        return {"tool_calls": [{"index": self.called - 1, "id": f"call_{uuid.uuid4().hex[:24]}", "type": "function",
+                                "function": function}]}
 
     def close(self) -> None:
         self.stream.stop()
         self.watcher.cancel()
 
     async def whole(self) -> dict[str, Any]:
-        text = "".join([piece async for piece in self.pieces()])
-        usage = await asyncio.to_thread(self.usage, text)
-        choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": self.finish(usage)}
+        deltas = [delta async for delta in self.deltas()]
+        text = "".join(delta.get("content", "") for delta in deltas)
+        calls = [{k: v for k, v in call.items() if k != "index"} for delta in deltas for call in delta.get("tool_calls", ())]
+        message: dict[str, Any] = {"role": "assistant", "content": text}
+        if calls:
+            message |= {"content": text.strip() or None, "tool_calls": calls}
+        usage = await asyncio.to_thread(self.usage)
+        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": self.finish(usage)}
         return {**self.asked.head("chat.completion"), "choices": [choice], "usage": usage}
 
     async def events(self) -> AsyncIterator[str]:
         "Server-sent events. What goes wrong half-way is an event too."
-        head, said = self.asked.head("chat.completion.chunk"), []
+        head = self.asked.head("chat.completion.chunk")
         try:
             yield _event(head, {"role": "assistant", "content": ""})
-            async for piece in self.pieces():
-                said.append(piece)
-                yield _event(head, {"content": piece})
-            usage = await asyncio.to_thread(self.usage, "".join(said))
+            async for delta in self.deltas():
+                yield _event(head, delta)
+            usage = await asyncio.to_thread(self.usage)
             yield _event(head, {}, self.finish(usage))
             if self.asked.usage:
                 yield f"data: {json.dumps({**head, 'choices': [], 'usage': usage})}\n\n"
@@ -89,16 +122,19 @@ class Reply:
         except Gone:
             pass
         except PocketError as wrong:
-            yield f"data: {json.dumps(error(told(wrong), status(wrong)))}\n\n"
+            yield f"data: {json.dumps(failure(wrong)[0])}\n\n"
         finally:
             self.close()
 
-    def usage(self, text: str) -> dict[str, int]:
-        read, said = sum(self.day.count(m.content) for m in self.asked.messages), self.day.count(text)
+    def usage(self) -> dict[str, int]:
+        read = sum(self.day.count(text) for m in self.asked.messages for text in (tools.said(m), m.tools) if text)
+        said = self.day.count("".join(self.heard))
         return {"prompt_tokens": read, "completion_tokens": said, "total_tokens": read + said}
 
     def finish(self, usage: dict[str, int]) -> str:
-        return "length" if usage["completion_tokens"] >= self.asked.sampling.max_tokens else "stop"
+        if usage["completion_tokens"] >= self.asked.sampling.max_tokens:
+            return "length"
+        return "tool_calls" if self.called else "stop"
 
 
 def _event(head: dict[str, Any], delta: dict[str, Any], finish: str | None = None) -> str:

@@ -9,12 +9,15 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, cast
 
-from pocketsleep.errors import NotFound
+import numpy as np
+
+from pocketsleep.errors import AdapterError, NotFound
 from pocketsleep.journal import Journal
 from pocketsleep.journal.taint import taint
 from pocketsleep.nouns import Episode, Memory, Message, Sampling, Turn, content_id
@@ -22,11 +25,16 @@ from pocketsleep.runtime import Runtime
 from pocketsleep.runtime.prompting import ask, with_notes
 from pocketsleep.serve.backing import UNKNOWN, declines
 from pocketsleep.serve.notes import Notes
+from pocketsleep.weights import tools
 
 Arm = Literal["base", "weights", "recall", "both"]
 Source = Literal["", "weights", "memory"]  # neither; the adapter, and a note that says so; notes that stood in front
 LOOKED_UP = 40  # tokens of an answer that is looked up
 ARMS: tuple[Arm, ...] = ("base", "weights", "recall", "both")
+
+
+class NoModel(NotFound):
+    "A request names a model that is none."
 
 
 @dataclass(slots=True)
@@ -58,21 +66,32 @@ class Day:
         return ["pocketsleep", "pocketsleep:base", *(f"pocketsleep:{n}" for n in nights)]
 
     def reply(self, messages: Sequence[Message], sampling: Sampling, *, model: str = "pocketsleep",
-              conversation: str = "", arm: Arm = "both") -> Iterator[str]:
+              conversation: str = "", arm: Arm = "both", private: bool = False) -> Iterator[str]:
         "Answer as the named model; the exchange is recorded once the answer has finished."
         heard = []
         for piece in self.speak(messages, sampling, model=model, arm=arm):
             heard.append(piece)
             yield piece
-        self.record(messages, "".join(heard), conversation)
+        self.record(messages, "".join(heard), conversation, private)
+
+    def _worn(self, model: str, arm: Arm) -> str:
+        "Put on what a model's name stands for. What is current may be taken away by another process in just this moment."
+        while True:
+            adapter = self._adapter(model)
+            try:
+                self.wear(adapter if arm in ("weights", "both") else "")
+                return adapter
+            except (AdapterError, NotFound):
+                if adapter == self._adapter(model):
+                    raise
 
     def speak(self, messages: Sequence[Message], sampling: Sampling, *, model: str = "pocketsleep",
               arm: Arm = "both") -> Iterator[str]:
         "The same, and nothing is recorded."
-        adapter = self._adapter(model)
-        self.wear(adapter if arm in ("weights", "both") else "")
-        recalls = arm in ("recall", "both") and adapter == self._adapter("pocketsleep") and model != "pocketsleep:base"
-        if recalls and arm == "both" and adapter:
+        adapter = self._worn(model, arm)
+        named = model == "pocketsleep" or (model != "pocketsleep:base" and adapter == self._adapter("pocketsleep"))
+        recalls = arm in ("recall", "both") and named
+        if recalls and arm == "both" and adapter and not shaped(messages, sampling):
             yield from self._checked(messages, sampling)
         elif arm == "weights" and adapter:
             yield from self._traced(messages, sampling)
@@ -139,6 +158,11 @@ class Day:
         by = dict(zip(some, said, strict=True))
         return [by.get(n, "") for n in range(len(questions))]
 
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        "[n, d] float32, rows of length 1, of the bare base: nights do not move them."
+        self.wear("")
+        return self.runtime.embed(texts)
+
     def count(self, text: str) -> int:
         "How many tokens a text is."
         return self.runtime.count(text)
@@ -172,27 +196,34 @@ class Day:
         return self.notes.find(said) if said.strip() else []
 
     def _adapter(self, model: str) -> str:
-        name = model.partition(":")[2]
-        if not name:
-            return self.journal.current()
-        if name == "base":
-            return ""
-        try:
-            night = self.journal.night(name)
-        except NotFound:
-            raise NotFound(f"no model is called `{model}`", hint="pocketsleep nights") from None
-        return night.adapter
+        if model in ("pocketsleep", "pocketsleep:base"):
+            return self.journal.current() if model == "pocketsleep" else ""
+        ours, _, night = model.partition(":")
+        with suppress(NotFound):
+            if ours == "pocketsleep" and night:
+                return self.journal.night(night).adapter
+        raise NoModel(f"no model is called `{model}`", hint="pocketsleep nights")
 
-    def record(self, messages: Sequence[Message], answer: str, conversation: str) -> str:
+    def record(self, messages: Sequence[Message], answer: str, conversation: str, private: bool = False) -> str:
         "Write the conversation as it now stands; only what is new is added. Returns the episode's id."
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        turns: list[Turn] = []
-        for message in [*messages, Message("assistant", answer)]:
-            if message.role != "system":
-                turns.append(Turn(message.role, message.content, taint(turns, message.role, message.content),
-                                  self.private, now))
-        name = conversation or conversation_id(messages)
-        return self.journal.record(Episode(name, tuple(turns), now, "chat", self.private)).episode_id
+        episode = conversed(messages, answer, conversation, private or self.private)
+        return self.journal.record(episode).episode_id
+
+
+def conversed(messages: Sequence[Message], answer: str, conversation: str, private: bool, source: str = "chat") -> Episode:
+    "A conversation as it is recorded: without its system message, each turn with its taint."
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    turns: list[Turn] = []
+    for message in [*messages, Message("assistant", tools.tidy(answer))]:
+        if message.role != "system":
+            said = tools.said(message)
+            turns.append(Turn(message.role, said, taint(turns, message.role, said), private, now))
+    return Episode(conversation or conversation_id(messages), tuple(turns), now, source, private)
+
+
+def shaped(messages: Sequence[Message], sampling: Sampling) -> bool:
+    "Whether an answer may be for a program: JSON or calls of tools, which the ledger cannot put right."
+    return bool(sampling.schema) or any(m.tools or m.role == "tool" for m in messages)
 
 
 def _last(messages: Sequence[Message]) -> str:

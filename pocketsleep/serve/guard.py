@@ -38,14 +38,14 @@ Headers = Mapping[bytes, list[str]]
 class Door:
     "The rules themselves: from a request's method and headers to a refusal, or None."
 
-    def __init__(self, token: str, port: int) -> None:
-        self.token, self.badge = token, Badge(token, port)
+    def __init__(self, token: str, port: int, most: int = MOST) -> None:
+        self.token, self.badge, self.most = token, Badge(token, port), most
         self.hosts = {f"{name}:{port}" for name in NAMES}
         self.origins = {f"http://{host}" for host in self.hosts}
 
     def refusal(self, method: str, headers: Headers) -> Refusal | None:
         "Of a request that has to say who it is."
-        return self.strange(headers) or self._unknown(method, headers) or _body(method, headers)
+        return self.strange(headers) or self._unknown(method, headers) or _body(method, headers, self.most)
 
     def strange(self, headers: Headers) -> Refusal | None:
         "What is refused whoever asks: it was not meant for this server, or is ambiguous."
@@ -82,15 +82,15 @@ def _one(headers: Headers, name: bytes, default: str = "") -> str:
     return headers.get(name, [default])[0]
 
 
-def _body(method: str, headers: Headers) -> Refusal | None:
+def _body(method: str, headers: Headers, most: int) -> Refusal | None:
     "Of the method, and what is said about a body before it comes."
     if method not in METHODS:
         return 405, f"{method} is not known here"
     length = _one(headers, b"content-length", "0")
     if not (length.isascii() and length.isdecimal()) or (b"content-length" in headers and b"transfer-encoding" in headers):
         return 400, "how long the body is cannot be told"
-    if len(length) > 15 or int(length) > MOST:
-        return 413, f"the body may hold {MOST} bytes"
+    if len(length) > 15 or int(length) > most:
+        return 413, f"the body may hold {most} bytes"
     comes = method in ("POST", "PUT", "PATCH") or int(length) > 0 or b"transfer-encoding" in headers
     kind = _one(headers, b"content-type").partition(";")[0].strip().lower()
     return (415, "the body has to be application/json") if comes and kind != "application/json" else None

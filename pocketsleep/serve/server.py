@@ -78,14 +78,14 @@ class Server(uvicorn.Server):
 def run(app: Starlette, host: str, port: int, linger: int | None = None) -> None:
     """Until SIGTERM, or Ctrl-C, which is raised again as KeyboardInterrupt. linger: seconds after which streams that never end
     by themselves are cut; None waits for all."""
-    _free(host, port)
+    free(host, port)
     server = Server(app, host, port)
     server.config.timeout_graceful_shutdown = linger
     with stopped_by_sigterm(lambda: setattr(server, "should_exit", True)):
         server.run()
 
 
-def _free(host: str, port: int) -> None:
+def free(host: str, port: int) -> None:
     "BadInput where somebody listens there already; uvicorn would end the process."
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
