@@ -9,6 +9,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -68,13 +69,14 @@ def _stand(port: int, tokens: int) -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while asked := await reader.readuntil(b"\r\n\r\n"):
-            length = next(int(line[15:]) for line in asked.splitlines() if line.lower().startswith(b"content-length"))
-            await reader.readexactly(length)
-            writer.write(head)
-            for chunk in chunks:
-                writer.write(chunk)
-                await writer.drain()
+        with suppress(asyncio.IncompleteReadError):  # the other side has hung up
+            while asked := await reader.readuntil(b"\r\n\r\n"):
+                length = next(int(line[15:]) for line in asked.splitlines() if line.lower().startswith(b"content-length"))
+                await reader.readexactly(length)
+                writer.write(head)
+                for chunk in chunks:
+                    writer.write(chunk)
+                    await writer.drain()
 
     async def run() -> None:
         async with await asyncio.start_server(answer, "127.0.0.1", port) as server:

@@ -11,6 +11,7 @@ import asyncio
 import json
 import signal
 import ssl
+import sys
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -387,6 +388,7 @@ def run(proxy: Proxy) -> None:
         await proxy.run(stop)
 
     free("127.0.0.1", proxy.port)
+    sys.setswitchinterval(0.0005)  # seconds: the thread that records may not hold a byte up
     before = [(number, signal.getsignal(number)) for number in (signal.SIGTERM, signal.SIGINT)]
     try:
         asyncio.run(until())
