@@ -1,4 +1,6 @@
-"""Commands that measure: bench train, generate, score, serve, proxy, night, growth, extract, learn, keep, general, poison."""
+"""Commands that measure: bench train, fastweights, generate, score, serve, proxy, night, growth, extract, learn, keep, general,
+poison.
+"""
 
 from __future__ import annotations
 
@@ -35,6 +37,17 @@ def train(
     with opened(base) as pocket:
         python = peft_python or (environment(pocket.home.cache / "peers" / "peft") if peft else None)
         _show(measure.train(pocket.card, pocket.base, out.talk.print, peft_python=python), json_)
+
+
+@bench.command("fastweights")
+def fastweights(json_: Json = False) -> None:
+    """The gated delta rule's kernels against MLX's own ways and the machine's memory.
+
+    Example: pocketsleep bench fastweights
+    """
+    from pocketsleep.bench.fastweights import fastweights as measure
+
+    _show(measure(out.talk.print), json_)
 
 
 @bench.command("generate")

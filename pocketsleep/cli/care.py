@@ -83,12 +83,14 @@ def _engines(pocket: Any) -> list[tuple[str, str]]:
         rows.append(("speed", _speed(pocket)))
     except PocketError as error:
         return [("serves with", f"nothing: {error} ({error.hint})")]
+    from pocketsleep.fastweights.pick import choose
     from pocketsleep.runtime import blas, mlx, packed_math
 
     why = packed_math.reason()
     products = "bfloat16 by native/fused" if not why and packed_math.rounds() else "float32 by OpenBLAS"
     return [*rows, ("trains with", f"mlx on {mlx.device()}; {blas.BRIDGE.reason}"),
-            ("training step", f"MLX's own: {why}" if why else f"packed, for Llama and Gemma 3: {products}")]
+            ("training step", f"MLX's own: {why}" if why else f"packed, for Llama and Gemma 3: {products}"),
+            ("fast weights", str(choose()))]
 
 
 def _speed(pocket: Any) -> str:

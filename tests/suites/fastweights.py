@@ -141,7 +141,7 @@ CASES = tuple(dict.fromkeys((
     *(replace(c, gates=g, channels=h, stateful=True) for c, g, h in product((SHAPES[3], SHAPES[5], SHAPES[7], SHAPES[8]), GATES, (False, True))),
     *(replace(c, gates="extreme", dtype=d, channels=h) for c, d, h in product((SHAPES[6],), TYPES[1:], (False, True))),
     *(replace(c, passes=n, channels=h, stateful=s) for c, n, h, s in product(
-        (SHAPES[2], SHAPES[5], SHAPES[9]), (2, 3, 4), (False, True), (False, True))),
+        (SHAPES[2], SHAPES[5], Case(18, 24, 20, B=2, Hk=1, Hv=3)), (2, 3, 4), (False, True), (False, True))),
     *(replace(c, passes=4, gates="extreme", channels=h) for c, h in product((SHAPES[4], SHAPES[8]), (False, True))),
     *(Case(T, 24, 20, Hk=1, Hv=2, channels=h, stateful=True, passes=n) for (T, n), h in product(((257, 1), (500, 2), (1025, 1)), (False, True))),
 )))
