@@ -29,7 +29,7 @@ LEVELS = [
     "runtime",
     "night serve",
     "pocket",
-    "demo asleep",
+    "demo asleep plugins",
     "bench",
     "cli",
 ]
