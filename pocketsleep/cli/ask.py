@@ -111,7 +111,7 @@ def serve(
     Example: pocketsleep serve --port 8765
     """
     from pocketsleep.asleep import Sleeper
-    from pocketsleep.serve import api, page
+    from pocketsleep.serve import api, beside, page
 
     if inject and not upstream:
         raise BadInput("--inject goes with --upstream", hint="pocketsleep serve --upstream http://127.0.0.1:11434 --inject")
@@ -122,7 +122,7 @@ def serve(
         token, sleeper = pocket.token(), Sleeper(pocket.home, pocket.named)
         out.talk.print(f"http://127.0.0.1:{port}/v1   token: {pocket.home.token}", markup=False)
         try:
-            api.serve(pocket.day(), token, port=port, routes=page.routes(pocket, sleeper))
+            api.serve(pocket.day(), token, port=port, routes=[*page.routes(pocket, sleeper), *beside.routes(pocket.journal)])
         finally:
             sleeper.close()
 

@@ -94,11 +94,12 @@ def _taken(port: int, why: str) -> BadInput:
 
 def _serve(pocket: Pocket, port: int, show: Callable[[str], Any] | None, window: bool, json_: bool) -> None:
     "Serve until stopped, or until the window is closed."
-    from pocketsleep.serve import page, server
+    from pocketsleep.serve import beside, page, server
     from pocketsleep.serve.api import build
 
     sleeper = Sleeper(pocket.home, pocket.named)
-    application = build(pocket.day(), pocket.token(), port, page.routes(pocket, sleeper))
+    routes = [*page.routes(pocket, sleeper), *beside.routes(pocket.journal)]
+    application = build(pocket.day(), pocket.token(), port, routes)
     link = f"http://{HOST}:{port}/open?once={application.state.once.make()}"
     try:
         if window and show:
