@@ -35,7 +35,7 @@ from pocketsleep.nouns import Lesson
 from pocketsleep.runtime import pick
 from pocketsleep.runtime.prompting import ask
 
-RANK, EPOCHS, RATE = 32, 1, 6e-4
+RANK, EPOCHS, RATE = 32, 2, 6e-4
 ASKS = 12  # questions of one kind of note
 NOTED = 4000  # questions with invented notes in front
 THEIRS = 700  # questions for what is somebody else's, with the person's own in front
