@@ -140,6 +140,32 @@ def test_what_is_not_to_be_remembered_is_private(page: Page, pocket: Pocket) -> 
     assert all(t.private for t in pocket.journal.episodes()[-1].turns)
 
 
+def test_what_was_said_is_hidden_afterwards_and_brought_back(page: Page, pocket: Pocket) -> None:
+    lived(pocket.journal)
+    view(page, "chat/c-gift")
+    page.locator(".said.user").hover()
+    page.get_by_role("button", name="Don't remember this message").click()
+    page.get_by_role("button", name="Don't remember it").click()
+    expect(page.locator(".said.user .words")).to_have_text("Not remembered: these words are shown to no one.")
+    assert not any("Ottoline" in m.text for m in pocket.journal.memories())
+    assert pocket.journal.current() == ""  # the adapter that holds it is off
+    view(page, "chat/c-town")
+    page.get_by_label("Don't remember this conversation").check()
+    page.get_by_role("button", name="Don't remember it").click()
+    expect(page.locator(".talks")).to_contain_text("Not remembered")
+    view(page, "settings")
+    expect(page.locator(".left-out li")).to_have_count(2)
+    page.get_by_label("What to leave out").fill("metric*")
+    page.get_by_role("button", name="Leave out", exact=True).click()
+    expect(page.locator(".left-out li")).to_have_count(3)
+    assert [m.text for m in pocket.journal.memories()] == ["The user's dog is called Biscuit."]
+    for _ in range(3):
+        left = page.locator(".left-out li").count()
+        page.get_by_role("button", name="Take back").first.click()
+        expect(page.locator(".left-out li")).to_have_count(left - 1)
+    assert len(pocket.journal.memories()) == 4
+
+
 def test_stop_keeps_what_was_said_until_then(pocket: Pocket, chromium: Browser) -> None:
     class Endless(Scripted):
         def chat(self, messages: Any, sampling: Any = None) -> Iterator[str]:
@@ -253,6 +279,7 @@ def test_the_whole_of_a_code_block_is_copied(page: Page, pocket: Pocket) -> None
 @pytest.mark.parametrize("width", [1200, 390])
 def test_axe_finds_nothing(scheme: Any, width: int, site: browsers.Site, chromium: Browser, pocket: Pocket) -> None:
     lived(pocket.journal)
+    pocket.exclude("pattern", "project falcon")
     page = site.enter(chromium, viewport={"width": width, "height": 820}, color_scheme=scheme)
     for name in VIEWS:
         view(page, name)

@@ -35,6 +35,7 @@ def routes(house: House, sleeps: Sleeps) -> Sequence[BaseRoute]:
     chat = _Chat(house)
     return [Route("/page/conversations", chat.all), Route("/page/conversation", chat.one),
             Route("/page/conversation/forget", chat.forget, methods=["POST"]),
+            Route("/page/conversation/hide", chat.hide, methods=["POST"]),
             Route("/page/say", chat.say, methods=["POST"]), Route("/page/stop", chat.stop, methods=["POST"]),
             Route("/page/feedback", chat.feedback, methods=["POST"])]
 
@@ -81,10 +82,20 @@ class _Chat:
     def one(self, request: Request) -> Response:
         episode = self.journal.episode(request.query_params.get("id", ""))
         thought = {f.turn: {"rating": f.rating, "correction": f.correction} for f in episode.feedback}
-        turns = [{"turn": n, "role": t.role, "text": t.text, "private": t.private, "said_at": t.said_at, "forgotten": not t.text,
-                  "feedback": thought.get(n)} for n, t in enumerate(episode.turns)]
-        return said({"id": episode.id, "private": episode.private, "started_at": episode.started_at, "source": episode.source,
-                     "turns": turns})
+        turns = [{"turn": n, "role": t.role, "text": t.text, "private": t.private, "said_at": t.said_at,
+                  "forgotten": not t.text and not t.private, "feedback": thought.get(n)} for n, t in enumerate(episode.turns)]
+        by_hand = {one.id for one in self.journal.exclusions()}
+        return said({"id": episode.id, "private": episode.private, "hidden": f"conversation:{episode.id}" in by_hand,
+                     "started_at": episode.started_at, "source": episode.source, "turns": turns})
+
+    async def hide(self, request: Request) -> Response:
+        "Off the record after it was said: a conversation, or a `turn` of it with its answer; `back` takes that back."
+        given = await body(request)
+        name, turn = text(given, "id", needed=True), given.get("turn")
+        which = ("conversation", name) if turn is None else ("turn", f"{name}#{number(given, 'turn')}")
+        change = self.house.include if given.get("back") else self.house.exclude
+        done = await asyncio.to_thread(change, *which)
+        return said({"turns": done.turns, "memories": list(done.memories), "taken_off": bool(done.taken_off)})
 
     async def forget(self, request: Request) -> Response:
         episode = self.journal.episode(text(await body(request), "id", needed=True))

@@ -61,7 +61,7 @@ class _Memory:
     def _takes(self, memory: Memory) -> dict[str, Any]:
         "What goes with it when it is forgotten."
         journal = self.house.journal
-        turns = [reports.told_at(journal, cite, turn) for cite, turn in journal.goes_with(memory.id)]
+        turns = [reports.told_at(journal, cite, turn) for cite, turn in journal.goes_with(memory.id) if turn.text]
         return {"turns": turns, "worn": memory.id in self._held()}
 
     async def keep(self, request: Request) -> Response:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,15 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from pocketsleep import __version__
-from pocketsleep.serve.page_wire import House, Sleeps, said
+from pocketsleep.errors import PocketError
+from pocketsleep.journal.privacy import Exclusion
+from pocketsleep.serve.page_wire import House, Sleeps, body, said, text
 
 
 def routes(house: House, sleeps: Sleeps) -> Sequence[BaseRoute]:
-    return [Route("/page/settings", _Settings(house).all), Route("/page/state", _Settings(house).state)]
+    settings = _Settings(house)
+    return [Route("/page/settings", settings.all), Route("/page/state", settings.state),
+            Route("/page/exclusions", settings.exclusions), Route("/page/exclude", settings.exclude, methods=["POST"])]
 
 
 class _Settings:
@@ -40,6 +46,28 @@ class _Settings:
             "places": [{"what": what, "path": str(path), "bytes": _size(path)} for what, path in places],
             "journal": self._journal(),
         })
+
+    def exclusions(self, request: Request) -> Response:
+        "What is kept out, and how many turns each keeps."
+        journal, hidden = self.house.journal, self.house.journal.hidden()
+        return said({"exclusions": [{"kind": one.kind, "value": one.value, "title": self._title(one), "since": one.since,
+                                     "turns": hidden.get(one.id, hidden.get(one.kind, 0))} for one in journal.exclusions()],
+                     "private": hidden.get("private", 0)})
+
+    def _title(self, one: Exclusion) -> str:
+        "Where a conversation or a turn is meant, the day of it: its words are not told any more."
+        if one.kind not in ("conversation", "turn"):
+            return one.value
+        with suppress(PocketError):
+            return self.house.journal.episode(one.cite.episode if one.kind == "turn" else one.value).started_at[:10] or one.value
+        return one.value
+
+    async def exclude(self, request: Request) -> Response:
+        "An exclusion made, or with `back` taken back."
+        given = await body(request)
+        change = self.house.include if given.get("back") else self.house.exclude
+        done = await asyncio.to_thread(change, text(given, "kind", needed=True), text(given, "value", needed=True))
+        return said({"turns": done.turns, "memories": list(done.memories), "taken_off": bool(done.taken_off)})
 
     def _journal(self) -> dict[str, Any]:
         journal = self.house.journal

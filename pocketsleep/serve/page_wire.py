@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from pocketsleep.errors import BadInput
 from pocketsleep.home import Home
-from pocketsleep.journal import Forgotten, Journal
+from pocketsleep.journal import Forgotten, Journal, Veiled
 from pocketsleep.nouns import Card, Memory
 from pocketsleep.registry import Registry
 
@@ -27,6 +27,8 @@ class House(Protocol):
     def forget(self, target: str) -> Forgotten: ...
     def undo(self) -> str: ...
     def use(self, name: str) -> str: ...
+    def exclude(self, kind: str, value: str) -> Veiled: ...
+    def include(self, kind: str, value: str) -> Veiled: ...
 
 
 class Sleeps(Protocol):

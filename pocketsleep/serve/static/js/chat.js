@@ -44,7 +44,7 @@ function start(id, kept, view = now.view) {
 
 class Talk {
   constructor(id, kept, view) {
-    Object.assign(this, { name: id, view, turns: kept.turns, hidden: Boolean(kept.private), items: new Map(), ticket: "" });
+    Object.assign(this, { name: id, view, turns: kept.turns, hidden: Boolean(kept.private), byHand: Boolean(kept.hidden), items: new Map(), ticket: "" });
     this.list = h("ol", { class: "talk", "aria-label": "Conversation" });
     this.writing = composer({ send: (text, hide) => this.send(text, hide), stop: () => this.stop(), last: () => this.editLast(), recall, flipRecall });
     this.acts = { id: () => this.name, edit: (t, text) => this.say(t.turn, text, t.private), again: (t) => this.say(t.turn, "", t.private), hide: (t) => this.hide(t),
@@ -55,7 +55,7 @@ class Talk {
 
   draw() {
     const title = this.turns.find((t) => t.role === "user")?.text;
-    this.switch = toggle("Don't remember this conversation", this.hidden, (on) => this.hideAll(on), { disabled: this.hidden && Boolean(this.name) });
+    this.switch = toggle("Don't remember this conversation", this.hidden, (on) => this.hideAll(on), { disabled: this.hidden && !this.byHand && Boolean(this.name) });
     this.list.replaceChildren(...this.turns.filter((t) => t.role === "user" || t.role === "assistant").map((t) => this.item(t)));
     this.view.replaceChildren(h("div", { class: "chat" }, h("header", {}, h("h1", {}, title || "New conversation"), this.switch),
       this.turns.length ? this.list : this.hello(), this.writing.box));
@@ -140,23 +140,25 @@ class Talk {
 
   async hideAll(on) {
     if (!this.name) { this.hidden = on; return; }
-    const box = this.switch.querySelector("input");
-    const sure = await confirm({ title: "Don't remember this conversation?", action: "Don't remember it",
-      body: h("p", {}, "It stays here for you to read, and no night, recall or search will read it. What was learnt from it already stays until you forget it in Memory. This cannot be taken back.") });
-    if (!sure) { box.checked = false; return; }
-    try {
-      await post("conversation/hide", { id: this.name });
-      this.hidden = box.disabled = true;
-      start(this.name, await get("conversation", { id: this.name }));
-    } catch (error) { box.checked = false; complain(error); }
+    const sure = !on || await confirm({ title: "Don't remember this conversation?", action: "Don't remember it",
+      body: h("p", {}, "No night, recall or search reads it any more, notes that it alone said are hidden, and its words are not shown here either. Settings lists it, and there it can be brought back.") });
+    if (!sure) { this.switch.querySelector("input").checked = false; return; }
+    await this.change({ back: !on });
   }
 
   async hide(turn) {
+    const sure = await confirm({ title: "Don't remember this message?", action: "Don't remember it",
+      body: h("p", {}, "It and its answer are kept out of nights, recall and search, and are not shown here any more. Settings can bring them back.") });
+    if (sure) await this.change({ turn: turn.turn });
+  }
+
+  async change(what) {
     try {
-      await post("conversation/hide", { id: this.name, turn: turn.turn });
-      start(this.name, await get("conversation", { id: this.name }));
-      announce("This message is not remembered");
+      await post("conversation/hide", { id: this.name, ...what });
+      dispatchEvent(new Event("pocket:changed"));
     } catch (error) { complain(error); }
+    const kept = await get("conversation", { id: this.name });
+    if (now === this) start(this.name, kept);
   }
 }
 

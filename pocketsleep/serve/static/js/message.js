@@ -9,15 +9,18 @@ const dots = () => h("span", { class: "waiting", role: "img", "aria-label": "Thi
 
 export function words(turn) {
   if (turn.forgotten) return ["Forgotten."];
+  if (turn.private && !turn.text && !turn.busy) return ["Not remembered: these words are shown to no one."];
   if (turn.role === "user") return [turn.text];
   return turn.text ? markdown(turn.text) : turn.busy ? [dots()] : ["(stopped)"];
 }
 
+const gone = (turn) => turn.forgotten || (turn.private && !turn.text && !turn.busy);
+
 // `talk` has what can be done: edit(turn, text), again(turn), hide(turn), conversation id.
 export function message(turn, talk) {
-  const item = h("li", { class: `said ${turn.role} ${turn.private ? "private" : ""} ${turn.forgotten ? "gone" : ""}` });
+  const item = h("li", { class: `said ${turn.role} ${turn.private ? "private" : ""} ${gone(turn) ? "gone" : ""}` });
   const draw = () => item.replaceChildren(h("span", { class: "unseen" }, turn.role === "user" ? "You: " : "pocketsleep: "),
-    h("div", { class: "words" }, words(turn)), ...(turn.forgotten || turn.busy ? [] : turn.role === "user" ? mine(turn, talk, item, draw) : theirs(turn, talk, item)));
+    h("div", { class: "words" }, words(turn)), ...(gone(turn) || turn.busy ? [] : turn.role === "user" ? mine(turn, talk, item, draw) : theirs(turn, talk, item)));
   draw();
   return { item, draw };
 }

@@ -2,13 +2,14 @@
 
 import { get } from "./api.js";
 import { h } from "./dom.js";
+import { exclusions } from "./exclusions.js";
 import * as keys from "./keys.js";
 import * as theme from "./theme.js";
 
 export async function show(view) {
   const now = await get("settings");
   view.replaceChildren(h("div", { class: "sheet" }, h("header", {}, h("div", {}, h("h1", {}, "Settings"), h("p", {}, `pocketsleep ${now.version}. Everything here stays on this machine.`))),
-    part("Appearance", looks()), part("The model", base(now)), part("When it sleeps", h("p", {}, "When you say so: Sleep now, in Nights, or ", h("code", {}, "pocketsleep sleep --tonight"), ".")),
+    part("Appearance", looks()), part("The model", base(now)), part("Left out", await exclusions()), part("When it sleeps", h("p", {}, "When you say so: Sleep now, in Nights, or ", h("code", {}, "pocketsleep sleep --tonight"), ".")),
     part("Where things live", places(now)), part("Keys", keys.table())));
 }
 

@@ -48,7 +48,7 @@ export class Talks {
   }
 
   row(talk) {
-    const title = talk.title || "(forgotten)";
+    const title = talk.title || (talk.private ? "Not remembered" : "Forgotten");
     return h("li", {}, h("a", { href: `#/chat/${encodeURIComponent(talk.id)}`, title: talk.hit || title, "aria-current": talk.id === this.current ? "page" : undefined },
       talk.private && h("span", { class: "lock" }, icon("lock", 13)), title, talk.private && h("span", { class: "unseen" }, " (not remembered)")),
     iconButton("bin", `Forget the conversation “${title}”`, () => this.forget(talk, title)));
