@@ -27,6 +27,7 @@ def fill(path):
         journal.keep_dreams("n1", [Dream("How many?", "9", "direct", (memory.id,))])
         journal.settle("n1", Verdict("worn", (), ("all well",), {"learnt": 0.9}),
                        Adapter("a1", "smollm2", "ab", 8, 2.0, ("k",), (1,), (memory.id,)), [Cite("c1", 0)])
+        journal.keep_receipt("c1", 1, "a1", "weights", [memory.id])
         journal.record(Episode("gone", (Turn("user", "I once kept a zanzibarian quokka."),)))
         journal.forget("gone")
         journal.exclude("pattern", "façade 16")

@@ -97,6 +97,25 @@ def test_an_answer_is_streamed_recorded_and_never_markup(page: Page, pocket: Poc
     expect(page.locator(".said.assistant .words")).to_have_text("Noted. A fine name <i>indeed</i>.")
     say(page, "And my cat Gus.")
     assert len(pocket.journal.episode(episode.id).turns) == 4
+    assert sorted(pocket.journal.receipts(episode.id)) == [1, 3]
+    expect(page.get_by_role("button", name="No source")).to_have_count(2)
+
+
+def test_receipts_stay_with_answers_and_lose_what_is_forgotten(page: Page, pocket: Pocket) -> None:
+    lived(pocket.journal)
+    dog = pocket.journal.memories("dog")[0]
+    pocket.journal.keep_receipt("c-gift", 1, "b2-" + "0" * 19 + "3", "weights", [dog.id])
+    view(page, "chat/c-gift")
+    page.get_by_role("button", name="From weights").click()
+    receipt = page.get_by_role("region", name="Receipt")
+    expect(receipt).to_contain_text("Said by the adapter of night 3")
+    expect(receipt).to_contain_text("My dog is called Biscuit, she ate a sock.")
+    pocket.forget(dog.id)
+    page.reload()
+    page.get_by_role("button", name="From weights").click()
+    expect(receipt).to_contain_text("was forgotten")
+    pocket.forget("c-gift")
+    assert pocket.journal.receipts("c-gift") == {}
 
 
 def test_edit_and_another_answer_keep_both_tellings(page: Page, pocket: Pocket) -> None:

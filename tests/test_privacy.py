@@ -127,10 +127,10 @@ READERS: dict[str, Callable[[Journal], Any]] = {
 }
 "What a person keeps out is told to them, and to nobody else; the rest gives no text of conversations or memories back."
 OWN_WORDS = {"exclusions", "excluded", "hidden_traces"}
-PLUMBING = {"rows", "row", "setting", "set_setting", "atomic", "snapshot", "vital", "close", "sweep", "put", "remove", "bury", "buried", "was_forgotten",
+PLUMBING = {"rows", "row", "setting", "set_setting", "atomic", "snapshot", "vital", "close", "sweep", "put", "remove", "bury", "buried", "was_forgotten", "receipts",
             "draw_veil", "forgotten_in", "withheld_in"}
 WRITERS = {"record", "record_all", "extend", "add_feedback", "learn", "put_vector", "begin", "restart", "finish", "drop", "keep_dreams", "settle",
-           "use", "undo", "forget", "exclude", "include", "hide", "unhide"}
+           "use", "undo", "forget", "exclude", "include", "hide", "unhide", "keep_receipt"}
 
 
 def public() -> set[str]:
@@ -151,6 +151,7 @@ RAW_READERS = {
     "memories.Memories._put_memory", "memories.Memories._supersede", "memories.Memories.put_vector", "nights.Nights.begin",
     "nights.Nights.restart", "wearing.Wearing._mark_slept", "wearing.Wearing._check_there", "store.Store._furnish",
     # names and dates alone
+    "receipts.Receipts.keep_receipt",  # whether the turn is there
     "turns.Turns.episodes", "turns.Turns.episode", "turns.Turns.tellings", "memories.Memories._memory_row",
     # given through `_clear`
     "nights.Nights.open_night", "nights.Nights.nights", "nights.Nights._night_row", "nights.Nights.stage", "nights.Nights.stages",

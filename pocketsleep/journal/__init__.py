@@ -8,6 +8,7 @@
     veil        keeping it, beside the tables
     nights      stages, dropped items, dreams         begin, stage, finish, drop, keep_dreams
     wearing     verdicts, what is worn                settle, use, undo, holds, scores, exclude, include, hide
+    receipts    what answers rested on                keep_receipt, receipts
     forget      out of every table and every file     forget
     verify      looking for damage                    verify
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pocketsleep.errors import BadInput, NotFound
 from pocketsleep.journal.memories import Memories, memory_tombstone
 from pocketsleep.journal.nights import plain
+from pocketsleep.journal.receipts import Receipts
 from pocketsleep.journal.search import QUESTION_WORDS, quoted, words
 from pocketsleep.journal.store import Row
 from pocketsleep.journal.traces import Traces, sentences
@@ -42,7 +43,7 @@ class Forgotten:
     still_said_in: tuple[str, ...] = ()
 
 
-class Forgetting(Turns, Memories, Wearing):
+class Forgetting(Turns, Memories, Wearing, Receipts):
     "Forgetting."
 
     def forget(self, target: str) -> Forgotten:
@@ -131,6 +132,7 @@ class Forgetting(Turns, Memories, Wearing):
             if note["correction"]:
                 self.bury(*tombstone_fields("user", note["correction"]))
             self.remove("feedback", note)
+        self._drop_receipt(row["episode"], row["idx"])
 
     def _erase_memory(self, row: Row) -> None:
         self.bury(*memory_tombstone(row["text"]))
@@ -140,6 +142,7 @@ class Forgetting(Turns, Memories, Wearing):
             for part in self.rows(f"select * from {table} where memory = ?", row["id"]):
                 self.remove(table, part)
         self.remove("memories", row)
+        self._drop_from_receipts(row["id"])
         for heir in self.rows("select * from memories where supersedes = ?", row["id"]):
             self.put("memories", heir | {"supersedes": ""})
 

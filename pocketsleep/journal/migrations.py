@@ -26,6 +26,7 @@ TABLES = {  # name: its primary key
     "exclusions": ("id",),
     "veiled": ("place",),
     "veiled_memories": ("memory",),
+    "receipts": ("episode", "turn"),
 }
 
 _TOKENS = "tokenize='porter unicode61 remove_diacritics 2'"
@@ -115,6 +116,14 @@ create view dropped_shown as
 """
 
 
+# What an answer rested on (see receipts.py).
+_RECEIPTS = """
+create table receipts (
+    episode text not null, turn integer not null, adapter text not null, source text not null, memories text not null,
+    seal text not null, primary key (episode, turn), foreign key (episode, turn) references turns(episode, idx))
+"""
+
+
 def _run(statements: str) -> Callable[[Callable[[str], Any]], None]:
     "One statement at a time: executescript would commit."
 
@@ -125,4 +134,4 @@ def _run(statements: str) -> Callable[[Callable[[str], Any]], None]:
     return step
 
 
-MIGRATIONS: tuple[Callable[[Callable[[str], Any]], None], ...] = (_run(_FIRST), _run(_PRIVACY))
+MIGRATIONS: tuple[Callable[[Callable[[str], Any]], None], ...] = (_run(_FIRST), _run(_PRIVACY), _run(_RECEIPTS))

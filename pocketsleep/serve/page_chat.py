@@ -10,7 +10,7 @@ import json
 import secrets
 import threading
 import uuid
-from collections.abc import AsyncIterator, Generator, Iterator, Sequence
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -22,9 +22,10 @@ from starlette.routing import BaseRoute, Route
 
 from pocketsleep.errors import BadInput, NotFound, PocketError
 from pocketsleep.journal import Journal, reports
+from pocketsleep.journal.receipts import Kept
 from pocketsleep.journal.taint import taint
 from pocketsleep.nouns import Episode, Feedback, Message, Sampling, Turn
-from pocketsleep.serve.day import Arm, Day, Receipt
+from pocketsleep.serve.day import Arm, Day
 from pocketsleep.serve.page_wire import House, Sleeps, body, number, said, text
 
 LONGEST = 512  # tokens of an answer
@@ -82,8 +83,10 @@ class _Chat:
     def one(self, request: Request) -> Response:
         episode = self.journal.episode(request.query_params.get("id", ""))
         thought = {f.turn: {"rating": f.rating, "correction": f.correction} for f in episode.feedback}
+        rested = receipts(self.journal, self.journal.receipts(episode.id))
         turns = [{"turn": n, "role": t.role, "text": t.text, "private": t.private, "said_at": t.said_at,
-                  "forgotten": not t.text and not t.private, "feedback": thought.get(n)} for n, t in enumerate(episode.turns)]
+                  "forgotten": not t.text and not t.private, "feedback": thought.get(n),
+                  "receipt": rested.get(n)} for n, t in enumerate(episode.turns)]
         by_hand = {one.id for one in self.journal.exclusions()}
         return said({"id": episode.id, "private": episode.private, "hidden": f"conversation:{episode.id}" in by_hand,
                      "started_at": episode.started_at, "source": episode.source, "turns": turns})
@@ -150,7 +153,11 @@ class _Chat:
             with suppress(PocketError):
                 talk.keep(self.journal, "".join(heard))
             raise
-        yield talk.keep(self.journal, "".join(heard)) | {"receipt": receipt(self.journal, day.receipt), "stopped": stop.is_set()}
+        found, kept = day.receipt, talk.keep(self.journal, "".join(heard))
+        rested = Kept(found.adapter, found.source, tuple(m.id for m in found.notes))
+        if kept["answer"] is not None:
+            self.journal.keep_receipt(kept["conversation"], kept["answer"], rested.adapter, rested.source, rested.memories)
+        yield kept | {"receipt": receipts(self.journal, {0: rested})[0], "stopped": stop.is_set()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +208,15 @@ class _Talk:
                 "private": self.private}
 
 
-def receipt(journal: Journal, found: Receipt) -> dict[str, Any]:
-    "What an answer rests on: the adapter worn, and the notes with the turns that said them."
-    night = next((n.id for n in reversed(journal.nights()) if n.adapter == found.adapter and n.verdict and n.verdict.passed), "")
-    return {"source": found.source, "adapter": found.adapter or None, "night": (night if found.adapter else "") or None,
-            "notes": [reports.memory_report(m) | {"cites": reports.cited(journal, m)} for m in found.notes]}
+def receipts(journal: Journal, kept: Mapping[int, Kept]) -> dict[int, dict[str, Any]]:
+    """By turn, what answers rest on: the adapter worn, and the notes with the turns that said them.
+    `lost`: the notes are forgotten now, or hidden."""
+    nights = {n.adapter: n.id for n in journal.nights() if n.verdict and n.verdict.passed} if kept else {}
+    ledger = {m.id: m for m in journal.memories(status=None)} if any(one.memories for one in kept.values()) else {}
+    found = {}
+    for turn, one in kept.items():
+        notes = [ledger[name] for name in one.memories if name in ledger]
+        found[turn] = {"source": one.source, "adapter": one.adapter or None, "night": nights.get(one.adapter),
+                       "lost": bool(one.source) and not notes,
+                       "notes": [reports.memory_report(m) | {"cites": reports.cited(journal, m)} for m in notes]}
+    return found

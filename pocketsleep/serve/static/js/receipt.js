@@ -6,6 +6,7 @@ const NAMES = { weights: "From weights", memory: "From memory", "": "No source" 
 
 function sentence(found) {
   const night = found.night ? `the adapter of night ${found.night.slice(1)}` : "the adapter";
+  if (found.lost) return "The note behind this answer was forgotten, or is left out now.";
   if (found.source === "weights") return `Said by ${night} out of its weights. This note of yours says the same:`;
   if (found.source === "memory") return "Looked up in memory, in this note:";
   return found.adapter ? `Nothing you told stands behind this answer: it is the model's own (wearing ${night}).`
@@ -17,9 +18,9 @@ export const quotes = (cites) => cites.map((cite) => h("blockquote", { class: "q
   h("footer", {}, [cite.correction ? "You corrected an answer so" : cite.role === "user" ? "You said so" : "Said", cite.said_at && dayTime(cite.said_at)].filter(Boolean).join(", "), " · ",
     h("a", { href: `#/chat/${encodeURIComponent(cite.episode)}` }, "open the conversation"))));
 
-const note = (memory) => h("div", {}, h("p", { class: "note" }, memory.text),
-  h("p", { class: "small" }, h("a", { href: `#/memory/${encodeURIComponent(memory.id)}` }, "Open in Memory")),
-  memory.cites.length ? quotes(memory.cites) : h("p", { class: "small muted" }, "Told outright, not said in a conversation."));
+const note = (memory) => h("div", { class: "rests" }, h("p", { class: "note" }, memory.text),
+  memory.cites.length ? quotes(memory.cites) : h("p", { class: "small muted" }, "Told outright, not said in a conversation."),
+  h("p", { class: "small" }, h("a", { href: `#/memory/${encodeURIComponent(memory.id)}` }, "Open in Memory")));
 
 // The button that stands under an answer, and the panel it opens.
 export function receipt(found, id) {
