@@ -21,12 +21,13 @@ import pytest
 from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 
+from pocketsleep.errors import BadInput
 from pocketsleep.home import Home
 from pocketsleep.night import gather
 from pocketsleep.nouns import Cite, Episode, Memory, Night, Turn, Verdict
 from pocketsleep.pocket import Pocket
 from pocketsleep.serve import mcp as tools
-from pocketsleep.serve.server import Server
+from pocketsleep.serve.server import Server, run
 
 TOKEN = "a-token-of-the-test"
 DOG = "The user's dog is called Biscuit."
@@ -270,3 +271,8 @@ def test_over_http_strangers_are_refused(there: int, change: dict[str, str], sta
     headers = {"Authorization": f"Bearer {TOKEN}", "Accept": "application/json, text/event-stream", "Content-Type": "application/json"}
     assert httpx.post(url, json=HELLO, headers=headers).status_code == 200
     assert httpx.post(url, content=json.dumps(HELLO), headers=headers | change).status_code == status
+
+
+def test_a_port_that_is_none_is_told(pocket: Pocket) -> None:
+    with pytest.raises(BadInput, match="70000 is no port"):
+        run(tools.application(pocket, TOKEN, 70000), "127.0.0.1", 70000)

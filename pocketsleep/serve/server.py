@@ -92,6 +92,8 @@ def free(host: str, port: int) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
+        except OverflowError:
+            raise BadInput(f"{port} is no port: they go up to 65535", hint="pocketsleep serve --port 8765") from None
         except OSError as error:
             raise BadInput(f"port {port} cannot be used ({error.strerror})",
                            hint=f"pocketsleep serve --port {port + 1}") from None
