@@ -22,9 +22,10 @@ from pocketsleep.serve.proxy import Proxy, Upstream
 
 TOKEN = "bench"
 WARM = 20  # requests that are not counted
+PAUSE = 0.1  # seconds between pairs, in which the last exchange is recorded; without it both share a processor
 
 
-def proxy(requests: int, tokens: int, say: Callable[[str], None]) -> dict[str, Any]:
+def proxy(requests: int, tokens: int, say: Callable[[str], None], pause: float = PAUSE) -> dict[str, Any]:
     """Milliseconds that the proxy adds, to a whole answer and to its first byte: medians and 99th percentiles of pairs. Upstream
     and proxy are processes of their own. The answer's bytes have to be equal, and every exchange recorded."""
     ports = [_free(), _free()]
@@ -37,7 +38,10 @@ def proxy(requests: int, tokens: int, say: Callable[[str], None]) -> dict[str, A
             for process in (stand, between):
                 process.start()
             lines = [_connected(port) for port in ports]
-            pairs = [[_ask(line, port, n) for line, port in zip(lines, ports, strict=True)] for n in range(WARM + requests)]
+            pairs = []
+            for n in range(WARM + requests):
+                time.sleep(pause)
+                pairs.append([_ask(line, port, n) for line, port in zip(lines, ports, strict=True)])
         finally:
             for process in (between, stand):
                 process.terminate()
