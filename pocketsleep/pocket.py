@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -30,7 +30,7 @@ from pocketsleep.night.listen import ear as ears
 from pocketsleep.night.listen.ear import Ear
 from pocketsleep.night.recipe import Recipe, derive
 from pocketsleep.night.skill import EAR, MANNER, Skills, manner
-from pocketsleep.nouns import Card, Episode, Memory, Night, Turn, Verdict, content_id
+from pocketsleep.nouns import Card, Cite, Episode, Memory, Night, Turn, Verdict, content_id
 from pocketsleep.registry import Registry
 from pocketsleep.runtime import Runtime, pick
 from pocketsleep.serve.day import Day
@@ -222,6 +222,17 @@ class Pocket:
         heard = extracting.extract(gathered, self.journal.memories(), self.ear())
         return {"memories": heard.memories, "dropped": [*gathered.aside, *heard.dropped],
                 "live": self.journal.memories()}
+
+    def would_import(self, batches: Iterable[Sequence[Episode]]) -> Iterator[extracting.Extracted]:
+        "What a night would hear in conversations that were not read in yet, batch by batch; nothing is written."
+        known = list(self.journal.memories())
+        for batch in batches:
+            made = self.journal.rehearse(batch)
+            cites = tuple(Cite(e.id, n) for e, first in made for n in range(first, len(e.turns))
+                          if e.turns[n].role == "user" and not (e.turns[n].private or e.turns[n].taint))
+            heard = extracting.extract(gathering.Gathered(tuple(e for e, _ in made), cites, ()), known, self.ear())
+            known += heard.memories
+            yield heard
 
     # what a person does by hand
 

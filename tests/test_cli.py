@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pocketsleep.cli import app, memory
+from pocketsleep.cli import app, importing, out
 from pocketsleep.home import Home
 from pocketsleep.pocket import Pocket
 
@@ -76,16 +76,16 @@ def test_broken_lines_are_named_the_rest_imported_and_twice_adds_nothing(day: Pa
 
 
 def test_what_was_read_before_an_interruption_is_kept(day: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    read = memory.read_jsonl
+    read = importing.importing.read
 
-    def interrupted(file: Path) -> Iterator[object]:
-        yield next(read(file))
+    def interrupted(*given: object) -> Iterator[object]:
+        yield next(read(*given))  # type: ignore[arg-type]
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(memory, "read_jsonl", interrupted)
+    monkeypatch.setattr(importing.importing, "read", interrupted)
     with Pocket(Home(tmp_path / "home")) as pocket:
         with pytest.raises(KeyboardInterrupt):
-            memory._import_one(pocket, day)
+            importing._Reading(day, "messages", out.Tell(quiet=True)).into(pocket)
         assert [e.id for e in pocket.journal.episodes()] == ["a"]
 
 

@@ -142,7 +142,7 @@ def test_a_long_message(tmp_path):
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
 def test_an_endless_line_is_cut_off_and_the_next_is_read(tmp_path, monkeypatch, encoding):
-    monkeypatch.setattr("pocketsleep.journal.importing.LONGEST", 1000)
+    monkeypatch.setattr("pocketsleep.journal.importing.messages.LONGEST", 1000)
     bad, good = read(tmp_path, one_message(role="user", content="x" * 5000), TALK, encoding=encoding)
     assert "is longer than" in bad.what
     assert good.id == "c1"

@@ -31,6 +31,7 @@ def fill(path):
         journal.record(Episode("gone", (Turn("user", "I once kept a zanzibarian quokka."),)))
         journal.forget("gone")
         journal.exclude("pattern", "façade 16")
+        journal.import_all([journal.episode("c0")])
         assert journal.verify().findings == ()
 
 

@@ -115,6 +115,9 @@ READERS: dict[str, Callable[[Journal], Any]] = {
     "open_night": lambda j: j.open_night(),
     "places": lambda j: j.places(),
     "recall": lambda j: [j.recall(w, 9) for w in (WORDS, *WORDS.split())],
+    "rehearse": lambda j: j.rehearse(
+        Episode(f"file-{n}", tuple(dataclasses.replace(t, private=n == "private") for t in talk(w)), NOW, "jan" if n == "app" else "text")
+        for n, w in {**SECRETS, "open": OPEN}.items()),
     "scores": lambda j: [j.scores("n1"), j.scores("a1")],
     "search_turns": lambda j: [j.search_turns(w) for w in (WORDS, *WORDS.split())],
     "stage": lambda j: j.stage("n1", "examine"),
@@ -130,7 +133,7 @@ OWN_WORDS = {"exclusions", "excluded", "hidden_traces"}
 PLUMBING = {"rows", "row", "setting", "set_setting", "atomic", "snapshot", "vital", "close", "sweep", "put", "remove", "bury", "buried", "was_forgotten", "receipts",
             "draw_veil", "forgotten_in", "withheld_in"}
 WRITERS = {"record", "record_all", "extend", "add_feedback", "learn", "put_vector", "begin", "restart", "finish", "drop", "keep_dreams", "settle",
-           "use", "undo", "forget", "exclude", "include", "hide", "unhide", "keep_receipt"}
+           "use", "undo", "forget", "exclude", "include", "hide", "unhide", "keep_receipt", "import_all"}
 
 
 def public() -> set[str]:
@@ -152,7 +155,7 @@ RAW_READERS = {
     "nights.Nights.restart", "wearing.Wearing._mark_slept", "wearing.Wearing._check_there", "store.Store._furnish",
     # names and dates alone
     "receipts.Receipts.keep_receipt",  # whether the turn is there
-    "turns.Turns.episodes", "turns.Turns.episode", "turns.Turns.tellings", "memories.Memories._memory_row",
+    "turns.Turns.episodes", "turns.Turns.episode", "turns.Turns.tellings", "turns.Turns.rehearse", "memories.Memories._memory_row",
     # given through `_clear`
     "nights.Nights.open_night", "nights.Nights.nights", "nights.Nights._night_row", "nights.Nights.stage", "nights.Nights.stages",
     "wearing.Wearing.scores", "wearing.Wearing._predecessor",

@@ -249,3 +249,17 @@ def _show(found: dict[str, Any], json_: bool) -> None:
         return
     for name, value in found.items():
         out.data(f"{name:<34} {value:.3g}" if isinstance(value, float) else f"{name:<34} {value}")
+
+
+@bench.command("import")
+def import_(
+    sizes: Annotated[Optional[list[int]], typer.Option("--size", help="Megabytes; may be given again.")] = None,  # noqa: UP045
+    json_: Json = False,
+) -> None:
+    """Made-up exports read into empty journals: seconds, memory, and what a second reading adds.
+
+    Example: pocketsleep bench import --size 10 --size 100
+    """
+    from pocketsleep.bench.imports import imports as measure
+
+    _show(measure(sizes or [10, 100], out.talk.print), json_)

@@ -1,4 +1,4 @@
-"""Commands on what is remembered: import, remember, memories, why, forget."""
+"""Commands on what is remembered: remember, memories, why, forget."""
 
 from __future__ import annotations
 
@@ -11,57 +11,9 @@ import typer
 
 from pocketsleep.cli import Json, app, opened, out
 from pocketsleep.errors import BadInput, NotFound
-from pocketsleep.journal.importing import BadLine, read_jsonl
 from pocketsleep.journal.reports import memory_report
-from pocketsleep.nouns import Episode, Memory
+from pocketsleep.nouns import Memory
 from pocketsleep.pocket import Pocket
-
-AT_ONCE = 256  # conversations a transaction: one each would wait for the disk each time
-
-
-@app.command("import")
-def import_(files: Annotated[list[Path], typer.Argument(help="JSON Lines, a conversation a line.")], json_: Json = False) -> None:
-    """Read conversations into the journal. A second import of the same adds nothing.
-
-    Example: pocketsleep import day.jsonl
-    """
-    with opened() as pocket:
-        reports = [_import_one(pocket, file) for file in files]
-    if json_:
-        out.lines(reports)
-        return
-    for report in reports:
-        out.data(f"{report['file']}: {report['conversations']} conversations, {report['added_turns']} new turns, "
-                 f"{len(report['bad'])} bad lines")
-
-
-def _import_one(pocket: Pocket, file: Path) -> dict[str, Any]:
-    report: dict[str, Any] = {"file": str(file), "conversations": 0, "added_turns": 0, "bad": []}
-
-    def good() -> Iterator[Episode]:
-        for found in read_jsonl(file):
-            if isinstance(found, BadLine):
-                report["bad"].append({"line": found.number, "reason": found.what})
-                out.talk.print(f"{file}:{found.number}: {found.what}; the rest is read", markup=False)
-            else:
-                yield found
-
-    batch: list[Episode] = []
-
-    def keep() -> None:
-        report["added_turns"] += sum(r.added_turns for r in pocket.journal.record_all(batch))
-        report["conversations"] += len(batch)
-        batch.clear()
-
-    try:
-        for episode in good():
-            batch.append(episode)
-            if len(batch) == AT_ONCE:
-                keep()
-    finally:  # whatever ends the reading, what was read is kept
-        if batch:
-            keep()
-    return report
 
 
 @app.command()

@@ -27,6 +27,7 @@ TABLES = {  # name: its primary key
     "veiled": ("place",),
     "veiled_memories": ("memory",),
     "receipts": ("episode", "turn"),
+    "imported": ("mark",),
 }
 
 _TOKENS = "tokenize='porter unicode61 remove_diacritics 2'"
@@ -115,6 +116,10 @@ create view dropped_shown as
     select 1 from turns t join veiled v on v.place = t.place where t.episode = d.episode and t.idx = d.turn)
 """
 
+# Keyed hashes of conversations as they were read from files: read again, they are passed over.
+_IMPORTED = """
+create table imported (mark text primary key, seal text not null)
+"""
 
 # What an answer rested on (see receipts.py).
 _RECEIPTS = """
@@ -134,4 +139,6 @@ def _run(statements: str) -> Callable[[Callable[[str], Any]], None]:
     return step
 
 
-MIGRATIONS: tuple[Callable[[Callable[[str], Any]], None], ...] = (_run(_FIRST), _run(_PRIVACY), _run(_RECEIPTS))
+MIGRATIONS: tuple[Callable[[Callable[[str], Any]], None], ...] = (
+    _run(_FIRST), _run(_PRIVACY), _run(_RECEIPTS), _run(_IMPORTED),
+)

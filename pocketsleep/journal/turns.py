@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -35,6 +36,10 @@ def is_telling(role: str, text: str) -> bool:
     return len(text.split()) >= _TELLING.get(role, 8)
 
 
+class _Undone(Exception):
+    "Ends a rehearsal."
+
+
 class Turns(Veil):
     "Conversations. Readers are given hidden turns in their places, without text."
 
@@ -61,6 +66,33 @@ class Turns(Veil):
         "Keep many conversations in one transaction: all or none, and one wait for the disk."
         with self.atomic():
             return [self.record(episode) for episode in episodes]
+
+    def import_all(self, episodes: Iterable[Episode]) -> list[Recorded]:
+        "As `record_all`, for what is read from files: what was read before, word for word, is passed over at once."
+        with self.atomic():
+            return [self._import(episode) for episode in episodes]
+
+    def _import(self, episode: Episode) -> Recorded:
+        said = [field for turn in episode.turns for field in (turn.role, storable(turn.text))]
+        mark = self._mark("import", storable(episode.id), episode.private, repr(episode.feedback), *said)
+        if self.row("select 1 from imported where mark = ?", mark):
+            return Recorded(episode.id, 0)
+        recorded = self.record(episode)
+        self.put("imported", {"mark": mark})
+        return recorded
+
+    def rehearse(self, episodes: Iterable[Episode]) -> list[tuple[Episode, int]]:
+        """Conversations as they would be kept (without secrets, with what is hidden or forgotten left out), each with the
+        index of its first new turn. Nothing is written. Those without new turns are left out."""
+        made: list[tuple[Episode, int]] = []
+        with contextlib.suppress(_Undone), self.atomic():
+            for recorded in [self._import(one) for one in episodes]:
+                if recorded.added_turns:
+                    whole = self._episode(self.rows("select * from episodes where id = ?", recorded.episode_id)[0])
+                    made.append((whole, len(whole.turns) - recorded.added_turns))
+            raise _Undone
+        self._head_due = False
+        return made
 
     def extend(self, episode_id: str, turns: Sequence[Turn]) -> int:
         "Add turns to the end of a kept conversation, whatever in it was forgotten. The index of the first of them."

@@ -1,4 +1,4 @@
-"""Conversations from a file: JSON Lines in the OpenAI message format, one conversation a line.
+"""JSON Lines in the OpenAI message format, one conversation a line.
 
     {"id": "...", "started_at": "...", "private": false,
      "messages": [{"role": "user", "content": "..."}, ...],
@@ -10,16 +10,15 @@ A broken line is told with its number and the rest is read on. A turn's index is
 from __future__ import annotations
 
 import codecs
-import contextlib
 import io
 import itertools
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, BinaryIO, cast
 
 from pocketsleep.errors import BadInput
+from pocketsleep.journal.importing.form import BadLine, Seen, opened
 from pocketsleep.journal.taint import taint
 from pocketsleep.nouns import Episode, Feedback, Role, Turn, content_id
 
@@ -40,40 +39,34 @@ _UTF16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 _TEXT_PARTS = ("text", "input_text", "output_text")
 
 
-@dataclass(frozen=True, slots=True)
-class BadLine:
-    "A line, or a part of one, that could not be read."
-
-    number: int  # from 1
-    what: str
-    hint: str = ""
-
-    def __str__(self) -> str:
-        return f"line {self.number}: {self.what}"
-
-
 class _Wrong(Exception):
     "What is wrong with one conversation."
 
 
-def read_jsonl(path: Path) -> Iterator[Episode | BadLine]:
+def looks_so(head: bytes) -> bool:
+    "Whether a file that begins so is JSON Lines of conversations; in UTF-16 it can be nothing else."
+    if head[:2] in _UTF16 or _guess(head[:4]) != "utf-8":
+        return True
+    line, _, rest = head.removeprefix(codecs.BOM_UTF8).lstrip().partition(b"\n")
+    try:
+        first = json.loads(line)
+    except (ValueError, RecursionError):
+        return line[:1] == b"{" and b'"messages"' in line and b'"history"' not in line and not rest
+    bare = isinstance(first, list) and bool(first) and isinstance(first[0], dict) and "role" in first[0]
+    return bare or (isinstance(first, dict) and isinstance(first.get("messages"), list))
+
+
+def read_jsonl(path: Path, seen: Seen = lambda done, size: None) -> Iterator[Episode | BadLine]:
     """The conversations of a file, line by line. BadInput when it is no JSON Lines file at all; a line that
     cannot be read is a BadLine, and so is feedback that points nowhere (its conversation comes too)."""
-    with _opened(path) as file:
+    with opened(path) as file:
+        size = Path(path).stat().st_size
         for number, line in _lines(path, file):
+            seen(file.tell(), size)
             if isinstance(line, BadLine):
                 yield line
             elif line.strip():
                 yield from _conversation(path, number, line)
-
-
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
-    try:
-        with Path(path).open("rb") as file:
-            yield file
-    except OSError as error:
-        raise BadInput(f"`{path}` cannot be read ({error.strerror})", hint="pocketsleep import FILE.jsonl") from error
 
 
 def _lines(path: Path, file: BinaryIO) -> Iterator[tuple[int, str | BadLine]]:
