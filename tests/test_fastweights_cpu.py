@@ -85,6 +85,20 @@ def test_one_token(level: int, case: Case, fences: Callable[[], bool]) -> None:
     assert np.array_equal(place, last)
 
 
+def test_decoding_token_by_token_is_the_chunk() -> None:
+    "One prepared call, its arrays filled anew for each token, the state in place."
+    x = draw(case := Case(9, 24, 20, B=2, Hk=1, Hv=2, channels=True, stateful=True))
+    first = cpu.Given(*(np.ascontiguousarray(a[:, :1]) for a in x.all[:5]), x.state.copy())
+    out = np.empty(first.v.shape, np.float32)
+    step, outs = cpu.stepping(first, out, first.state), []
+    for t in range(case.T):
+        for place, a in zip((first.q, first.k, first.v, first.decay, first.beta), x.all[:5], strict=True):
+            place[:] = a[:, t : t + 1]
+        step()
+        outs.append(out.copy())
+    assert misses(case, [np.concatenate(outs, 1), first.state], ("out", "state")) == []
+
+
 @pytest.mark.parametrize("case", [CASES[40], CASES[56], CASES[-1]], ids=str)
 def test_threads_change_no_number(case: Case) -> None:
     x, found = draw(case), []

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import math
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,18 +86,21 @@ class Given:
         decay, beta = (np.ascontiguousarray(a, np.float32) for a in (decay, beta))
         return Given(q, k, v, decay, beta, None if state is None else np.ascontiguousarray(state, np.float32))
 
-    def run(self, name: str, passes: int, **others: Array | None) -> None:
-        "One call of the library; raises MemoryError where it found none."
+    def prepared(self, name: str, passes: int, **others: Array | None) -> Callable[[], None]:
+        "A call over these arrays, to be made as often as they hold new numbers. Raises MemoryError where the library found none."
         assert _library is not None, reason()
         arrays = {"q": self.q, "k": self.k, "v": self.v, "decay": self.decay, "beta": self.beta, "state": self.state} | others
         (B, T, Hk, Dk), (Hv, Dv) = self.q.shape, self.v.shape[2:]
         sizes = (B, T, Hk, Hv, Dk, Dv, passes, KINDS[self.v.dtype], int(self.decay.ndim == 4))
-        call = Delta(**{n: a.ctypes.data for n, a in arrays.items() if a is not None}, **dict(zip(NUMBERS, sizes, strict=True)))
-        failed = getattr(_library, f"ps_delta_{name}")(ctypes.byref(call))
-        if failed == 1:
-            raise BadInput(reason(Dk), hint="smaller heads, or pocketsleep/fastweights/graph.py")
-        if failed:
-            raise MemoryError(f"native/cpu found no memory for {T} tokens")
+        call = Delta(*(None if (a := arrays.get(n)) is None else a.ctypes.data for n in POINTERS), *sizes)
+        function, given = getattr(_library, f"ps_delta_{name}"), ctypes.byref(call)
+
+        def run(_kept: object = arrays) -> None:
+            if failed := function(given):
+                raise MemoryError(f"native/cpu found no memory for {T} tokens") if failed == 2 else BadInput(
+                    reason(Dk), hint="smaller heads, or pocketsleep/fastweights/graph.py")
+
+        return run
 
 
 def fresh(shape: tuple[int, ...], dtype: np.dtype | type = np.float32) -> Array:
@@ -112,7 +116,7 @@ def forward(given: Given, passes: int = 1, surprise: bool = True) -> tuple[Array
     (B, T, Hv, Dv), Dk = given.v.shape, given.q.shape[-1]
     out, last = fresh(given.v.shape, given.v.dtype), fresh((B, Hv, Dv, Dk))
     told = fresh((passes, B, T, Hv)) if surprise else None
-    given.run("forward", passes, out=out, last=last, surprise=told)
+    given.prepared("forward", passes, out=out, last=last, surprise=told)()
     return out, last, told if told is not None else np.empty((0, B, T, Hv), np.float32)
 
 
@@ -123,21 +127,28 @@ def backward(given: Given, dout: Array, dlast: Array | None = None, passes: int 
     dv = fresh(given.v.shape, np.float32 if passes > 1 else given.v.dtype)
     rest = fresh(given.decay.shape), fresh(given.beta.shape), fresh((B, Hv, Dv, Dk))
     dlast = None if dlast is None else np.ascontiguousarray(dlast, np.float32)
-    given.run("backward", passes, dout=np.ascontiguousarray(dout), dlast=dlast, dq=like[0], dk=like[1], dv=dv, ddecay=rest[0],
-              dbeta=rest[1], dstate=rest[2])
+    given.prepared("backward", passes, dout=np.ascontiguousarray(dout), dlast=dlast, dq=like[0], dk=like[1], dv=dv, ddecay=rest[0],
+                   dbeta=rest[1], dstate=rest[2])()
     return (*like, dv, *rest)
 
 
 def step(given: Given, last: Array | None = None, surprise: bool = True) -> tuple[Array, Array, Array]:
     "One token (T = 1). `last` is where the state goes: `given.state` itself to write in place."
     B, T, Hv, _ = given.v.shape
+    last = fresh((B, Hv, given.v.shape[-1], given.q.shape[-1])) if last is None else last
+    out, told = fresh(given.v.shape, given.v.dtype), fresh((1, B, T, Hv)) if surprise else None
+    stepping(given, out, last, told)()
+    return out, last, told if told is not None else np.empty((0, B, T, Hv), np.float32)
+
+
+def stepping(given: Given, out: Array, last: Array, told: Array | None = None) -> Callable[[], None]:
+    """For decoding: put the next token's numbers into `given`'s arrays, call, read `out`. What ctypes takes to find sixteen arrays
+    (10 microseconds) is paid once."""
+    T = given.v.shape[1]
     if T != 1 or given.state is None:
         raise BadInput(f"a step takes one token and a state, here are {T} and {'one' if given.state is not None else 'none'}",
                        hint="`forward` takes chunks")
-    out, told = fresh(given.v.shape, given.v.dtype), fresh((1, B, T, Hv)) if surprise else None
-    last = fresh(given.state.shape) if last is None else last
-    given.run("step", 1, out=out, last=last, surprise=told)
-    return out, last, told if told is not None else np.empty((0, B, T, Hv), np.float32)
+    return given.prepared("step", 1, out=out, last=last, surprise=told)
 
 
 def stream(source: Array, target: Array) -> None:
