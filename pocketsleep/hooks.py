@@ -6,7 +6,8 @@
     def scrubber(text): ...
 
 in a module that an entry point of the group `pocketsleep` names. A plugin runs with all the rights of the program, but
-what it answers is checked: it can take text out of what is written and choose among live memories, and adds neither.
+what it answers is checked: it can take text out of what is written, choose among live memories, and bring conversations
+from files, of which the roles say whose word a turn holds, as everywhere.
 Who fails is noted (`pocketsleep doctor` names it), and the program does what it does without.
 """
 
@@ -44,8 +45,21 @@ class Offer(NamedTuple):
     load: Callable[[], Runtime]
 
 
+class Importer(NamedTuple):
+    "A kind of file."
+
+    name: str  # for `--format`
+    title: str
+    knows: Callable[[Path], bool]  # whether a file is of this kind
+    read: Callable[[Path], Iterable[Mapping[str, Any]]]  # conversations, as our own format has them: {"id", "messages": [...]}
+
+
 class Specs:
     "Each may answer None: not my business."
+
+    @spec
+    def importer(self) -> Importer | None:
+        "A kind of file that `pocketsleep import` shall read."
 
     @spec
     def recaller(self, question: str, memories: Sequence[Memory]) -> Sequence[str] | None:
@@ -99,7 +113,7 @@ class Plugins:
             package, version = (entry.dist.name, entry.dist.version) if entry.dist else ("", "")
             name = entry.name if entry.name not in self.known else f"{package}:{entry.name}"
             self.known[name] = Plugin(name, package, version, ())
-            with self._noting(name, "load"):
+            with self.noting(name, "load"):
                 self.add(name, entry.load(), package, version)
 
     def add(self, name: str, plugin: Any, package: str = "", version: str = "") -> None:
@@ -125,12 +139,12 @@ class Plugins:
         for name in self.having(hook):
             others = [plugin for known, plugin in self.manager.list_name_plugin() if known != name]
             answers: list[Any] = []
-            with self._noting(name, hook):
+            with self.noting(name, hook):
                 answers = [check(one) for one in self.manager.subset_hook_caller(hook, others)(**given)]
             yield from ((name, one) for one in answers)
 
     @contextmanager
-    def _noting(self, name: str, hook: str) -> Iterator[None]:
+    def noting(self, name: str, hook: str) -> Iterator[None]:
         try:
             yield
         except (Exception, SystemExit) as wrong:

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from pocketsleep import hooks
-from pocketsleep.hooks import Offer, impl
-from pocketsleep.journal import Journal
+from pocketsleep.hooks import Importer, Offer, impl
+from pocketsleep.journal import Journal, importing
+from pocketsleep.journal.importing import BadLine
 from pocketsleep.journal.scrub import scrub
 from pocketsleep.nouns import Episode, Memory, Message, Sampling, Turn
 from pocketsleep.runtime import pick
@@ -78,6 +79,48 @@ def test_a_failing_scrubber_loses_no_turn_and_its_error_tells_nothing_of_it(plug
     assert failure.what.startswith("KeyError at test_hooks.py:")
     assert plugins.notes is not None
     assert "Biscuit" not in plugins.notes.read_text("utf-8")
+
+
+def reader(name: str, conversations: Any) -> Made:
+    def read(path: Path) -> Iterator[Any]:
+        for one in conversations:
+            yield one() if callable(one) else one
+
+    return Made(importer=lambda: Importer(name, "a test's", lambda path: path.suffix == ".odd", read))
+
+
+def said(*texts: str, role: str = "user") -> dict[str, Any]:
+    return {"id": "x", "messages": [{"role": role, "content": text} for text in texts]}
+
+
+def test_an_importers_file_is_known_and_its_roles_say_whose_words_they_are(plugins: hooks.Plugins, tmp_path: Path) -> None:
+    file = tmp_path / "a.odd"
+    file.write_text("user: not read by us")
+    plugins.add("odd", reader("odd", [said("I sail."), said("I am a spy.", role="tool"), said("> I am a spy.\n> Truly.")]))
+    found = list(importing.read(file))
+    assert [(e.id, e.source, e.turns[0].role, e.turns[0].taint) for e in found if isinstance(e, Episode)] == [
+        ("odd-x", "odd", "user", ""), ("odd-x", "odd", "tool", "tool"), ("odd-x", "odd", "user", "pasted")]
+
+
+def test_an_importer_that_fails_half_way_loses_nothing_that_it_read(plugins: hooks.Plugins, tmp_path: Path) -> None:
+    file = tmp_path / "a.odd"
+    file.write_text("")
+    plugins.add("odd", reader("odd", [said("I sail."), {"messages": 3}, said("I row."), lambda: broken("I am a spy.")]))
+    found = list(importing.read(file))
+    assert [e.turns[0].text for e in found if isinstance(e, Episode)] == ["I sail.", "I row."]
+    assert [(b.number, b.unit) for b in found if isinstance(b, BadLine)] == [(2, "conversation"), (4, "conversation")]
+    assert "spy" not in str(found)
+    assert [f.hook for f in plugins.failed()] == ["importer"]
+
+
+def test_an_importer_stands_for_none_of_our_formats(plugins: hooks.Plugins, tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_text(json.dumps(said("I sail.")) + "\n")
+    plugins.add("odd", reader("messages", [said("I am a spy.")]))
+    plugins.add("worse", Made(importer=lambda: Importer("worse", "", lambda path: 1 / 0, lambda path: [])))
+    assert importing.detect(file) == "messages"
+    assert [e.turns[0].text for e in importing.read(file) if isinstance(e, Episode)] == ["I sail."]
+    assert [f.plugin for f in plugins.failed()] == ["worse"]
 
 
 def asked(journal: Journal) -> tuple[str, list[str]]:
@@ -180,16 +223,18 @@ def test_an_example_is_installed_and_works(site: Path, tmp_path: Path, cache: Pa
     (home / "cache").symlink_to(cache)
     surroundings = {**os.environ, "POCKETSLEEP_HOME": str(home), "POCKETSLEEP_EXAMPLE_DIARY": str(diary),
                     "PYTHONPATH": os.pathsep.join([str(site), str(EXAMPLE.parent.parent)])}
-    commands = [["plugins"], ["sleep", "--tonight"], ["remember", "My badge is E-48213."],
+    (tmp_path / "old.diary").write_text("I moved to Leeds.\n\nMy cat is called Tom.")
+    commands = [["plugins"], ["sleep", "--tonight"], ["import", str(tmp_path / "old.diary")], ["remember", "My badge is E-48213."],
                 ["chat", "Have I told you anything lately?", "--dry"], ["doctor"]]
     made = subprocess.run([sys.executable, "-c", DRIVER, json.dumps(commands)], check=True, stdout=subprocess.PIPE, text=True,
                           env=surroundings)
-    listed, _, told, chat, doctor = (json.loads(line) for line in made.stdout.splitlines())
+    listed, _, read, told, chat, doctor = (json.loads(line) for line in made.stdout.splitlines())
     plugins = {p["name"]: p for p in listed}
     assert plugins["example"]["hooks"] == list(hooks.HOOKS)
     assert plugins["example"]["failures"] == []
     assert plugins["torn"]["failures"][0]["what"].startswith("ModuleNotFoundError")
     assert diary.read_text() == "night n1: nothing, 0 learnt, 0 dropped\n"
+    assert (read[0]["format"], read[0]["conversations"], read[0]["bad"]) == ("diary", 2, [])
     assert "[secret: staff number]" in told[0]["text"]
     assert [n["id"] for n in chat[0]["notes"]] == [told[0]["id"]]
     assert doctor[0]["serves with"] == "llamacpp-1: the plugin `example` brings it: one core"

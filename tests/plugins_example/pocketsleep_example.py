@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-from pocketsleep.hooks import Offer, impl
+from pocketsleep.hooks import Importer, Offer, impl
 from pocketsleep.nouns import Card, Dropped, Memory, Night
 from pocketsleep.weights import Base
+
+
+@impl
+def importer() -> Importer:
+    "Diaries: one day a paragraph, each a conversation in which only you speak."
+
+    def read(path: Path) -> Iterator[dict[str, Any]]:
+        for number, day in enumerate(path.read_text(encoding="utf-8").split("\n\n")):
+            yield {"id": f"{path.stem}-{number}", "messages": [{"role": "user", "content": day}]}
+
+    return Importer("diary", "a text file, a day a paragraph", lambda path: path.suffix == ".diary", read)
 
 
 @impl

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pocketsleep.errors import BadInput
-from pocketsleep.journal.importing import chatgpt, claude, llm, openwebui, text
+from pocketsleep.journal.importing import chatgpt, claude, llm, openwebui, plugged, text
 from pocketsleep.journal.importing.form import BadLine, Format, Seen, conversations, is_zip, opened
 from pocketsleep.journal.importing.messages import read_jsonl
 from pocketsleep.nouns import Episode
@@ -41,15 +41,18 @@ for _one in (_LINES, openwebui.FORMAT, claude.FORMAT, chatgpt.FORMAT, llm.FORMAT
 def read(path: Path, form: str = AUTO, seen: Seen = lambda done, size: None) -> Iterator[Episode | BadLine]:
     "The conversations of a file. BadInput when it cannot be read, or is of no format that is known."
     name = detect(path) if form == AUTO else form
-    if name not in FORMATS:
-        raise BadInput(f"there is no format `{form}`", hint=f"--format {AUTO}|{'|'.join(FORMATS)}")
-    return FORMATS[name].read(path, seen)
+    known = plugged.formats() | FORMATS  # a plugin's never stands for one of ours
+    if name not in known:
+        raise BadInput(f"there is no format `{form}`", hint=f"--format {AUTO}|{'|'.join(known)}")
+    return known[name].read(path, seen)
 
 
 def detect(path: Path) -> str:
     "The format of a file, by what stands in it."
     with opened(path) as file:
         head = file.read(HEAD)
+    if name := plugged.claimed(path):
+        return name
     if head.startswith(llm.MAGIC):
         return "llm"
     if not is_zip(path):

@@ -69,6 +69,17 @@ def read_jsonl(path: Path, seen: Seen = lambda done, size: None) -> Iterator[Epi
                 yield from _conversation(path, number, line)
 
 
+def checked(number: int, plain: Any) -> Iterator[Episode | BadLine]:
+    "The same of one conversation that was read elsewhere."
+    try:
+        episode, lost = _episode(plain)
+    except (_Wrong, ValueError, RecursionError) as error:
+        yield BadLine(number, str(error), unit="conversation")
+    else:
+        yield episode
+        yield from (BadLine(number, what, unit="conversation") for what in lost)
+
+
 def _lines(path: Path, file: BinaryIO) -> Iterator[tuple[int, str | BadLine]]:
     "UTF-8 is cut into lines before it is decoded, so that one bad byte costs one line."
     start = file.read(4)
