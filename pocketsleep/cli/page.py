@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import logging
 import socket
 import threading
 import time
@@ -57,6 +58,8 @@ def _window() -> Callable[[str], Any]:
     except ImportError:
         raise MissingPart("a window of its own needs pywebview, which is not installed",
                           hint="`pip install 'pocketsleep[window]'`, or `pocketsleep open` for the browser") from None
+
+    logging.getLogger("pywebview").setLevel(logging.CRITICAL)  # its tracebacks for each toolkit that is not here
 
     def show(link: str) -> None:
         webview.create_window("pocketsleep", link, width=1180, height=820, min_size=(360, 480))
