@@ -79,8 +79,8 @@ def _is_lines(head: bytes) -> bool:
 
 
 def _unknown(path: Path, why: str) -> BadInput:
-    known = "; ".join(f"{one.name}: {one.title}" for one in FORMATS.values())
-    return BadInput(f"`{path}` is of no format that is known: {why}", hint=f"name one with --format ({known})")
+    known = "; ".join(f"{one.name} is {one.title}" for one in FORMATS.values())
+    return BadInput(f"`{path}` is of no format that is known: {why}", hint=f"`pocketsleep import {path} --format NAME`: {known}")
 
 
 __all__ = ["AUTO", "FORMATS", "BadLine", "Format", "Seen", "detect", "read", "read_jsonl", "register"]
