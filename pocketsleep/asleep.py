@@ -27,6 +27,7 @@ class Progress:
 
     running: bool = False
     stage: str = ""
+    stages: tuple[str, ...] = ()  # begun so far, in order
     detail: str = ""
     done: int = 0
     total: int = 0
@@ -98,7 +99,7 @@ class Sleeper:
             except (EOFError, OSError):
                 break
             with self._lock:
-                self._state = replace(self._state, **told)
+                self._state = _further(self._state, told)
         process.join()
         pipe.close()
         with self._lock:
@@ -119,6 +120,11 @@ class Sleeper:
         self.cancel()
         if self._process is not None:
             self._process.join(10)
+
+
+def _further(state: Progress, told: dict[str, Any]) -> Progress:
+    stages = (*state.stages, told["stage"]) if "stage" in told else state.stages
+    return replace(state, **told, stages=stages)
 
 
 def _lost(state: Progress, code: int | None) -> Progress:
