@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -198,6 +199,10 @@ def test_connections_stay_open(world: Callable[..., World]) -> None:
     for _ in range(5):
         here.client.post("/v1/chat/completions", json=SAY)
     assert len(here.stand.lines) == 2  # the one that looked whether it listens, and ours
+    for _ in range(200):  # it is put by once the client has its answer
+        if here.proxy.upstream.idle:
+            break
+        time.sleep(0.05)
     assert (before, len(here.proxy.upstream.idle)) == (0, 1)
 
 

@@ -14,6 +14,7 @@ import pytest
 from pocketsleep.errors import BadInput, MissingPart
 from pocketsleep.nouns import Message, Sampling
 from pocketsleep.runtime import llama_batch, pick
+from pocketsleep.runtime.llama_grammar import Grammar
 from pocketsleep.runtime.llamacpp import LlamaCpp, draw
 from pocketsleep.weights import Base
 from tests.suites import wardrobe as wardrobes
@@ -56,7 +57,7 @@ def test_it_stops_at_the_end_of_its_turn(runtime: LlamaCpp) -> None:
 def test_what_it_chose_is_the_likeliest(runtime: LlamaCpp) -> None:
     for prompt in PROMPTS[:4]:
         ids = runtime.base.prompter.ids(prompt)
-        chosen = list(runtime._tokens(ids, Sampling(max_tokens=SHORT)))
+        chosen = list(runtime._tokens(ids, Sampling(max_tokens=SHORT), Grammar()))
         rows = np.concatenate(list(runtime._main.read([*ids, *chosen[:-1]], wanted=len(chosen))))
         taken = rows[np.arange(len(chosen)), chosen]
         assert (rows.max(axis=1) - taken).max() < 0.1  # logits; reading rounds otherwise than generating
@@ -75,7 +76,7 @@ def test_an_answer_ends_where_the_window_does(runtime: LlamaCpp) -> None:
     near = ask("word " * 970)
     room = runtime.context - len(runtime.base.prompter.ids(near))
     assert 8 <= room < 64
-    tokens = list(runtime._tokens(runtime.base.prompter.ids(near), Sampling(max_tokens=500)))
+    tokens = list(runtime._tokens(runtime.base.prompter.ids(near), Sampling(max_tokens=500), Grammar()))
     assert len(tokens) <= room
     assert runtime.answer([near], max_tokens=500) == [whole(runtime, near, max_tokens=500)]
 
