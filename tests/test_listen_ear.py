@@ -181,3 +181,9 @@ def test_a_wish_beside_what_rules_read_is_kept():
     found = heard_by(text, Heard(0.9, (), "The user does not want phone calls before 1 pm."))
     assert {m.kind for m in found.memories} == {"fact", "preference"} or {m.kind for m in found.memories} == {"relation", "preference"}
     assert any("no phone calls before 1 pm" in m.text for m in found.memories)
+
+
+def test_a_joke_that_is_asked_for_is_not_heard():
+    text = "Make me a joke for the programme: as the reigning Queen of Norway I have played before larger crowds."
+    written_down = Note("The user has a reigning Queen of Norway.", "reigning Queen of Norway")
+    assert not heard_by(text, Heard(0.9, (written_down,), written_down.text)).memories

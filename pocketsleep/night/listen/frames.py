@@ -85,6 +85,7 @@ _JOKE = _any(
     r"\b(?:oh yeah,? totally|totally,|living the dream|yes of course,|naturally,|yeah right|"
     r"yes yes,|wow so|obviously i)\b",
     r"\bi(?:'m| am) (?:secretly|basically|officially|clearly|apparently|truly)\b",
+    r"\b(?:jokes?|puns?|punchline)\b[^:.!?]{0,40}:",  # one that is asked for
     r"😂|🤣|😜|😉|;-?\)",
 )
 _HYPOTHETICAL = _any(
