@@ -25,6 +25,7 @@ from pocketsleep.runtime.llamacpp import LlamaCpp
 from pocketsleep.runtime.scripted import Scripted
 from pocketsleep.serve import api
 from pocketsleep.serve.day import Day
+from pocketsleep.serve.loops import loops
 from pocketsleep.serve.server import Server
 from pocketsleep.weights import Base
 
@@ -307,3 +308,11 @@ def test_an_error_half_way_is_the_last_event(port: int) -> None:
     events = [line.removeprefix("data: ") for line in got.text.splitlines() if line]
     assert json.loads(events[1])["choices"][0]["delta"]["content"] == "One"
     assert json.loads(events[-1])["error"]["message"] == "torn"
+
+
+def test_an_answer_that_goes_round_is_noticed() -> None:
+    once = "Apples are high in sugar and in fibre. "
+    assert not loops(once * 2)
+    assert not loops(once * 2 + "Apples are high in sugar")
+    assert loops("Well. " + once + "So:\n\n" + once * 2)
+    assert not loops("Yes. " * 9)

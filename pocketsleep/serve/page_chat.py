@@ -26,6 +26,7 @@ from pocketsleep.journal.receipts import Kept
 from pocketsleep.journal.taint import taint
 from pocketsleep.nouns import Episode, Feedback, Message, Sampling, Turn
 from pocketsleep.serve.day import Arm, Day
+from pocketsleep.serve.loops import loops
 from pocketsleep.serve.page_wire import House, Sleeps, body, number, said, text
 
 LONGEST = 512  # tokens of an answer
@@ -147,7 +148,7 @@ class _Chat:
                 for piece in answer:
                     heard.append(piece)
                     yield {"piece": piece}
-                    if stop.is_set():
+                    if stop.is_set() or loops("".join(heard)):
                         break
         except GeneratorExit:
             with suppress(PocketError):
