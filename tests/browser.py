@@ -10,8 +10,6 @@ import os
 import shutil
 import subprocess
 import tempfile
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
@@ -24,6 +22,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from pocketsleep.home import Home
 from pocketsleep.pocket import Pocket, Wishes
+from tests.running import served
 
 PACKAGE = "@sparticuz/chromium@147.0.0"
 VARIABLE = "POCKETSLEEP_TEST_CHROMIUM"
@@ -121,13 +120,8 @@ def site(pocket: Pocket, port: int, wishes: Wishes, day: Any = None) -> Iterator
 
     sleeper = Sleeper(pocket.home, pocket.named, wishes, unskilled)
     server = Server(api.build(day or pocket.day(), pocket.token(), port, page.routes(pocket, sleeper)), port=port)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    try:
-        yield Site(pocket, sleeper, server, port)
-    finally:
-        sleeper.close()
-        server.should_exit = True
-        thread.join()
+    with served(server):
+        try:
+            yield Site(pocket, sleeper, server, port)
+        finally:
+            sleeper.close()

@@ -19,19 +19,12 @@ from pocketsleep.runtime.scripted import Scripted
 from pocketsleep.serve.day import Day
 from pocketsleep.weights import Base, tools
 from pocketsleep.weights.prompt import Prompter
-from tests.test_serve import SAY, TOKEN, journal, port, up
+from tests.test_serve import SAY, TOKEN, journal, llama, port, up
 
-__all__ = ["journal", "port"]  # fixtures
+__all__ = ["journal", "llama", "port"]  # fixtures
 WEATHER = {"type": "function", "function": {"name": "weather", "description": "The weather of a city.", "parameters": {
     "type": "object", "properties": {"city": {"type": "string", "enum": ["Paris", "Rome"]}}, "required": ["city"]}}}
 CALL = '<tool_call>{"name": "weather", "arguments": {"city": "Paris"}}</tool_call>'
-
-
-@pytest.fixture(scope="module")
-def llama(smol: Base) -> Iterator[LlamaCpp]:
-    made = LlamaCpp(smol.card, smol, threads=1, context=1024)
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -8,8 +8,6 @@ import os
 import socket
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +26,7 @@ from pocketsleep.nouns import Cite, Episode, Memory, Night, Turn, Verdict
 from pocketsleep.pocket import Pocket
 from pocketsleep.serve import mcp as tools
 from pocketsleep.serve.server import Server, run
+from tests.running import served
 
 TOKEN = "a-token-of-the-test"
 DOG = "The user's dog is called Biscuit."
@@ -236,15 +235,8 @@ def there(pocket: Pocket) -> Iterator[int]:
         port = int(free.getsockname()[1])
     server = Server(tools.application(pocket, TOKEN, port), "127.0.0.1", port)
     server.config.timeout_graceful_shutdown = 1
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    try:
+    with served(server):
         yield port
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 @pytest.mark.parametrize("mode", ["auto", "legacy"])

@@ -7,8 +7,6 @@ import asyncio
 import inspect
 import socket
 import sys
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -24,6 +22,7 @@ from pocketsleep.runtime.scripted import Scripted
 from pocketsleep.serve import api, beside
 from pocketsleep.serve.day import Day
 from pocketsleep.serve.server import Server
+from tests.running import served
 
 TOKEN = "a-token-of-the-test"
 FILE = Path(openwebui_filter.__file__)
@@ -47,15 +46,8 @@ def there(journal: Journal) -> Iterator[str]:
         port = int(free.getsockname()[1])
     day = Day(journal, Scripted("Yes."), lambda name: Path(name))
     server = Server(api.build(day, TOKEN, port, beside.routes(journal)), "127.0.0.1", port)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    try:
+    with served(server):
         yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 class WebUI:

@@ -207,6 +207,16 @@ def test_stop_keeps_what_was_said_until_then(pocket: Pocket, chromium: Browser) 
         page.context.close()
 
 
+def test_an_answer_that_goes_round_is_stopped(pocket: Pocket, chromium: Browser) -> None:
+    once = "Apples are high in sugar and in fibre. "
+    with browsers.site(pocket, free(), Wishes(), Day(pocket.journal, Scripted(once * 40), pocket.registry.path)) as site:
+        page = site.enter(chromium)
+        say(page, "Can dogs eat apples?")
+        (episode,) = pocket.journal.episodes()
+        assert episode.turns[1].text.split() == (once * 3).split()
+        page.context.close()
+
+
 def test_a_model_that_fails_is_told_and_the_words_come_back(pocket: Pocket, chromium: Browser) -> None:
     with browsers.site(pocket, free(), Wishes(), Day(pocket.journal, Scripted(), pocket.registry.path)) as site:
         page = site.enter(chromium)

@@ -6,7 +6,6 @@ import itertools
 import json
 import socket
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -28,6 +27,7 @@ from pocketsleep.serve.day import Day
 from pocketsleep.serve.loops import loops
 from pocketsleep.serve.server import Server
 from pocketsleep.weights import Base
+from tests.running import served
 
 TOKEN = "a-token-of-the-test"
 SAY = [{"role": "user", "content": "My dog is called Biscuit."}]
@@ -48,17 +48,9 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
 
 @contextmanager
 def up(day: api.Talks, port: int) -> Iterator[int]:
-    "A server on a real socket."
-    server = Server(api.build(day, TOKEN, port), port=port)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    try:
+    "The server of a day."
+    with served(Server(api.build(day, TOKEN, port), port=port)):
         yield port
-    finally:
-        server.should_exit = True
-        thread.join()
 
 
 @pytest.fixture

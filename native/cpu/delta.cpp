@@ -216,16 +216,22 @@ static void go_over(Piece & p) {
     }
 }
 
-static void forward_piece(void * with, int64_t piece) {
-    Work * w = (Work *) with;
-    Piece p = cut(w, piece, false);
-    if (!p.rows) return;
+/* from the first state over all passes; false where a piece has no rows, or no room was to be had */
+static bool begun(Work * w, Piece & p) {
+    if (!p.rows) return false;
     if (!p.room) {
         __atomic_store_n(&w->failed, 1, __ATOMIC_RELAXED);
-        return;
+        return false;
     }
     open_state(p, w->c->state);
     go_over(p);
+    return true;
+}
+
+static void forward_piece(void * with, int64_t piece) {
+    Work * w = (Work *) with;
+    Piece p = cut(w, piece, false);
+    if (!begun(w, p)) return;
     close_state(p, w->c->last);
     free(p.room);
 }
@@ -286,13 +292,7 @@ static void backward_block(Piece & p, int64_t i) {
 static void backward_piece(void * with, int64_t piece) {
     Work * w = (Work *) with;
     Piece p = cut(w, piece, true);
-    if (!p.rows) return;
-    if (!p.room) {
-        __atomic_store_n(&w->failed, 1, __ATOMIC_RELAXED);
-        return;
-    }
-    open_state(p, w->c->state);
-    go_over(p);
+    if (!begun(w, p)) return;
     open_state(p, w->c->dlast);
     for (int64_t i = p.blocks * w->c->passes - 1; i >= 0; i--) backward_block(p, i);
     close_state(p, w->c->dstate);
