@@ -175,7 +175,7 @@ def only_engines_import_mlx(modules: Sequence[Module]) -> list[str]:
     def broken(module: Module) -> list[str]:
         return [n for n in module.imports() if n.split(".")[0] in ("mlx", "mlx_lm")]
 
-    return _only(modules, r"(?:runtime\.(?:mlx|blas|packed|adam|whiten)|weights\b|fastweights\b|bench\.(?:train|fastweights))", broken, "imports MLX")
+    return _only(modules, r"(?:runtime\.(?:mlx|blas|packed|adam|whiten)|weights\b|fastweights\b|bench\.(?:train|fastweights|naps))", broken, "imports MLX")
 
 
 def only_the_api_knows_openai(modules: Sequence[Module]) -> list[str]:

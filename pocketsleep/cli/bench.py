@@ -1,5 +1,5 @@
-"""Commands that measure: bench train, fastweights, generate, score, serve, proxy, night, growth, extract, learn, keep, general,
-poison.
+"""Commands that measure: bench train, fastweights, naps, generate, score, serve, proxy, night, growth, extract, learn, keep,
+general, poison.
 """
 
 from __future__ import annotations
@@ -48,6 +48,38 @@ def fastweights(json_: Json = False) -> None:
     from pocketsleep.bench.fastweights import fastweights as measure
 
     _show(measure(out.talk.print), json_)
+
+
+@bench.command("naps")
+def naps(
+    names: Annotated[str, typer.Option("--tasks", help="Of mqar, khop, rule110, swaps.")] = "mqar,khop,rule110,swaps",
+    passes: Annotated[str, typer.Option(help="Over each chunk before it goes.")] = "1,2,4",
+    controls: Annotated[str, typer.Option(help="Of deep, wide, loop, full, window: see bench/naps/sweep.py.")] = "deep,full,window",
+    seeds: Annotated[int, typer.Option(help="From 0 on.", min=1)] = 3,
+    steps: Annotated[int, typer.Option(help="Of training; 0: what each task takes.", min=0)] = 0,
+    to: Annotated[Path, typer.Option("--out", help="Finished runs are kept here, and not done again.")] = Path("naps"),
+    plot: Annotated[Optional[Path], typer.Option(help="Draw accuracy against depth into this SVG.")] = None,  # noqa: UP045
+    json_: Json = False,
+) -> None:
+    """Small models with fast weights, trained from nothing: do more passes over what is about to leave the window pay?
+
+    May be interrupted: the same command goes on. Example: pocketsleep bench naps --tasks khop --seeds 1
+    """
+    from pocketsleep.bench import plot as drawing
+    from pocketsleep.bench.naps import sweep as measure
+
+    arms = [arm.strip() for arm in [*passes.split(","), *controls.split(",")] if arm.strip()]
+    found = measure.summary(measure.sweep(measure.cases(names.split(","), arms, seeds, steps), to, out.talk.print))
+    if plot is not None:
+        drawing.panels(measure.curves(found), plot, "depth")
+    if json_:
+        out.one({"table": found, "rises": measure.rises(found)})
+        return
+    out.table(("task", "arm", "depth", "accuracy", "from", "to", "seeds"),
+              ((r["task"], r["arm"], r["depth"], *(f"{r[x]:.3f}" for x in ("mean", "low", "high")), r["seeds"]) for r in found))
+    for task, depths in measure.rises(found).items():
+        at = f"depth {', '.join(map(str, depths))}" if depths else "no depth"
+        out.data(f"{task}: N = 4 above N = 1, intervals apart, at {at}")
 
 
 @bench.command("generate")
