@@ -93,7 +93,9 @@ def trained(bed: Bed, night: Night, memories: Mapping[str, Any], dreams: Mapping
 
 def judged(bed: Bed, night: Night, memories: Mapping[str, Any], dreams: Mapping[str, Any],
             candidate: Mapping[str, Any]) -> dict[str, Any]:
-    "Question base, worn adapter and candidate through the runtime that serves."
+    "Question base, worn adapter and candidate through the runtime that serves. A candidate that is no adapter is refused unasked."
+    if not candidate["adapter"]:
+        return {"outcome": "refused", "failed": ["loads"], "reasons": [f"loads: {candidate['why']}"], "scores": {}}
     current = bed.journal.current()
     before = bed.journal.holds(current) if current else []
     live = _live(bed, memories)
@@ -110,7 +112,7 @@ def settle(bed: Bed, night: Night, turns: Mapping[str, Any], candidate: Mapping[
            found: Mapping[str, Any]) -> Verdict:
     "One transaction: the verdict, what is worn, and which turns have slept."
     verdict = Verdict(found["outcome"], tuple(found["failed"]), tuple(found["reasons"]), found["scores"])
-    adapter = bed.registry.get(candidate["adapter"])
+    adapter = bed.registry.get(candidate["adapter"]) if candidate["adapter"] else None
     return bed.journal.settle(night.id, verdict, adapter, [Cite(*c) for c in turns["heard"]])
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import chain
+from textwrap import shorten
 from typing import Any
 
+from pocketsleep.errors import AdapterError
 from pocketsleep.night import asked as asking
 from pocketsleep.night import dream as dreaming
 from pocketsleep.night import levels as level_of
@@ -143,6 +145,8 @@ def trained(bed: Bed, night: Night, live: Sequence[Memory], dreams: Mapping[str,
             work = partial(_one, bed, night, level, live, now[level.key], [*lowest, *(parts[x.key] for x in levels[:number])], tell)
             made.append(work() if len(now) == 1 else stage(bed, night, tell, f"seed {len(made) + 1} of {len(now)}", work,
                                                            f"{len(level.memories)} memories"))
+            if not made[-1]["adapter"]:
+                return {**made[-1], "parts": {}}
             parts[level.key] = made[-1]["adapter"]
     candidate = whole(bed.registry, [*lowest, *(parts[level.key] for level in levels)])
     last = made[-1] if made else {"epochs": [], "stopped": "every level was made before", "recipe": {}}
@@ -151,7 +155,7 @@ def trained(bed: Bed, night: Night, live: Sequence[Memory], dreams: Mapping[str,
 
 def _one(bed: Bed, night: Night, level: Level, live: Sequence[Memory], ids: Mapping[str, list[str]], below: Sequence[str],
          tell: Teller) -> dict[str, Any]:
-    "Train one level from the frozen base, on top of those below, and publish it."
+    "Train one level from the frozen base, on top of those below, and publish it. What is no adapter has no name, and says why."
     recipe = bed.recipe(len(level.memories))
     rows, held = _lessons(bed, night, level, live, ids)
     plan, on = recipe.plan(), whole(bed.registry, below) if below else None
@@ -162,12 +166,16 @@ def _one(bed: Bed, night: Night, level: Level, live: Sequence[Memory], ids: Mapp
                                bed.registry.path(on.id) if on else None)
     finally:
         trainer.close()
-    adapter = bed.registry.publish(
-        learnt.tensors, base=bed.base, base_sha256=bed.base_sha256, rank=plan.rank, scale=plan.scale, keys=plan.keys,
-        layers=plan.layers, memories=(*level.memories, *(on.memories if on else ())))
     epochs = [[e.number, e.loss, e.held_out, e.held_out_nll] for e in learnt.epochs]
-    return {"adapter": adapter.id, "lessons": len(rows), "epochs": epochs, "stopped": learnt.reason,
-            "recipe": recipe.plain(), "foreseen_mb": learnt.foreseen >> 20}
+    told = {"lessons": len(rows), "epochs": epochs, "stopped": learnt.reason, "recipe": recipe.plain(),
+            "foreseen_mb": learnt.foreseen >> 20}
+    try:
+        adapter = bed.registry.publish(
+            learnt.tensors, base=bed.base, base_sha256=bed.base_sha256, rank=plan.rank, scale=plan.scale, keys=plan.keys,
+            layers=plan.layers, memories=(*level.memories, *(on.memories if on else ())))
+    except AdapterError as error:
+        return told | {"adapter": "", "why": shorten(str(error), 200, placeholder=" ...")}
+    return told | {"adapter": adapter.id}
 
 
 def _lessons(bed: Bed, night: Night, level: Level, live: Sequence[Memory],
