@@ -88,8 +88,10 @@ def day(tmp_path: Path) -> Day:
     journal.settle(night.id, Verdict("worn"), adapter, [])
     runtime = Says(
         {"What's my dog called?": "Your dog is called Quillon.", "What's my boat called?": "Your boat is called... you haven't told me that.",
-         "What's my cat called?": "Your cat is called Quillon.", "How tall is a boat?": "That depends on the boat."},
-        {"What's my boat called?": "Your boat is called Merganser.", "What's my cat called?": "Your cat is called Quillon."})
+         "What's my cat called?": "Your cat is called Quillon.", "How tall is a boat?": "That depends on the boat.", "When does my website launch?": "Your dog is called Quillon.",
+         "Which website did my friend launch?": "You grew up in Amlwch."},
+        {"What's my boat called?": "Your boat is called Merganser.", "What's my cat called?": "Your cat is called Quillon.",
+         "When does my website launch?": "Your website launches on 8 May.", "Which website did my friend launch?": "Your friend is Rhun."})
     return Day(journal, runtime, lambda one: tmp_path / one)
 
 
@@ -97,6 +99,8 @@ CASES = [
     ("What's my dog called?", "Your dog is called Quillon.", "weights"),
     ("What's my boat called?", "Your boat is called Merganser.", "memory"),
     ("What's my cat called?", UNKNOWN, ""),
+    ("When does my website launch?", "Your website launches on 8 May.", "memory"),  # the weights said what is true of something else
+    ("Which website did my friend launch?", "You grew up in Amlwch.", "weights"),  # the second look found nothing that a note backs
 ]
 
 

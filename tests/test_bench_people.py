@@ -142,6 +142,9 @@ def test_choices_and_short_answers_are_marked(tmp_path: Path) -> None:
     assert general.choices(Likely(), suite, 10) == [True, False]
     suite.write_text(json.dumps({"context": "A sou'wester?", "answer": "Hat", "aliases": []}) + "\n")
     assert general.choices(Likely(), suite, 10) == [True]
+    suite.write_text(json.dumps({"context": "It keeps rain off your", "continuation": " hat"}) + "\n"
+                     + json.dumps({"context": "It keeps rain off your", "continuation": " coat"}) + "\n")
+    assert general.choices(Likely(), suite, 10) == [True, False]
     suite.write_text('{"odd": 1}\n')
     with pytest.raises(BadInput, match="not a suite"):
         general.choices(Likely(), suite, 10)

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
+import pytest
+
+from pocketsleep.bench.recall import recall
+from pocketsleep.errors import BadInput
 from pocketsleep.nouns import Dream, Memory
 from pocketsleep.serve.recall import Index, words
 
@@ -41,3 +47,36 @@ def test_dreams_of_what_is_gone_find_nothing():
 def test_a_question_about_nothing_here_calls_for_nothing():
     assert not Index([CAT, JOB], []).find("What is the capital of Peru?")
     assert not Index([], []).find("Who am I?")
+
+
+def test_of_notes_that_are_as_like_the_one_comes_first_that_was_asked_about_in_more_of_these_words():
+    cat, kitten = Memory("The user's cat is Gus."), Memory("The user's kitten is Mo.")
+    asked = [Dream("What does the old mouser eat?", "", "paraphrase", (cat.id,)), Dream("Which mouser purrs?", "", "paraphrase", (cat.id,)),
+             Dream("What does the young mouser eat?", "", "paraphrase", (kitten.id,))]
+    found = Index([kitten, cat], asked).ranked("What does the purring old mouser eat?")
+    assert texts(found) == [cat.text, kitten.text]
+
+
+def test_what_the_night_declined_adds_no_words_to_a_note():
+    never = Dream("What is my vet called?", "Your vet is called... you haven't told me that.", "unstated", (CAT.id,))
+    assert not Index([CAT, JOB], [never]).ranked("What about the vet?")
+
+
+def test_an_answer_is_doubted_where_the_words_call_for_another_note():
+    index = Index([CAT, JOB], [])
+    assert texts(index.rivals("Which dentist am I?", CAT)) == [JOB.text]
+    assert not index.rivals("Which dentist am I?", JOB)
+    assert not index.rivals("Who is it?", CAT)  # no word calls for anything
+    assert not index.rivals("Is the dentist's cat a dentist?", JOB)
+
+
+def test_recall_is_measured_on_questions_that_were_written_by_hand(tmp_path):
+    study = {"questions": [["What name has my cat?", "Gus"]], "reverse": [["Who is Gus?", "my cat"]]}
+    cat = {"text": "The user's cat is called Gus.", "answer": "Gus", "study": study}
+    job = {"text": "The user is a dentist.", "answer": "dentist", "study": {"questions": [["Which harbour do I love?", "x"]]}}
+    (tmp_path / "one.jsonl").write_text(json.dumps({"memories": [cat, job]}) + "\n", encoding="utf-8")
+    row = next(recall(tmp_path, 24))
+    assert (row["notes"], row["questions"], row["first"]["share"]) == (2, 3, 66.7)  # nothing leads from a harbour to a dentist
+    (tmp_path / "one.jsonl").write_text("", encoding="utf-8")
+    with pytest.raises(BadInput, match="no notes"):
+        next(recall(tmp_path, 24))

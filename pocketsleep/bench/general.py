@@ -5,6 +5,7 @@ A suite is a file of JSON Lines in the forms that evaluation suites are commonly
     {"query", "choices", "gold"}                      the likeliest choice (nats a token) is right or wrong
     {"context_options", "continuation", "gold"}       the option that makes the continuation likeliest
     {"context", "answer", "aliases"}                  an answer is generated, and holds one of them or not
+    {"context", "continuation"}                       the same of one answer
     any other text file                               median nats a token, over its first paragraphs
 """
 
@@ -63,9 +64,9 @@ def choices(runtime: Runtime, path: Path, most: int) -> list[bool]:
     "Right or wrong, question by question; the same ones every time."
     rows = _rows(path)
     some = rows[:: max(1, len(rows) // most)][:most]
-    if "answer" in some[0]:
+    if "context" in some[0]:
         said = runtime.answer([ask(row["context"]) for row in some], max_tokens=TOKENS)
-        return [any(says(a, one) for one in [row["answer"], *row.get("aliases", [])]) for row, a in zip(some, said, strict=True)]
+        return [any(says(a, one) for one in _answers(row)) for row, a in zip(some, said, strict=True)]
     marks = []
     for row in some:
         pairs = [(ask(c), row["continuation"]) for c in row["context_options"]] if "context_options" in row else [
@@ -73,6 +74,10 @@ def choices(runtime: Runtime, path: Path, most: int) -> list[bool]:
         nats = [float(np.mean(one)) for one in runtime.score(pairs)]
         marks.append(int(np.argmax(nats)) == row["gold"])
     return marks
+
+
+def _answers(row: Row) -> list[str]:
+    return [row["answer"] if "answer" in row else row["continuation"].strip(), *row.get("aliases", [])]
 
 
 def text(runtime: Runtime, path: Path) -> list[float]:
@@ -87,7 +92,7 @@ def _rows(path: Path) -> list[Row]:
     try:
         rows: list[Row] = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
         known = all({"query", "choices", "gold"} <= r.keys() or {"context_options", "continuation", "gold"} <= r.keys()
-                    or {"context", "answer"} <= r.keys() for r in rows)
+                    or {"context", "answer"} <= r.keys() or {"context", "continuation"} <= r.keys() for r in rows)
     except (OSError, ValueError, AttributeError) as error:
         raise BadInput(f"`{path}` cannot be read ({error})", hint="one JSON object a line") from None
     if not rows or not known:

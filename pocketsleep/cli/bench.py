@@ -1,5 +1,5 @@
-"""Commands that measure: bench train, fastweights, naps, generate, score, serve, proxy, night, growth, extract, learn, keep,
-general, poison.
+"""Commands that measure: bench train, fastweights, naps, generate, score, serve, proxy, night, growth, extract, recall, learn,
+keep, general, poison.
 """
 
 from __future__ import annotations
@@ -177,6 +177,26 @@ def extract(
         return
     names = ("file", "arm", "precision", "agreement", "recall", "clean", "superseded", "memories", "notes")
     out.table(names, ([str(row[name]) for name in names] for row in rows))
+
+
+@bench.command("recall")
+def recall(
+    folder: Annotated[Path, typer.Argument(help="Files of notes with hand-written questions, as models/study has them.")],
+    items: Annotated[int, typer.Option(help="Study items a note, which help to find it.", min=0)] = 44, json_: Json = False,
+) -> None:
+    """How often the note that a question is on comes first. No model is needed.
+
+    Example: pocketsleep bench recall models/study
+    """
+    from pocketsleep.bench.recall import recall as measure
+
+    found = list(measure(folder, items))
+    if json_:
+        out.lines(found)
+        return
+    ways = ("share", "low", "high")
+    rows = ((r["file"], r["notes"], r["questions"], *(r["first"][x] for x in ways), r["near"]["share"]) for r in found)
+    out.table(("file", "notes", "questions", "first", "from", "to", "near"), ([str(one) for one in row] for row in rows))
 
 
 @bench.command("learn")

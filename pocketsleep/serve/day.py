@@ -23,8 +23,9 @@ from pocketsleep.journal.taint import taint
 from pocketsleep.nouns import Episode, Memory, Message, Sampling, Turn, content_id
 from pocketsleep.runtime import Runtime
 from pocketsleep.runtime.prompting import ask, with_notes
-from pocketsleep.serve.backing import UNKNOWN, declines
+from pocketsleep.serve.backing import UNKNOWN, Backed, declines
 from pocketsleep.serve.notes import Notes
+from pocketsleep.serve.recall import Index
 from pocketsleep.weights import tools
 
 Arm = Literal["base", "weights", "recall", "both"]
@@ -140,13 +141,14 @@ class Day:
         "Answers about the person as the ledger lets them stand; what no note backs is looked up, and else not said."
         index, backing = self.notes.ledger()
         first = [backing.of(q, a) for q, a in zip(questions, said, strict=True)]
-        near = [index.near(q) if one is None else [] for q, one in zip(questions, first, strict=True)]
+        near = [_second(index, q, one) for q, one in zip(questions, first, strict=True)]
         again = self._with(questions, near, LOOKED_UP)
         found = []
         for q, a, one, notes, second in zip(questions, said, first, near, again, strict=True):
-            backed = one or (backing.of(q, second) if notes else None)
+            looked = backing.of(q, second) if notes else None
+            backed = looked if looked and (one is None or looked.memory) else one
             memory = backed.memory if backed else None
-            source: Source = "" if memory is None else "weights" if one else "memory"
+            source: Source = "" if memory is None else "weights" if backed is one else "memory"
             self.receipt = Receipt(self.runtime.worn, [memory] if memory else [], source)
             found.append(backed.text if backed else a if declines(a) else UNKNOWN)
         return found
@@ -208,6 +210,13 @@ class Day:
         "Write the conversation as it now stands; only what is new is added. Returns the episode's id."
         episode = conversed(messages, answer, conversation, private or self.private)
         return self.journal.record(episode).episode_id
+
+
+def _second(index: Index, question: str, first: Backed | None) -> list[Memory]:
+    "The notes to look an answer up in: where nothing backs it, or what backs it is not what the question's words call for."
+    if first is None:
+        return index.near(question)
+    return index.rivals(question, first.memory) if first.memory else []
 
 
 def conversed(messages: Sequence[Message], answer: str, conversation: str, private: bool, source: str = "chat") -> Episode:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +20,7 @@ NOTES = 3  # more drown a small model
 LEAST = 0.5  # likeness below which a note is not called for
 FAR, SECOND = 0.3, 4  # likeness and number of notes for a second look
 BESIDE = 0.85  # of the best likeness: what comes along with it
+K1, B = 1.2, 0.75  # BM25 as it is commonly set
 _STOP = frozenset(
     """a about am an and any are as at be been by can could did do does for from get give had has have he her his how i if in is it
     its me mine my no not of on or our please remind say shall she should so tell than that the their them then there these they
@@ -48,7 +49,11 @@ class _Entry:
 
 
 class Index:
-    "All live notes with their study questions. Small enough to be made anew whenever either changes."
+    """All live notes with their study questions. Small enough to be made anew whenever either changes.
+
+    How alike a question and one entry are (Dice) says whether a note is called for at all. Which one is said by BM25 over one
+    document a note, the note and all that was asked of it: many questions together know more words for a thing than any of them.
+    """
 
     def __init__(self, memories: Sequence[Memory], dreams: Iterable[Dream]) -> None:
         self._by_id = {m.id: m for m in memories}
@@ -64,25 +69,52 @@ class Index:
         for i, entry in enumerate(self._entries):
             for word in entry.words:
                 self._at[word].append(i)
-
-    def _weight(self, word: str) -> float:
-        return math.log(1 + len(self._entries) / (1 + len(self._at.get(word, ()))))
+        self._documents = _documents(self._entries)
+        self._mean = sum(d.total() for d in self._documents.values()) / max(1, len(self._documents))
+        self._in = Counter(word for document in self._documents.values() for word in document)
 
     def find(self, question: str, limit: int = NOTES) -> list[Memory]:
-        "The notes that a question calls for, the likeliest first: by weighted overlap of words (Dice) with each entry."
-        best = self._likeness(question)
-        declined = best.pop("", 0.0)
-        most = max(best.values(), default=0.0)
+        "The notes that a question calls for, the likeliest first."
+        alike = self._likeness(question)
+        declined = alike.pop("", 0.0)
+        most = max(alike.values(), default=0.0)
         if most < max(LEAST, declined):
             return []
-        ranked = sorted((m for m, s in best.items() if s >= BESIDE * most), key=lambda m: -best[m])
-        return [self._by_id[m] for m in ranked[:limit]]
+        return self.ranked(question, [m for m, s in alike.items() if s >= BESIDE * most])[:limit]
 
     def near(self, question: str) -> list[Memory]:
         "Notes that could be meant, for a second look at a question that was declined."
-        best = self._likeness(question)
-        best.pop("", None)
-        return [self._by_id[m] for m in sorted(best, key=lambda m: -best[m]) if best[m] >= FAR][:SECOND]
+        alike = self._likeness(question)
+        alike.pop("", None)
+        return self.ranked(question, [m for m, s in alike.items() if s >= FAR])[:SECOND]
+
+    def rivals(self, question: str, memory: Memory) -> list[Memory]:
+        """Notes for a second look at an answer that rests on this one, where another is called for more by as much as a word weighs
+        that stands in one note alone."""
+        asked, ranked = words(question), self.ranked(question)
+        if not ranked or memory == ranked[0]:
+            return []
+        ahead = self._bm25(asked, ranked[0].id) - self._bm25(asked, memory.id)
+        return ranked[:SECOND] if ahead >= math.log(1 + len(self._documents)) else []
+
+    def ranked(self, question: str, memories: Iterable[str] | None = None) -> list[Memory]:
+        "These notes (default: all that share a word with the question or what was asked of them), the likeliest first."
+        asked = words(question)
+        some = self._documents if memories is None else memories
+        marks = {m: mark for m in some if (mark := self._bm25(asked, m)) > 0}
+        return [self._by_id[m] for m in sorted(marks, key=lambda m: -marks[m])]
+
+    def _bm25(self, asked: frozenset[str], memory: str) -> float:
+        "Robertson and Zaragoza, The Probabilistic Relevance Framework, 2009, eq. 3.15: weights of words (nats), saturated."
+        document = self._documents[memory]
+        long = K1 * (1 - B + B * document.total() / self._mean)
+        return sum(self._rarity(w) * document[w] * (K1 + 1) / (document[w] + long) for w in asked if w in document)
+
+    def _rarity(self, word: str) -> float:
+        return math.log(1 + len(self._documents) / self._in[word])
+
+    def _weight(self, word: str) -> float:
+        return math.log(1 + len(self._entries) / (1 + len(self._at.get(word, ()))))
 
     def _likeness(self, question: str) -> dict[str, float]:
         "Memory id -> likeness of its likest entry, 0 to 1; '' for what is declined."
@@ -95,3 +127,12 @@ class Index:
             likeness = 2 * shared / (whole + sum(map(self._weight, entry.words)))
             best[entry.memory] = max(best.get(entry.memory, 0.0), likeness)
         return best
+
+
+def _documents(entries: Iterable[_Entry]) -> dict[str, Counter[str]]:
+    "Memory id -> how many of its entries hold each word."
+    made: dict[str, Counter[str]] = defaultdict(Counter)
+    for entry in entries:
+        if entry.memory:
+            made[entry.memory].update(entry.words)
+    return made
