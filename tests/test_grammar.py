@@ -15,6 +15,7 @@ from pocketsleep.night.grammar.lists import anchors, general, passages, slots, t
 from pocketsleep.night.grammar.live import Live
 from pocketsleep.night.grammar.parse import instruction, parse
 from pocketsleep.night.grammar.person import turn
+from pocketsleep.night.grammar.typed import typed
 from pocketsleep.night.grammar.unsaid import never_said
 
 
@@ -152,6 +153,23 @@ def test_what_the_assistant_should_do_is_no_clause() -> None:
     assert (told.lead, told.deed) == ('When the user types "wet"', "give the fired size")
     assert parse(note) == ()
     assert instruction("The user is dyslexic.") is None
+
+
+@pytest.mark.parametrize(("note", "said"), [
+    ("When the user says 'trim it', the text must be cut to two lines.", "When you say 'trim it', the text must be cut to two lines."),
+    ("When the user writes HANDOVER, it should be one line each.", "When you write HANDOVER, it should be one line each."),
+    ("If the user types 'a, b', there must be no list.", "If you type 'a, b', there must be no list."),
+    ("When the user says 'go', the assistant should stop.", ""),  # an instruction, no clause
+])
+def test_a_word_of_the_user_s_may_be_a_rule_for_something_else(note: str, said: str) -> None:
+    assert [c.statement() for c in parse(note)] == ([said] if said else [])
+
+
+def test_a_rule_is_asked_for_by_what_it_says_not_as_an_order() -> None:
+    rule = {q for q, a, _ in typed("When the user says 'trim it', the text must be short.") if a == "trim it."}
+    order = {q for q, a, _ in typed("When the user says 'trim it', shorten the text.") if a == "trim it."}
+    assert "What do I say when the text must be short?" in rule
+    assert "Which word makes you shorten the text?" in order
 
 
 def test_a_clause_is_denied_and_affirmed() -> None:

@@ -158,7 +158,8 @@ def opposite(clause: Clause) -> Clause | None:
 def topics(clause: Clause) -> list[str]:
     "What the clause is about, as the person would name it: 'my dog', 'me and bell ringing'."
     if not clause.user:
-        return [clause.about("I")]
+        about = clause.about("I")
+        return [about] if about not in ("it", "there") else []
     found = []
     for chunk in clause.chunks:
         if (

@@ -38,6 +38,8 @@ _LEADS = re.compile(
     r"^(In|On|At|For|From|Between|Every|During|By|Since|Before|After|When|Whenever|If|Once|While|Until|Unless|As)\b.*?"
     r"(?=,? (?:the user(?:'s)?|their|they|the assistant) )",
 )
+_WHEN = re.compile(r"(?:When|Whenever|If|Once|After|Before) the user ")
+_OPENS = DETERMINERS | {"it", "there", "everything", "nothing"}
 _COMMON = frozenset(w for kind in ("food", "drink", "drug") for w in kinds()[kind])
 _RELATIVE = wordset("who which that where whose when")
 
@@ -110,6 +112,10 @@ def _lead(body: str) -> tuple[str, str]:
             lead, main = body[: cut.start()], body[cut.end() :]
             if depth(lead) == 0 and (cut.group().startswith(",") or not _conjunction(lead)):
                 return lead, re.sub(r"^they (\w+)", lambda m: f"the user {conjugate(m[1], 'third')}", main)
+    if _WHEN.match(body):  # something else is what the main clause is about: "when the user types X, the text must be ..."
+        for cut in re.finditer(", ", body):
+            if depth(body[: cut.start()]) == 0 and body[cut.end() :].split(" ", 1)[0] in _OPENS:
+                return body[: cut.start()], body[cut.end() :]
     match = re.match(r"^((?:In|On|At|From|Every|During|Since|Before|After|For) [^,]+), (?=[A-Z])", body)
     return (match.group(1), body[match.end() :]) if match else ("", body)
 

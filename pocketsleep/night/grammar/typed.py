@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pocketsleep.night.grammar.items import inside, number
 from pocketsleep.night.grammar.lead import unknown
 from pocketsleep.night.grammar.lists import kinds
+from pocketsleep.night.grammar.words import DETERMINERS
 
 INSTRUMENTS = re.compile(r"^(the|a|an) ", re.IGNORECASE)
 CUT = r"(?P<v>[^.,;]+?)(?: (?:in|at|with|on|for|every|since|when|because|to) .*)?\."
@@ -91,6 +92,9 @@ SYNONYMS = {
 CALLED = re.compile(r"The user's (?P<who>[a-z][a-z -]*?)(?:, [^,]+,)? is (?:called|named) (?P<name>(?:the )?[A-Z][^.,;]*)\.")
 CODE = re.compile(r"When the user (?:types|says|writes|sends) ['\"]?(?P<k>[^,'\"]+)['\"]?, (?:the assistant should |you should |please )?(?P<v>[^.]+)\.")
 
+_ORDERS = ("Which word makes you {v}?", "What do I type when you should {v}?", "What is the word for: {v}?")  # v: show the list
+_RULES = ("Which of my words means that {v}?", "What do I say when {v}?", "After which word of mine is it that {v}?")  # v: it must be short
+
 
 def typed(text: str) -> Iterator[tuple[str, str, str]]:
     "(question, answer, form) for a note."
@@ -104,7 +108,7 @@ def typed(text: str) -> Iterator[tuple[str, str, str]]:
     if found := CALLED.fullmatch(text):
         yield from _named(found["who"], found["name"])
     if found := CODE.fullmatch(text):
-        for question in ("Which word makes you {v}?", "What do I type when you should {v}?", "What is the word for: {v}?"):
+        for question in _RULES if found["v"].split(" ", 1)[0] in DETERMINERS | {"it", "there"} else _ORDERS:
             yield question.format(v=found["v"]), f"{found['k']}.", "reverse"
         yield "What is my code word?", f"{found['k']}.", "reverse"
 
