@@ -160,6 +160,7 @@ def test_what_the_assistant_should_do_is_no_clause() -> None:
     ("When the user writes HANDOVER, it should be one line each.", "When you write HANDOVER, it should be one line each."),
     ("If the user types 'a, b', there must be no list.", "If you type 'a, b', there must be no list."),
     ("When the user says 'go', the assistant should stop.", ""),  # an instruction, no clause
+    ("When the user says 'go', what follows should be short.", ""),  # a main clause that cannot be told from its lead
 ])
 def test_a_word_of_the_user_s_may_be_a_rule_for_something_else(note: str, said: str) -> None:
     assert [c.statement() for c in parse(note)] == ([said] if said else [])

@@ -52,7 +52,7 @@ def parse(text: str) -> tuple[Clause, ...]:
         body = re.split(r"(?<![A-Z][a-z])(?<![A-Z])[.!?] (?=[A-Z])", body)[0].rstrip(".")
     lead, main = _lead(body)
     words = main.split()
-    if len(words) < 3 or instruction(text) is not None:
+    if len(words) < 3 or instruction(text) is not None or _WHEN.match(main):
         return ()
     if (cut := re.search(r",? and (?=the user(?:'s)? |[A-ZÀ-Þ]\w+ )", main)) and not lead and depth(main[: cut.start()]) == 0:
         one, two = parse(main[: cut.start()]), parse(main[cut.end() :])

@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from pocketsleep.night.grammar.items import inside, number
 from pocketsleep.night.grammar.lead import unknown
 from pocketsleep.night.grammar.lists import kinds
+from pocketsleep.night.grammar.person import turn
 from pocketsleep.night.grammar.words import DETERMINERS
 
 INSTRUMENTS = re.compile(r"^(the|a|an) ", re.IGNORECASE)
@@ -101,16 +103,21 @@ def typed(text: str) -> Iterator[tuple[str, str, str]]:
     for row in TYPED:
         if found := re.fullmatch(row.pattern, text):
             said = found.groupdict()
-            answer = _article(row.answer.format(**said))
+            answer = _article(row.answer.format(**_spoken(said, "you")))
             for question in row.questions:
-                yield _article(question.format(**said)), answer, "paraphrase"
+                yield _article(question.format(**_spoken(said, "I"))), answer, "paraphrase"
             yield from _polar(row, said, text)
     if found := CALLED.fullmatch(text):
         yield from _named(found["who"], found["name"])
     if found := CODE.fullmatch(text):
         for question in _RULES if found["v"].split(" ", 1)[0] in DETERMINERS | {"it", "there"} else _ORDERS:
-            yield question.format(v=found["v"]), f"{found['k']}.", "reverse"
+            yield question.format(v=turn(found["v"], "I")), f"{found['k']}.", "reverse"
         yield "What is my code word?", f"{found['k']}.", "reverse"
+
+
+def _spoken(said: dict[str, str], person: Literal["I", "you"]) -> dict[str, str]:
+    "The parts of a note that speak of the user, as the user or the assistant says them."
+    return {key: turn(part, person) if part and "the user" in part else part for key, part in said.items()}
 
 
 def _polar(row: Typed, said: dict[str, str], text: str) -> Iterator[tuple[str, str, str]]:
