@@ -37,6 +37,13 @@ def answers(name: str) -> Path | None:
     return next((file for folder in _FOLDERS if (file := folder / "answers" / f"{name}.json").is_file()), None)
 
 
+def memory_layers(name: str, trained: Path) -> Path | None:
+    "The file of a card's memory layers: trained here (in the folder `trained`), else shipped; None where there is none."
+    file = f"{re.sub(r'[^A-Za-z0-9.-]+', '-', Path(name).name).strip('-')}.safetensors"
+    folders = (trained, *(folder / "memory" for folder in _FOLDERS))
+    return next((folder / file for folder in folders if (folder / file).is_file()), None)
+
+
 def skills() -> Path:
     "The folder of the skill adapters (`night.skill`)."
     return next((folder / "skills" for folder in _FOLDERS if (folder / "skills").is_dir()), _FOLDERS[-1] / "skills")

@@ -16,6 +16,7 @@ from pocketsleep.errors import BadInput, JournalError
 
 VARIABLE = "POCKETSLEEP_HOME"
 PROFILE = "POCKETSLEEP_PROFILE"
+ENGINE = "POCKETSLEEP_ENGINE"
 DEFAULT = "default"
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,30}[a-z0-9])?")
 _DEVICES = re.compile(r"con|prn|aux|nul|(?:com|lpt)\d")  # no folder can be called so on Windows
@@ -67,6 +68,16 @@ class Home:
         return self.root / "night.lock"
 
     @property
+    def states(self) -> Path:
+        "Fast weights of conversations: what left the window, as private as the journal."
+        return self.root / "states"
+
+    @property
+    def layers(self) -> Path:
+        "Memory layers that were trained here, by the name of their base; they come before shipped ones."
+        return (self.whole or self.root) / "models" / "memory"
+
+    @property
     def plugins(self) -> Path:
         "What plugins did wrong."
         return self.root / "plugins.json"
@@ -95,6 +106,11 @@ def find(environ: dict[str, str] | None = None) -> Home:
     named = environ.get(VARIABLE)
     whole = Home(Path(named).expanduser().resolve() if named else _default(environ) / "pocketsleep")
     return whole.of(environ.get(PROFILE) or DEFAULT)
+
+
+def engine(environ: dict[str, str] | None = None) -> str:
+    "The engine that is to serve, by name; '' for the best one here."
+    return (os.environ if environ is None else environ).get(ENGINE, "")
 
 
 def choose(profile: str) -> str:

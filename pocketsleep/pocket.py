@@ -17,8 +17,10 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from pocketsleep import cards, disk, hooks, weights
+from pocketsleep import home as homes
 from pocketsleep import night as nights
-from pocketsleep.errors import BadInput, Busy, NotFound
+from pocketsleep.errors import BadInput, Busy, NotFound, PocketError
+from pocketsleep.fastweights.states import Kept, States
 from pocketsleep.home import Home
 from pocketsleep.journal import Forgotten, Journal, Veiled
 from pocketsleep.night import extract as extracting
@@ -58,6 +60,8 @@ class Pocket:
         self.named = base or self.journal.setting("base")
         self.card: Card = cards.find(self.named or cards.DEFAULT)
         self._serving: Runtime | None = None
+        self.states = States(home.states)
+        self.unremembered = ""  # why no memory layers are on, once the serving engine is loaded
 
     def close(self) -> None:
         self._rest()
@@ -82,8 +86,25 @@ class Pocket:
     def serving(self) -> Runtime:
         "The runtime that talks and is examined; loaded once."
         if self._serving is None:
-            self._serving = pick.serving(self.card, self.base).runtime()
+            self._serving = self.engine().runtime()
+            self.unremembered = self._put_on_layers(self._serving)
         return self._serving
+
+    def engine(self) -> pick.Choice:
+        "Which engine serves, and why."
+        return pick.serving(self.card, self.base, wanted=homes.engine())
+
+    def _put_on_layers(self, runtime: Runtime) -> str:
+        "Memory layers, where the base has some and the engine takes them; else why not. Without them one talks as well."
+        if (file := cards.memory_layers(self.card.name, self.home.layers)) is None:
+            return f"none for `{self.card.name}`"
+        if not hasattr(runtime, "remember"):
+            return f"they need MLX, and {runtime.name} serves: `{homes.ENGINE}=mlx pocketsleep chat` talks with them"
+        try:
+            runtime.remember(file)
+        except PocketError as wrong:
+            return f"{wrong}; {wrong.hint}"
+        return ""
 
     def dress(self, adapter: str) -> Path:
         "An adapter's folder, checked, with what the serving runtime reads from it."
@@ -93,7 +114,22 @@ class Pocket:
         return self.registry.path(adapter)
 
     def day(self, private: bool = False) -> Day:
-        return Day(self.journal, self.serving(), self.dress, private)
+        return Day(self.journal, self.serving(), self.dress, private, states=self.states)
+
+    def strange_states(self) -> list[str]:
+        "What is wrong with the fast weights on disk: damaged ones, and those that should not be there."
+        found = []
+        for kept in self.states.kept():
+            if not isinstance(kept, Kept):
+                found.append(f"fast weights: {kept[1]}")
+                continue
+            try:
+                private = self.journal.episode(kept.conversation).private
+            except NotFound:
+                private = True
+            if private:
+                found.append(f"fast weights {kept.path.name}: of a conversation that is private or gone")
+        return found
 
     # the night
 
@@ -118,10 +154,16 @@ class Pocket:
             verdict = nights.sleep(self._bed(night, wishes.budget), night, tell)
             if verdict.passed and self.named:  # what wears this adapter from now on
                 self.journal.set_setting("base", self.named)
+            if verdict.passed:
+                self.states.clear(self._slept)
             self._tidy(night)
             ended = self.journal.night(night.id)
             self._report(ended)
             return ended, verdict
+
+    def _slept(self, kept: Kept) -> bool:
+        "Whether all that went into a conversation's fast weights has slept: a night has read it, and kept what was to be kept."
+        return not any(c.episode == kept.conversation and c.turn < kept.left for c in self.journal.unslept())
 
     def _report(self, night: Night) -> None:
         "To plugins."
@@ -255,6 +297,7 @@ class Pocket:
         """Unserve at once, and leave nothing to go back to: rows, checkpoints, and every adapter that was
         trained with it. Until the next night the newest adapter without it is worn, or the bare base."""
         gone = self.journal.forget(target)
+        self.states.clear()  # whether it went into one of them is not to be seen
         rmtree(self.home.work, ignore_errors=True)
         self.home.make()
         holding = [a.id for a in self.registry.list() if set(a.memories) & set(gone.memories)]
@@ -268,6 +311,7 @@ class Pocket:
         """Keep an app, a pattern, a conversation or a turn out of all that reads the journal. An adapter that holds
         something of it is taken off: the newest one without is worn until the next night has rebuilt it."""
         done = self.journal.exclude(kind, value)
+        self.states.clear()
         if done.taken_off:
             holding = [a.id for a in self.registry.list() if self.journal.withheld_in(a.memories)]
             self.journal.use(self._newest_without(holding), instead=True)

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Optional
 import typer
 
 from pocketsleep.cli import BaseName, Json, app, opened, out
-from pocketsleep.errors import BadInput
+from pocketsleep.cli.watch import Log, Watch, told
+from pocketsleep.errors import BadInput, NotFound
 from pocketsleep.nouns import Message, Sampling
 from pocketsleep.pocket import Pocket
 from pocketsleep.serve.day import ARMS, Arm, Day
@@ -24,6 +25,7 @@ def chat(
     arm: Annotated[str, typer.Option(help="Answer with: base, weights, recall or both.")] = "both",
     temperature: Annotated[float, typer.Option(min=0.0, max=2.0)] = 0.0,
     dry: Annotated[bool, typer.Option("--dry", help="An echo instead of a model: tries the terminal, not the answers.")] = False,
+    conversation: Annotated[str, typer.Option(help="Go on with this conversation; `last` is the newest.")] = "",
     base: BaseName = "", json_: Json = False,
 ) -> None:
     """Talk to it in the terminal; what you say is recorded for the night.
@@ -34,7 +36,10 @@ def chat(
     with opened(base) as pocket:
         day = _dry(pocket) if dry else pocket.day(private)
         day.private = private
-        talk = _Talk(day, Sampling(temperature=temperature), chosen, json_)
+        day.watch = watch = Watch()
+        talk = _Talk(day, Sampling(temperature=temperature), chosen, json_, watch)
+        if conversation:
+            talk.take_up(conversation)
         if text is not None:
             talk.say(text)
             return
@@ -57,24 +62,35 @@ def _dry(pocket: Any) -> Day:
 class _Talk:
     "One conversation: its messages so far."
 
-    def __init__(self, day: Day, sampling: Sampling, arm: Arm, json_: bool) -> None:
-        self.day, self.sampling, self.arm, self.json = day, sampling, arm, json_
+    def __init__(self, day: Day, sampling: Sampling, arm: Arm, json_: bool, watch: Watch) -> None:
+        self.day, self.sampling, self.arm, self.json, self.watch = day, sampling, arm, json_, watch
         self.messages: list[Message] = []
         self.name = f"chat-{uuid.uuid4().hex[:12]}"
+
+    def take_up(self, name: str) -> None:
+        "Go on where a conversation was left. What is forgotten or hidden of it has no words, and is not read again."
+        journal = self.day.journal
+        found = journal.tellings(1) if name == "last" else []
+        if name == "last" and not found:
+            raise NotFound("there is no conversation yet", hint="pocketsleep chat")
+        episode = journal.episode(found[0]["id"] if found else name)
+        self.name, self.day.private = episode.id, self.day.private or episode.private
+        self.messages = [Message(turn.role, turn.text) for turn in episode.turns if turn.text]
 
     def say(self, text: str) -> None:
         self.messages.append(Message("user", text))
         pieces = []
-        for piece in self.day.reply(self.messages, self.sampling, conversation=self.name, arm=self.arm):
-            pieces.append(piece)
-            if not self.json:
-                out.flow(piece)
+        with self.watch.stoppable():
+            for piece in self.day.reply(self.messages, self.sampling, conversation=self.name, arm=self.arm):
+                pieces.append(piece)
+                if not self.json:
+                    out.flow(piece)
         answer = "".join(pieces)
         self.messages.append(Message("assistant", answer))
         receipt = self.day.receipt
         if self.json:
             out.one({"answer": answer, "conversation": self.name, "adapter": receipt.adapter or None,
-                     "notes": [{"id": m.id, "text": m.text} for m in receipt.notes]})
+                     "notes": [{"id": m.id, "text": m.text} for m in receipt.notes], "window": told(self.day.window)})
             return
         out.data()
         if receipt.notes:
@@ -82,7 +98,8 @@ class _Talk:
 
 
 def _converse(talk: _Talk) -> None:
-    out.talk.print(f"{talk.day.runtime.card.title}, {_worn(talk.day)}. An empty line ends the conversation.", markup=False)
+    memory = ", with memory layers" if talk.day.windows.remembers else ""
+    out.talk.print(f"{talk.day.runtime.card.title}{memory}, {_worn(talk.day)}. An empty line ends the conversation.", markup=False)
     while True:
         try:
             said = input("> " if sys.stdin.isatty() else "")
@@ -122,7 +139,9 @@ def serve(
         token, sleeper = pocket.token(), Sleeper(pocket.home, pocket.named)
         out.talk.print(f"http://127.0.0.1:{port}/v1   token: {pocket.home.token}", markup=False)
         try:
-            api.serve(pocket.day(), token, port=port, routes=[*page.routes(pocket, sleeper), *beside.routes(pocket.journal)])
+            day = pocket.day()
+            day.watch = Log()
+            api.serve(day, token, port=port, routes=[*page.routes(pocket, sleeper), *beside.routes(pocket.journal)])
         finally:
             sleeper.close()
 

@@ -19,7 +19,6 @@ from pocketsleep.cli import BaseName, Json, app, opened, out
 from pocketsleep.errors import PocketError
 from pocketsleep.night.grammar import lists
 from pocketsleep.nouns import Message, Sampling
-from pocketsleep.runtime import pick
 
 KL_BOUND, TOP1_BOUND = 0.01, 0.95  # nats and share, MLX against llama.cpp on a quantised file
 PACKAGES = ("mlx", "mlx-lm", "llama-cpp-python", "numpy", "sqlite-utils", "gguf", "tokenizers")
@@ -33,7 +32,8 @@ def verify(json_: Json = False) -> None:
     """
     with opened() as pocket:
         report = pocket.journal.verify()
-        findings = [*report.findings, *(f"adapter {name}: {why}" for name, why in pocket.registry.damaged())]
+        findings = [*report.findings, *(f"adapter {name}: {why}" for name, why in pocket.registry.damaged()),
+                    *pocket.strange_states()]
     if json_:
         out.one({"ok": not findings, "turns": report.turns, "memories": report.memories, "nights": report.nights,
                  "findings": findings})
@@ -77,20 +77,29 @@ def _version(package: str) -> str:
 
 def _engines(pocket: Any) -> list[tuple[str, str]]:
     try:
-        choice = pick.serving(pocket.card, pocket.base)
+        choice = pocket.engine()
         rows = [("serves with", f"{choice.name}: {choice.reason}")]
         rows += [(f"not {name}", reason) for name, reason in choice.refused]
         rows.append(("speed", _speed(pocket)))
     except PocketError as error:
         return [("serves with", f"nothing: {error} ({error.hint})")]
-    from pocketsleep.fastweights.pick import choose
+    from pocketsleep.fastweights.pick import choose, for_naps
     from pocketsleep.runtime import blas, mlx, packed_math
 
     why = packed_math.reason()
     products = "bfloat16 by native/fused" if not why and packed_math.rounds() else "float32 by OpenBLAS"
     return [*rows, ("trains with", f"mlx on {mlx.device()}; {blas.BRIDGE.reason}"),
             ("training step", f"MLX's own: {why}" if why else f"packed, for Llama and Gemma 3: {products}"),
-            ("fast weights", str(choose()))]
+            ("fast weights", str(choose())), ("naps", str(for_naps())), *_memory(pocket)]
+
+
+def _memory(pocket: Any) -> list[tuple[str, str]]:
+    "Memory layers of the serving engine, and what conversations have left in them."
+    layers = getattr(pocket.serving(), "memory", None)
+    files = pocket.states.files()
+    size = sum(file.stat().st_size for file in files)
+    return [("memory layers", layers.about if layers else pocket.unremembered),
+            ("states", f"{len(files)} conversations, {size / 1e6:.1f} MB" if files else "none")]
 
 
 def _speed(pocket: Any) -> str:

@@ -17,6 +17,7 @@ import typer
 
 from pocketsleep.asleep import Sleeper
 from pocketsleep.cli import BaseName, Json, app, opened, out
+from pocketsleep.cli.watch import Log
 from pocketsleep.errors import BadInput, MissingPart
 from pocketsleep.pocket import Pocket
 
@@ -102,7 +103,9 @@ def _serve(pocket: Pocket, port: int, show: Callable[[str], Any] | None, window:
 
     sleeper = Sleeper(pocket.home, pocket.named)
     routes = [*page.routes(pocket, sleeper), *beside.routes(pocket.journal)]
-    application = build(pocket.day(), pocket.token(), port, routes)
+    day = pocket.day()
+    day.watch = Log()
+    application = build(day, pocket.token(), port, routes)
     link = f"http://{HOST}:{port}/open?once={application.state.once.make()}"
     try:
         if window and show:

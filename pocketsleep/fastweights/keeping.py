@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -43,18 +44,24 @@ class State:
         return self.tokens == 0
 
 
-def save_state(path: Path, state: State) -> None:
-    "A few hundred kilobytes. What stands in it can be read out again: it is as private as the conversation."
-    note = {"base": state.base, "layers": state.layers, "tokens": state.tokens}
+def save_state(path: Path, state: State, about: Mapping[str, Any] = MappingProxyType({})) -> None:
+    """A few hundred kilobytes, and a note `about` it. What stands in it can be read out again: it is as private as the
+    conversation."""
+    note = {**about, "base": state.base, "layers": state.layers, "tokens": state.tokens}
     write(path, "fast_weights", note, {str(i): np.array(tensor) for i, tensor in enumerate(state.tensors)})
 
 
 def load_state(path: Path, base: str, layers: str) -> State:
     "Raises NotFound where there is none, AdapterError where it is torn or of another base or other layers."
+    return load_noted(path, base, layers)[0]
+
+
+def load_noted(path: Path, base: str, layers: str) -> tuple[State, dict[str, Any]]:
+    "The same, and the note with it."
     note, tensors = opened(path, "fast_weights")
     state = State(tuple(mx.array(tensors[name]) for name in sorted(tensors, key=int)), note["base"], note["layers"], note["tokens"])
     check(state, base, layers)
-    return state
+    return state, note
 
 
 def check(state: State, base: str, layers: str) -> None:

@@ -138,6 +138,12 @@ def gated_delta(q: mx.array, k: mx.array, v: mx.array, decay: mx.array, beta: mx
 def nap(q: mx.array, k: mx.array, v: mx.array, decay: mx.array, beta: mx.array, state: mx.array | None = None,
         passes: int = 1) -> Arrays:
     "`passes` times over the tokens with the state carried: readings of the last pass, the state, surprise [N, B, T, Hv]."
-    choice = choose(q.shape[-1])
-    backend = choice.backend if choice.backend.name != "mlx" else BACKENDS[-1]
-    return backend.nap(q, k, v, decay, beta, state, passes)
+    return for_naps(q.shape[-1]).backend.nap(q, k, v, decay, beta, state, passes)
+
+
+def for_naps(Dk: int = 1) -> Choice:
+    "The backend of `nap`, which tells surprise as well."
+    choice = choose(Dk)
+    if choice.backend.name != "mlx":
+        return choice
+    return Choice(BACKENDS[-1], (*choice.refused, f"{choice.backend.name}: it does not tell surprise"))

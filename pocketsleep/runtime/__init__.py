@@ -59,3 +59,17 @@ class Runtime(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class Bounded(Protocol):
+    "A runtime that says how far its window is filled. One that does not tells of it by TooLong alone."
+
+    @property
+    def window(self) -> int:
+        "Tokens that it holds, the answer's included."
+        ...
+
+    def free(self, messages: Prompt) -> int:
+        "Tokens that a prompt leaves; below zero where it does not fit itself."
+        ...

@@ -160,6 +160,13 @@ class LlamaCpp:
         if before is not None:
             self._engine.free(before)
 
+    @property
+    def window(self) -> int:
+        return self.context
+
+    def free(self, messages: Prompt) -> int:
+        return self.context - len(self.base.prompter.ids(messages))
+
     def count(self, text: str) -> int:
         return len(self.base.tokenizer.encode(text))
 

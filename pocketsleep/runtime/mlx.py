@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pocketsleep.errors import AdapterError, ModelError
 from pocketsleep.nouns import Card, Lesson, Message, Plan, Sampling
@@ -26,8 +26,12 @@ from pocketsleep.runtime import mlx_forward, mlx_lora, mlx_train, packed_math, p
 from pocketsleep.runtime.mlx_rows import Row  # isort: skip
 from pocketsleep.runtime.packed_memory import Foreseen  # isort: skip
 from pocketsleep.runtime.mlx_states import states  # isort: skip
-from pocketsleep.runtime.text import Stops, check_length, no_schema, pieces  # isort: skip
+from pocketsleep.runtime.text import SHORTEST_ANSWER, Stops, check_length, no_schema, pieces  # isort: skip
 from pocketsleep.weights import Base, model as weights_model  # isort: skip
+
+if TYPE_CHECKING:
+    from pocketsleep.fastweights.keeping import State
+    from pocketsleep.runtime.mlx_memory import Memory
 
 LANES = 16  # answers side by side
 PROBE = (Message("user", "What do you know about me?"),)
@@ -48,6 +52,7 @@ class Mlx:
         self._model: nn.Module | None = weights_model.load(base.folder, bits=self.bits)
         self._lock = Lock()
         self.worn = ""
+        self.memory: Memory | None = None
 
     @property
     def variant(self) -> str:
@@ -60,19 +65,22 @@ class Mlx:
             self._model = weights_model.load(self.base.folder, bits=self.bits)
         return self._model
 
-    def chat(self, messages: Prompt, sampling: Sampling = Sampling()) -> Iterator[str]:
+    def chat(self, messages: Prompt, sampling: Sampling = Sampling(), state: State | None = None) -> Iterator[str]:
+        "`state`: fast weights that the base's memory layers read."
         if sampling.schema:
             raise no_schema(self.name)
         ids = self.base.prompter.ids(messages)
         check_length(ids, self.context)
         with self._lock:
-            yield from Stops(sampling.stop).through(pieces(self.base.tokenizer, self._tokens(ids, sampling)))
+            model = self.memory.reading(self.model, state) if self.memory is not None and state is not None else self.model
+            yield from Stops(sampling.stop).through(pieces(self.base.tokenizer, self._tokens(ids, sampling, model)))
 
-    def _tokens(self, ids: Sequence[int], sampling: Sampling) -> Iterator[int]:
+    def _tokens(self, ids: Sequence[int], sampling: Sampling, model: Any) -> Iterator[int]:
         mx.random.seed(sampling.seed)
         sampler = make_sampler(temp=sampling.temperature, top_p=sampling.top_p)
-        room = min(sampling.max_tokens, self.context - len(ids))
-        steps = generate_step(mx.array(list(ids)), self.model, max_tokens=room, sampler=sampler)
+        fits = len(ids) + SHORTEST_ANSWER <= self.window  # one long message may take more than the window of memory layers
+        room = min(sampling.max_tokens, (self.window if fits else self.context) - len(ids))
+        steps = generate_step(mx.array(list(ids)), model, max_tokens=room, sampler=sampler)
         for token, _ in steps:
             if int(token) in self.base.tokenizer.ends:
                 return
@@ -162,6 +170,28 @@ class Mlx:
         "For each text of token ids: [tokens, len(layers), D], what leaves these blocks. The model is let go of."
         model, self._model = self.model, None
         return states(model, texts, layers, own=True)
+
+    @property
+    def window(self) -> int:
+        return self.context if self.memory is None else min(self.context, self.memory.window)
+
+    def free(self, messages: Prompt) -> int:
+        return self.window - len(self.base.prompter.ids(messages))
+
+    def remember(self, file: Path) -> None:
+        "Put memory layers between the blocks. AdapterError or ModelError where they are not for this base."
+        from pocketsleep.runtime.mlx_memory import Memory
+
+        with self._lock:
+            self.memory = Memory.load(file, self.base.sha256, self.model)
+
+    def nap(self, messages: Prompt, state: State | None = None, progress: Callable[[float], None] = lambda share: None,
+            cancelled: Callable[[], bool] = lambda: False) -> State | None:
+        "The state after a nap over messages that leave the window; None where `cancelled` said so. Needs memory layers."
+        if self.memory is None:
+            raise ModelError(f"`{self.card.name}` has no memory layers on", hint="pocketsleep doctor")
+        with self._lock:
+            return self.memory.nap(self.model, self.base, messages, state, progress, cancelled)
 
     def count(self, text: str) -> int:
         return len(self.base.tokenizer.encode(text))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pocketsleep import hooks
-from pocketsleep.errors import MissingPart, PocketError
+from pocketsleep.errors import BadInput, MissingPart, PocketError
 from pocketsleep.nouns import Card
 from pocketsleep.runtime import Runtime
 from pocketsleep.weights import Base
@@ -25,12 +25,21 @@ class Choice:
     refused: tuple[tuple[str, str], ...] = ()
 
 
-def serving(card: Card, base: Base, machine: tuple[str, str] | None = None) -> Choice:
-    """The first engine that can serve this base here: a plugin's, or else one of ours.
+ENGINES = ("llamacpp", "mlx")
+
+
+def serving(card: Card, base: Base, machine: tuple[str, str] | None = None, wanted: str = "") -> Choice:
+    """The first engine that can serve this base here: `wanted`, a plugin's, or else one of ours.
 
     machine: (system, processor) as `platform` names them, by default this one. Raises MissingPart with
-    every reason when none can.
+    every reason when none can, BadInput where no engine is called `wanted`.
     """
+    if wanted:
+        if wanted not in ENGINES:
+            raise BadInput(f"no engine is called `{wanted}`", hint=f"one of {', '.join(ENGINES)}, or none for the best one here")
+        if (why := _refusal(wanted, base)) is not None:
+            raise MissingPart(f"`{wanted}` cannot serve `{card.name}` here ({why})", hint="name no engine, and another is taken")
+        return Choice(wanted, "it was asked for by name", _factory(wanted, card, base))
     for plugin, (name, reason, load) in hooks.ask("runtime", lambda offer: hooks.Offer(*offer), card=card, base=base):
         return Choice(name, f"the plugin `{plugin}` brings it: {reason}", _plugged(plugin, load, card, base, machine))
     return _ours(card, base, machine)

@@ -43,6 +43,7 @@ class Reply:
 
     def __init__(self, day: Any, desk: Desk, asked: Asked, request: Request) -> None:
         self.day, self.asked, self.called, self.heard = day, asked, 0, list[str]()
+        self.read = asked.messages
         self.stream = desk.stream(self._made)
         self.first: Any = None
         self.watcher = asyncio.create_task(self._watch(request))
@@ -57,6 +58,8 @@ class Reply:
 
     def _overheard(self, pieces: Iterator[str]) -> Iterator[str]:
         for piece in pieces:
+            if not self.heard and (window := getattr(self.day, "window", None)):
+                self.read = window.messages or self.read  # the oldest may have left
             self.heard.append(piece)
             yield piece
 
@@ -127,7 +130,7 @@ class Reply:
             self.close()
 
     def usage(self) -> dict[str, int]:
-        read = sum(self.day.count(text) for m in self.asked.messages for text in (tools.said(m), m.tools) if text)
+        read = sum(self.day.count(text) for m in self.read for text in (tools.said(m), m.tools) if text)
         said = self.day.count("".join(self.heard))
         return {"prompt_tokens": read, "completion_tokens": said, "total_tokens": read + said}
 

@@ -18,6 +18,7 @@ from typing import Literal, cast
 import numpy as np
 
 from pocketsleep.errors import AdapterError, NotFound
+from pocketsleep.fastweights.states import States
 from pocketsleep.journal import Journal
 from pocketsleep.journal.taint import taint
 from pocketsleep.nouns import Episode, Memory, Message, Sampling, Turn, content_id
@@ -26,6 +27,7 @@ from pocketsleep.runtime.prompting import ask, with_notes
 from pocketsleep.serve.backing import UNKNOWN, Backed, declines
 from pocketsleep.serve.notes import Notes
 from pocketsleep.serve.recall import Index
+from pocketsleep.serve.window import Unwatched, Watch, Window, Windows
 from pocketsleep.weights import tools
 
 Arm = Literal["base", "weights", "recall", "both"]
@@ -56,10 +58,15 @@ class Day:
     dress: Callable[[str], Path]  # adapter id -> a folder the runtime can wear
     private: bool = False
     receipt: Receipt = field(default_factory=Receipt)
+    states: States | None = None  # where fast weights are kept; None: nowhere
+    watch: Watch = field(default_factory=Unwatched)
+    window: Window = field(default_factory=lambda: Window(()))  # of the last answer
     notes: Notes = field(init=False)
+    windows: Windows = field(init=False)
 
     def __post_init__(self) -> None:
         self.notes = Notes(self.journal)
+        self.windows = Windows(self.journal, self.runtime, self.states)
 
     def models(self) -> list[str]:
         "Names a request can ask for: what is worn, the bare base, and each night that was worn."
@@ -69,8 +76,8 @@ class Day:
     def reply(self, messages: Sequence[Message], sampling: Sampling, *, model: str = "pocketsleep",
               conversation: str = "", arm: Arm = "both", private: bool = False) -> Iterator[str]:
         "Answer as the named model; the exchange is recorded once the answer has finished."
-        heard = []
-        for piece in self.speak(messages, sampling, model=model, arm=arm):
+        heard, conversation = [], conversation or conversation_id(messages)
+        for piece in self.speak(messages, sampling, model=model, arm=arm, conversation=conversation, private=private):
             heard.append(piece)
             yield piece
         self.record(messages, "".join(heard), conversation, private)
@@ -86,10 +93,13 @@ class Day:
                 if adapter == self._adapter(model):
                     raise
 
-    def speak(self, messages: Sequence[Message], sampling: Sampling, *, model: str = "pocketsleep",
-              arm: Arm = "both") -> Iterator[str]:
-        "The same, and nothing is recorded."
+    def speak(self, messages: Sequence[Message], sampling: Sampling, *, model: str = "pocketsleep", arm: Arm = "both",
+              conversation: str = "", private: bool = False, window: Window | None = None) -> Iterator[str]:
+        "The same, and nothing is recorded. `window`: as it was opened for these messages already."
         adapter = self._worn(model, arm)
+        if window is None:
+            window = self.windows.open(self.windows.plan(messages, sampling, conversation, private or self.private), self.watch)
+        self.window, messages = window, window.messages
         named = model == "pocketsleep" or (model != "pocketsleep:base" and adapter == self._adapter("pocketsleep"))
         recalls = arm in ("recall", "both") and named
         if recalls and arm == "both" and adapter and not shaped(messages, sampling):
@@ -99,11 +109,17 @@ class Day:
         else:
             yield from self._read(messages, sampling, self.recall(messages) if recalls else [])
 
+    def _chat(self, messages: Sequence[Message], sampling: Sampling) -> Iterator[str]:
+        "The runtime's answer, with what left the window where there are fast weights of it."
+        if self.window.state is None:
+            return self.runtime.chat(messages, sampling)
+        return self.runtime.chat(messages, sampling, self.window.state)  # type: ignore[call-arg]
+
     def _traced(self, messages: Sequence[Message], sampling: Sampling) -> Iterator[str]:
         "The adapter alone, word for word; the receipt names the live note that says the same."
         self.receipt = Receipt(self.runtime.worn)
         heard = []
-        for piece in self.runtime.chat(messages, sampling):
+        for piece in self._chat(messages, sampling):
             heard.append(piece)
             yield piece
         question, answer, backing = _last(messages), "".join(heard).strip(), self.notes.ledger()[1]
@@ -114,13 +130,13 @@ class Day:
     def _read(self, messages: Sequence[Message], sampling: Sampling, notes: list[Memory]) -> Iterator[str]:
         "As the runtime is dressed, with notes in front."
         self.receipt = Receipt(self.runtime.worn, notes, "memory" if notes else "")
-        yield from self.runtime.chat(with_notes(messages, [m.text for m in notes]), sampling)
+        yield from self._chat(with_notes(messages, [m.text for m in notes]), sampling)
 
     def _checked(self, messages: Sequence[Message], sampling: Sampling) -> Iterator[str]:
         """The adapter's answer. One that may be about the person is held back until the ledger has let it stand; others come
         with the notes that the question calls for in front."""
         question, backing = _last(messages), self.notes.ledger()[1]
-        stream = self.runtime.chat(messages, sampling)
+        stream = self._chat(messages, sampling)
         head = ""
         for piece in stream:
             head += piece

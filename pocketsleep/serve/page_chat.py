@@ -28,6 +28,7 @@ from pocketsleep.nouns import Episode, Feedback, Message, Sampling, Turn
 from pocketsleep.serve.day import Arm, Day
 from pocketsleep.serve.loops import loops
 from pocketsleep.serve.page_wire import House, Sleeps, body, number, said, text
+from pocketsleep.serve.window import Unwatched
 
 LONGEST = 512  # tokens of an answer
 LIVELY = 0.8  # the temperature of an answer that is asked for once more
@@ -143,8 +144,15 @@ class _Chat:
         talk = _Talk.of(self.journal, asked)
         arm: Arm = "both" if asked.recall else "weights"
         heard: list[str] = []
+        plan = day.windows.plan(talk.messages, talk.sampling, talk.id, talk.off_the_record)
+        if plan.leaving:
+            yield {"leaving": plan.leaving, "napping": day.windows.remembers}
+        window = day.windows.open(plan, _Stoppable(stop))
+        if plan.leaving:
+            yield {"left": {"messages": window.leaving, "napped": window.napped, "seconds": round(window.seconds, 1)}}
+            stop.clear()  # it was for the nap
         try:
-            with closing(cast(Generator[str], day.speak(talk.messages, talk.sampling, arm=arm))) as answer:
+            with closing(cast(Generator[str], day.speak(talk.messages, talk.sampling, arm=arm, window=window))) as answer:
                 for piece in answer:
                     heard.append(piece)
                     yield {"piece": piece}
@@ -159,6 +167,16 @@ class _Chat:
         if kept["answer"] is not None:
             self.journal.keep_receipt(kept["conversation"], kept["answer"], rested.adapter, rested.source, rested.memories)
         yield kept | {"receipt": receipts(self.journal, {0: rested})[0], "stopped": stop.is_set()}
+
+
+class _Stoppable(Unwatched):
+    "A nap that the page's stop ends."
+
+    def __init__(self, stop: threading.Event) -> None:
+        self.stop = stop
+
+    def cancelled(self) -> bool:
+        return self.stop.is_set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +210,11 @@ class _Talk:
     def messages(self) -> list[Message]:
         "What the model reads: forgotten turns have no words left."
         return [Message(t.role, t.text) for t in (*self.turns, *self.new) if t.text]
+
+    @property
+    def off_the_record(self) -> bool:
+        "Whether anything of it is: fast weights of the whole then stay off the disk."
+        return self.private or self.hidden or any(turn.private for turn in self.turns)
 
     def keep(self, journal: Journal, answer: str) -> dict[str, Any]:
         "Write what is new of it. Where it is kept, and the places of the message and the answer."

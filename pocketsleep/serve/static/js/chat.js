@@ -98,14 +98,28 @@ class Talk {
     try {
       const heard = new Heard(() => this.paint(answer));
       await stream("say", { conversation: this.name, said: kept.map((t) => t.text), text, private: Boolean(mine.private), hidden: this.hidden, recall: recall(), ticket },
-        (event) => { if ("piece" in event) { answer.text += event.piece; heard.more(event.piece); } else this.done(event, text && mine, answer); });
+        (event) => {
+          if ("piece" in event) { answer.text += event.piece; heard.more(event.piece); } else if ("leaving" in event || "left" in event) this.leave(event, answer);
+          else this.done(event, text && mine, answer);
+        });
       heard.end();
     } catch (error) { this.failed(error, answer, text && mine); }
     answer.busy = false;
+    clearInterval(this.nap);
     this.ticket = "";
     this.items.get(answer)?.draw();
     this.writing.busy(false);
     this.follow();
+  }
+
+  // The oldest messages leave what the model reads: at once, or after a nap over them.
+  leave({ leaving, napping, left }, answer) {
+    clearInterval(this.nap);
+    const began = performance.now();
+    const tell = (line) => { answer.leaving = line; this.items.get(answer)?.draw(); };
+    const line = () => tell(`A nap over ${leaving} older messages: ${Math.round((performance.now() - began) / 1000)} s. Stop leaves them out.`);
+    if (left) tell(`${left.messages} older messages are not read any more` + (left.napped ? `; a nap of ${left.seconds} s went over them.` : "."));
+    else if (napping) { line(); announce(answer.leaving); this.nap = setInterval(line, 1000); }
   }
 
   paint(turn) {

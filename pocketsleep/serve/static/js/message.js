@@ -19,8 +19,8 @@ const gone = (turn) => turn.forgotten || (turn.private && !turn.text && !turn.bu
 // `talk` has what can be done: edit(turn, text), again(turn), hide(turn), conversation id.
 export function message(turn, talk) {
   const item = h("li", { class: `said ${turn.role} ${turn.private ? "private" : ""} ${gone(turn) ? "gone" : ""}` });
-  const draw = () => item.replaceChildren(h("span", { class: "unseen" }, turn.role === "user" ? "You: " : "pocketsleep: "),
-    h("div", { class: "words" }, words(turn)), ...(gone(turn) || turn.busy ? [] : turn.role === "user" ? mine(turn, talk, item, draw) : theirs(turn, talk, item)));
+  const draw = () => item.replaceChildren(...[h("span", { class: "unseen" }, turn.role === "user" ? "You: " : "pocketsleep: "),
+    turn.leaving && h("p", { class: "leaving" }, turn.leaving), h("div", { class: "words" }, words(turn)), ...(gone(turn) || turn.busy ? [] : turn.role === "user" ? mine(turn, talk, item, draw) : theirs(turn, talk, item))].filter(Boolean));
   draw();
   return { item, draw };
 }

@@ -1,0 +1,408 @@
+"""A talk that is longer than the window: without memory layers its oldest messages leave, with them a nap goes over these first."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import mlx.core as mx
+import numpy as np
+import pytest
+
+from pocketsleep import cards, weights
+from pocketsleep.errors import AdapterError, BadInput, ModelError
+from pocketsleep.fastweights.layer import Shape
+from pocketsleep.fastweights.memory import MemoryLayers, Remembering
+from pocketsleep.fastweights.states import Kept, Past, States
+from pocketsleep.home import Home
+from pocketsleep.journal import Journal
+from pocketsleep.nouns import Message, Sampling
+from pocketsleep.runtime.llamacpp import LlamaCpp
+from pocketsleep.runtime.mlx import Mlx
+from pocketsleep.runtime.scripted import Scripted
+from pocketsleep.runtime.text import TooLong
+from pocketsleep.serve.day import Day
+from pocketsleep.serve.window import Window
+from pocketsleep.weights import Base
+
+SHORT = Sampling(max_tokens=6)
+WINDOW = 256
+SAID = "Message {n}: my {n}th lighthouse stands on a rock that is called Skerry {n}, and its keeper paints the door blue every spring."
+
+
+@dataclass
+class Watching:
+    "Counts what it is told, and stops a nap at a share of it."
+
+    stop_at: float = 2.0
+    told: list[Window] = field(default_factory=list)
+    shares: list[float] = field(default_factory=list)
+    at_once: Callable[[], None] = lambda: None
+
+    def napping(self, messages: int, share: float) -> None:
+        self.shares.append(share)
+        self.at_once()
+
+    def opened(self, window: Window) -> None:
+        self.told.append(window)
+
+    def cancelled(self) -> bool:
+        return bool(self.shares) and self.shares[-1] >= self.stop_at
+
+
+def layers_for(base: Base, width: int, seed: int = 0, reads: bool = True) -> MemoryLayers:
+    "Layers that were trained on nothing, and change what is said if they `read`."
+    deep = base.layers
+    made = MemoryLayers.new([Shape(deep // 2, (deep // 2,), width, 2, 8, 8), Shape(deep, (1, deep - 1), width, 1, 8, 8)], base.sha256, seed)
+    made.recipe = {"window": WINDOW, "passes": 2}
+    for i, layer in enumerate(made.layers if reads else ()):
+        layer.out = mx.random.normal(layer.out.shape, key=mx.random.key(40 + i)) * 2
+    return made
+
+
+@pytest.fixture(scope="module")
+def base(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Base:
+    return weights.open_base(cards.find(str(tiny)), tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="module")
+def file(base: Base, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("layers") / "base.safetensors"
+    layers_for(base, 64).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def napping(base: Base, file: Path) -> Mlx:
+    "A tiny random model with memory layers."
+    made = Mlx(base.card, base)
+    made.remember(file)
+    return made
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    with Journal(tmp_path / "journal.db") as made:
+        yield made
+
+
+@pytest.fixture
+def states(tmp_path: Path) -> States:
+    return States(tmp_path / "states")
+
+
+def day_of(journal: Journal, runtime: Any, states: States | None = None) -> Day:
+    return Day(journal, runtime, lambda name: Path(name), states=states)
+
+
+@dataclass
+class Talk:
+    "One conversation, gone on with as a client does: all of it each time."
+
+    day: Day
+    name: str = "talk"
+    messages: list[Message] = field(default_factory=list)
+    private: bool = False
+
+    def say(self, text: str) -> str:
+        self.messages.append(Message("user", text))
+        answer = "".join(self.day.reply(self.messages, SHORT, conversation=self.name, private=self.private))
+        self.messages.append(Message("assistant", answer))
+        return answer
+
+    def until(self, leaving: Callable[[Window], bool], most: int = 60) -> Window:
+        "Talk on until a window is as wished."
+        for _ in range(most):
+            self.say(SAID.format(n=len(self.messages)))
+            if leaving(self.day.window):
+                return self.day.window
+        raise AssertionError("it never came to that")
+
+
+def left(window: Window) -> bool:
+    return window.leaving > 0
+
+
+def same(a: Any, b: Any) -> bool:
+    return all(np.array_equal(np.array(x), np.array(y)) for x, y in zip(a.tensors, b.tensors, strict=True))
+
+
+# Without memory layers
+
+
+@pytest.fixture(scope="module")
+def small(smol: Base) -> Iterator[LlamaCpp]:
+    made = LlamaCpp(smol.card, smol, threads=1, context=WINDOW)
+    yield made
+    made.close()
+
+
+def test_llamacpp_talks_on_when_the_window_is_full(small: LlamaCpp, journal: Journal) -> None:
+    _talks_on(day_of(journal, small), journal)
+
+
+def test_mlx_talks_on_when_the_window_is_full(base: Base, journal: Journal) -> None:
+    _talks_on(day_of(journal, Mlx(base.card, base, context=WINDOW)), journal)
+
+
+def _talks_on(day: Day, journal: Journal) -> None:
+    day.watch = watch = Watching()
+    talk = Talk(day)
+    first = talk.until(left)
+    assert first.messages[0].role == "user"
+    assert first.messages == tuple(talk.messages[:-1])[-len(first.messages) :]
+    assert (first.napped, first.seconds, first.state) == (False, 0.0, None)
+    assert day.runtime.free(first.messages) >= WINDOW // 2  # type: ignore[attr-defined]
+    talk.say("Go on.")
+    assert (day.window.left, day.window.leaving) == (first.left, 0), "they left again"
+    again = talk.until(left)
+    assert again.left > first.left
+    assert watch.shares == []
+    assert len(journal.episode("talk").turns) == len(talk.messages), "the journal keeps what the window does not"
+
+
+def test_what_fits_is_asked_as_before(base: Base, journal: Journal, file: Path, states: States) -> None:
+    "To the letter, with a system message and without, with layers that have written nothing and without any."
+    bare, layered = Mlx(base.card, base), Mlx(base.card, base)
+    layered.remember(file)
+    prompts = [[Message("user", "Name three colours.")],
+               [Message("system", "Be brief."), Message("user", "Hello."), Message("assistant", "Yes?"), Message("user", "Name one.")]]
+    for prompt in prompts:
+        said = "".join(bare.chat(prompt, SHORT))
+        for runtime in (bare, layered):
+            day = day_of(journal, runtime, states)
+            assert "".join(day.speak(prompt, SHORT)) == said
+            assert (day.window.messages, day.window.left, day.window.state) == (tuple(prompt), 0, None)
+    assert states.files() == []
+
+
+def test_a_runtime_that_knows_no_window_is_asked_as_before(journal: Journal) -> None:
+    runtime = Scripted("Yes.")
+    many = [Message("user", "word " * 9000)]
+    assert "".join(day_of(journal, runtime).speak(many, SHORT)) == "Yes."
+    assert runtime.heard == [tuple(many)]
+
+
+def test_one_message_that_does_not_fit_is_told(small: LlamaCpp, journal: Journal) -> None:
+    day = day_of(journal, small)
+    with pytest.raises(TooLong):
+        list(day.reply([*_turns(4), Message("user", "word " * 300)], SHORT))
+    assert journal.episodes() == []
+
+
+def _turns(n: int) -> list[Message]:
+    return [Message("assistant" if i % 2 else "user", SAID.format(n=i)) for i in range(n)]
+
+
+def test_a_system_message_stays_and_a_tools_answer_is_not_torn_off(base: Base, journal: Journal) -> None:
+    day = day_of(journal, Mlx(base.card, base, context=WINDOW))
+    head = Message("system", "You keep a lighthouse.")
+    asked = [head, *_turns(8), Message("user", "How is the weather?"), Message("assistant", "", calls='[{"name": "w", "arguments": {}}]'),
+             Message("tool", "Sunny.")]
+    list(day.speak(asked, SHORT))
+    assert day.window.messages[0] == head
+    assert day.window.messages[-3:] == tuple(asked[-3:])
+    assert day.window.messages[1].role == "user"
+    assert day.window.left > 0
+
+
+def test_another_telling_of_a_conversation_begins_anew(base: Base, journal: Journal) -> None:
+    day = day_of(journal, Mlx(base.card, base, context=WINDOW))
+    talk = Talk(day)
+    talk.until(left)
+    list(day.speak([Message("user", "Something else."), Message("assistant", "Yes?"), Message("user", "Hello.")], SHORT, conversation="talk"))
+    assert day.window.left == 0
+
+
+# With memory layers
+
+
+def test_three_fills_at_constant_size(napping: Mlx, journal: Journal, states: States, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Any] = []
+    make = Remembering.make_cache
+    monkeypatch.setattr(Remembering, "make_cache", lambda self: made.append(make(self)) or made[-1])
+    day = day_of(journal, napping, states)
+    day.watch = watch = Watching()
+    talk, sizes, tokens = Talk(day), [], []
+    for _ in range(3):
+        window = talk.until(left)
+        (path,) = states.files()
+        sizes.append((path.stat().st_size // 64, sum(t.nbytes for t in window.state.tensors)))
+        tokens.append(window.state.tokens)
+        assert window.napped
+        assert window.seconds > 0
+        assert window.why == ""
+    talk.until(lambda window: len(made) > 6)
+    assert len(set(sizes)) == 1, sizes
+    assert tokens[0] < tokens[1] < tokens[2]
+    assert max(cache[0].offset for cache in made) <= WINDOW
+    assert watch.shares[-1] == 1.0
+    assert sum(w.leaving for w in watch.told) == day.window.left
+    assert napping.memory is not None
+    assert day.window.left > 3 * 2
+
+
+def test_the_state_is_read(napping: Mlx, journal: Journal, states: States) -> None:
+    "The same window with the state and without answers otherwise; and the nap is over the words that left."
+    talk = Talk(day_of(journal, napping, states))
+    window = talk.until(left)
+    assert "".join(napping.chat(window.messages, SHORT, window.state)) == talk.messages[-1].content
+    assert "".join(napping.chat(window.messages, SHORT)) != talk.messages[-1].content
+    gone = talk.messages[: window.left]
+    assert same(napping.nap(gone), window.state)
+    assert not same(napping.nap([Message("user", "x"), *gone[1:]]), window.state)
+
+
+def test_a_nap_that_is_stopped_loses_nothing_that_was_kept(napping: Mlx, journal: Journal, states: States) -> None:
+    day = day_of(journal, napping, states)
+    talk = Talk(day)
+    before = talk.until(left)
+    day.watch = watch = Watching(stop_at=0.5)
+    stopped = talk.until(left)
+    assert watch.shares[-1] < 1.0
+    assert (stopped.napped, stopped.why) == (False, "the nap was stopped")
+    assert same(stopped.state, before.state)
+    assert stopped.left > before.left
+    assert napping.free(stopped.messages) >= WINDOW // 2
+    day.watch = Watching()
+    talk.say("Go on.")
+    assert (day.window.left, day.window.leaving) == (stopped.left, 0)
+    after = talk.until(left)
+    assert after.napped
+    assert after.state.tokens > before.state.tokens
+    first = Talk(day_of(journal, napping, States(states.folder / "other")), "first")
+    first.day.watch = Watching(stop_at=0.1)
+    assert first.until(left).state is None
+    assert not first.day.states.files()  # type: ignore[union-attr]
+
+
+def test_it_is_taken_up_again_from_disk(napping: Mlx, journal: Journal, states: States) -> None:
+    "By another process, from what the journal has of it: no second nap, the same answer."
+    talk = Talk(day_of(journal, napping, states))
+    window = talk.until(left)
+    kept = [Message(t.role, t.text) for t in journal.episode("talk").turns]
+    again = Talk(day_of(journal, napping, States(states.folder)), messages=kept)
+    again.day.watch = watch = Watching()
+    expected = talk.say("What is the keeper called?")
+    assert again.say("What is the keeper called?") == expected
+    assert (again.day.window.left, watch.shares) == (window.left, [])
+    assert same(again.day.window.state, window.state)
+
+
+def test_other_layers_refuse_it_and_read_anew(napping: Mlx, base: Base, journal: Journal, states: States, tmp_path: Path) -> None:
+    talk = Talk(day_of(journal, napping, states))
+    talk.until(left)
+    layers_for(base, 64, seed=9).save(tmp_path / "other.safetensors")
+    other = Mlx(base.card, base)
+    other.remember(tmp_path / "other.safetensors")
+    again = Talk(day_of(journal, other, states), messages=list(talk.messages))
+    again.say("What is the keeper called?")
+    assert "other layers" in again.day.window.why
+    assert again.day.window.napped
+    again.say("And now?")
+    assert again.day.window.why == ""
+    with pytest.raises(AdapterError, match="other layers") as told:
+        states.load("talk", base.sha256, napping.memory.sha256)  # type: ignore[union-attr]
+    assert told.value.hint
+
+
+def test_layers_of_another_base_are_refused(base: Base, tmp_path: Path) -> None:
+    made = layers_for(base, 64)
+    runtime = Mlx(base.card, base)
+    MemoryLayers(made.layers, "c" * 64, made.recipe).save(tmp_path / "foreign")
+    made.recipe = {"window": 9}
+    made.save(tmp_path / "narrow")
+    MemoryLayers.new([Shape(9, (9,), 64, 1, 4, 4)], base.sha256).save(tmp_path / "deep")
+    for name, error in (("foreign", AdapterError), ("narrow", BadInput), ("deep", ModelError)):
+        with pytest.raises(error):
+            runtime.remember(tmp_path / name)
+    assert runtime.memory is None
+    with pytest.raises(ModelError, match="no memory layers"):
+        runtime.nap(_turns(2))
+
+
+# What must not be kept
+
+
+def test_private_words_never_reach_the_disk(napping: Mlx, journal: Journal, states: States) -> None:
+    talk = Talk(day_of(journal, napping, states), private=True)
+    window = talk.until(left)
+    assert window.napped
+    assert states.files() == []
+    talk.say("Go on.")
+    assert same(talk.day.window.state, window.state)
+    open_ = Talk(day_of(journal, napping, states), "open")
+    open_.until(left)
+    assert len(states.files()) == 1
+    open_.private = True  # from here on
+    open_.say("This is between us.")
+    assert states.files() == []
+
+
+def test_secrets_and_hidden_words_are_left_out(napping: Mlx, journal: Journal, states: States) -> None:
+    journal.exclude("pattern", "project falcon*")
+    said = ["My password is hunter2-Tz9!x.", "I see.", "We talk about Project Falcon today.", "Do we?", "I keep bees.", "How nice."]
+    turns = [Message("assistant" if i % 2 else "user", text) for i, text in enumerate(said)]
+    day = day_of(journal, napping, states)
+    plan = day.windows.plan([*turns, *_turns(8), Message("user", "Go on.")], SHORT, "talk")
+    read = [m.content for m in day.windows._readable(plan)]
+    assert read[0].startswith("My password is [secret")
+    assert "hunter2" not in " ".join(read)
+    assert not any("Falcon" in text or text == "Do we?" for text in read)
+    assert "I keep bees." in read
+    assert journal.episodes() == [], "asking the journal wrote into it"
+
+
+def test_what_is_cleared_while_a_nap_runs_is_not_kept(napping: Mlx, journal: Journal, states: States) -> None:
+    day = day_of(journal, napping, states)
+    day.watch = watch = Watching()
+    talk = Talk(day)
+    watch.at_once = lambda: states.clear() and None
+    assert talk.until(left).napped
+    assert states.files() == []
+    watch.at_once = lambda: None
+    talk.say("Go on.")
+    assert day.window.napped, "what was cleared was not read anew"
+    assert len(states.files()) == 1
+
+
+def test_states_held_in_memory_go_with_those_on_disk(napping: Mlx, journal: Journal, states: States) -> None:
+    talk = Talk(day_of(journal, napping, states), private=True)
+    talk.until(left)
+    States(states.folder).clear()  # by another process
+    talk.say("Go on.")
+    assert talk.day.window.napped
+
+
+def test_clearing_leaves_what_is_not_meant_and_takes_what_is_torn(napping: Mlx, states: States) -> None:
+    state = napping.nap(_turns(2))
+    for name in ("one", "two", "torn"):
+        assert states.keep(name, Past(2, "b2-x", state), states.age())
+    states.path("torn").write_bytes(b"not a state")
+    age = states.age()
+    assert states.clear(lambda kept: kept.conversation == "one") == 2
+    assert [kept.conversation for kept in states.kept() if isinstance(kept, Kept)] == ["two"]
+    assert not states.keep("one", Past(2, "b2-x", state), age)
+    assert states.clear() == 1
+
+
+def test_a_write_that_fails_leaves_the_old_state(napping: Mlx, states: States, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new = napping.nap(_turns(2)), napping.nap(_turns(4))
+    states.keep("talk", Past(2, "b2-x", old), states.age())
+    monkeypatch.setattr("os.replace", _full)
+    with pytest.raises(OSError, match="full"):
+        states.keep("talk", Past(4, "b2-y", new), states.age())
+    assert napping.memory is not None
+    back = states.load("talk", napping.base.sha256, napping.memory.sha256)
+    assert back is not None
+    assert (back.left, back.stem) == (2, "b2-x")
+    assert same(back.state, old)
+    assert len(list(states.folder.iterdir())) == 3  # the state, its lock and its age
+
+
+def _full(*paths: Any) -> None:
+    raise OSError(28, "disk full")
