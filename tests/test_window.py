@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +16,6 @@ from pocketsleep.errors import AdapterError, BadInput, ModelError
 from pocketsleep.fastweights.layer import Shape
 from pocketsleep.fastweights.memory import MemoryLayers, Remembering
 from pocketsleep.fastweights.states import Kept, Past, States
-from pocketsleep.home import Home
 from pocketsleep.journal import Journal
 from pocketsleep.nouns import Message, Sampling
 from pocketsleep.runtime.llamacpp import LlamaCpp
