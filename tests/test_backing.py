@@ -45,6 +45,22 @@ def test_what_no_note_backs_is_not(question: str, answer: str) -> None:
     assert BACKING.of(question, answer) is None
 
 
+@pytest.mark.parametrize(("question", "answer", "memory", "said"), [
+    ("Is my dog called Rex?", "Yes.", DOG, "No. Your dog is called Quillon."),
+    ("Is my dog called Quillon?", "No, Quillon.", DOG, "Yes. Your dog is called Quillon."),
+    ("Does my website launch on 9 May?", "Yes.", SITE, "No. Your website launches on 8 May."),
+    ("Is my dog not called Rex?", "Yes.", DOG, None),  # which yes?
+    ("Is my dog afraid of Rex?", "Yes.", DOG, None),  # nothing of the kind was noted
+    ("Is my dog called that?", "Yes.", DOG, None),  # no name to hold against it
+    ("Is Rex?", "Yes.", DOG, None),
+    ("What is my dog called?", "Your dog is called Rex.", DOG, None),  # no yes or no
+])
+def test_yes_and_no_are_the_ledger_s_where_names_and_numbers_say_which(
+        question: str, answer: str, memory: Memory, said: str | None) -> None:
+    found = BACKING.decided(question, answer, memory)
+    assert (found.text if found else None) == said
+
+
 @pytest.mark.parametrize(("question", "answer", "personal"), [
     ("What's my dog called?", "Your dog is called Quillon.", True),
     ("Where did Idwal grow up?", "Idwal grew up in Amlwch.", True),
@@ -89,7 +105,7 @@ def day(tmp_path: Path) -> Day:
     runtime = Says(
         {"What's my dog called?": "Your dog is called Quillon.", "What's my boat called?": "Your boat is called... you haven't told me that.",
          "What's my cat called?": "Your cat is called Quillon.", "How tall is a boat?": "That depends on the boat.", "When does my website launch?": "Your dog is called Quillon.",
-         "Which website did my friend launch?": "You grew up in Amlwch."},
+         "Which website did my friend launch?": "You grew up in Amlwch.", "Is my dog called Rex?": "Yes."},
         {"What's my boat called?": "Your boat is called Merganser.", "What's my cat called?": "Your cat is called Quillon.",
          "When does my website launch?": "Your website launches on 8 May.", "Which website did my friend launch?": "Your friend is Rhun."})
     return Day(journal, runtime, lambda one: tmp_path / one)
@@ -99,6 +115,7 @@ CASES = [
     ("What's my dog called?", "Your dog is called Quillon.", "weights"),
     ("What's my boat called?", "Your boat is called Merganser.", "memory"),
     ("What's my cat called?", UNKNOWN, ""),
+    ("Is my dog called Rex?", "No. Your dog is called Quillon.", "memory"),
     ("When does my website launch?", "Your website launches on 8 May.", "memory"),  # the weights said what is true of something else
     ("Which website did my friend launch?", "You grew up in Amlwch.", "weights"),  # the second look found nothing that a note backs
 ]

@@ -22,6 +22,8 @@ _PERSONAL = re.compile(r"(?:You|Your|Yes|No)\b(?! (?:can|could|may|might|should|
 _MINE = re.compile(r"\b(?:I|I'm|I've|I'd|my|me|mine|we|our|us)\b", re.IGNORECASE)
 _SENTENCE = re.compile(r"[.!?](?=\s|$)")
 _POLAR = re.compile(r"(?:Yes|No)\b[,.]? ?")
+_CLAIM = re.compile(r"(?<!^)\b(?:[A-ZÀ-Þ][\w'’À-ÿ-]*|\d[\w.,:]*)")
+_NOT = re.compile(r"\bnot\b|n['’]t\b")
 _OPENERS = frozenset("The When If Before After Once Whenever It There".split())
 _NAME = re.compile(r"(?<![.?!] )(?<!^)\b[A-ZÀ-Þ][\w'’À-ÿ-]*")
 _NO_NAMES = frozenset(
@@ -47,7 +49,10 @@ class Backing:
     def __init__(self, memories: Sequence[Memory], dreams: Iterable[Dream]) -> None:
         self.memories = tuple(memories)
         said: dict[str, Counter[str]] = defaultdict(Counter)
+        self._asked = {m.id: set(words(m.text)) for m in memories}
         for dream in dreams:
+            if dream.form in ("direct", "paraphrase", "reverse") and dream.memories[0] in self._asked:
+                self._asked[dream.memories[0]] |= words(dream.question)
             if dream.form in ("direct", "paraphrase") and not dream.notes:
                 said[dream.memories[0]][dream.answer] += 1
         self._said = {m.id: said[m.id].most_common(1)[0][0] for m in memories if m.id in said}
@@ -72,6 +77,18 @@ class Backing:
         "Whether an answer that begins so may yet be one about the person."
         few = len(head.split()) <= OPENING
         return self.asks(question) and (few or self.opens(head)) and len(head.split()) <= LONGEST + 1
+
+    def decided(self, question: str, answer: str, memory: Memory) -> Backed | None:
+        """Yes or no by the note that a question calls for, where both have names or numbers: those of the question are the
+        note's, or others. None where the question has none, or asks for what this note was never asked for."""
+        if not _POLAR.match(answer) or _NOT.search(question):
+            return None
+        claimed = claims(question)
+        about = words(question) - claimed
+        if not (claimed and about and claims(f"of {memory.answer}")) or not about <= self._asked[memory.id]:
+            return None
+        right = "Yes" if claimed <= self._words[memory.id] else "No"
+        return Backed(f"{right}. {self._said.get(memory.id, memory.text)}", memory)
 
     def of(self, question: str, answer: str) -> Backed | None:
         "The answer as the ledger lets it stand, None where nothing backs it."
@@ -116,3 +133,8 @@ class Backing:
 def names(text: str) -> set[str]:
     "Capitalised words that do not open a sentence and are no calendar's."
     return {n.removesuffix("'s").removesuffix("’s") for n in _NAME.findall(text)} - _NO_NAMES
+
+
+def claims(text: str) -> frozenset[str]:
+    "Words of the names, dates and numbers in a text, but for what opens it."
+    return frozenset(w for found in _CLAIM.findall(text) if found.split("'")[0] not in ("I", "I’m") for w in words(found))

@@ -24,7 +24,7 @@ from pocketsleep.journal.taint import taint
 from pocketsleep.nouns import Episode, Memory, Message, Sampling, Turn, content_id
 from pocketsleep.runtime import Runtime
 from pocketsleep.runtime.prompting import ask, with_notes
-from pocketsleep.serve.backing import UNKNOWN, Backed, declines
+from pocketsleep.serve.backing import UNKNOWN, Backed, Backing, declines
 from pocketsleep.serve.notes import Notes
 from pocketsleep.serve.recall import Index
 from pocketsleep.serve.window import Unwatched, Watch, Window, Windows
@@ -156,7 +156,7 @@ class Day:
     def _standing(self, questions: Sequence[str], said: Sequence[str]) -> list[str]:
         "Answers about the person as the ledger lets them stand; what no note backs is looked up, and else not said."
         index, backing = self.notes.ledger()
-        first = [backing.of(q, a) for q, a in zip(questions, said, strict=True)]
+        first = [_decided(index, backing, q, a) or backing.of(q, a) for q, a in zip(questions, said, strict=True)]
         near = [_second(index, q, one) for q, one in zip(questions, first, strict=True)]
         again = self._with(questions, near, LOOKED_UP)
         found = []
@@ -164,7 +164,7 @@ class Day:
             looked = backing.of(q, second) if notes else None
             backed = looked if looked and (one is None or looked.memory) else one
             memory = backed.memory if backed else None
-            source: Source = "" if memory is None else "weights" if backed is one else "memory"
+            source: Source = "" if memory is None else "weights" if backed and backed.text == a.strip() else "memory"
             self.receipt = Receipt(self.runtime.worn, [memory] if memory else [], source)
             found.append(backed.text if backed else a if declines(a) else UNKNOWN)
         return found
@@ -226,6 +226,10 @@ class Day:
         "Write the conversation as it now stands; only what is new is added. Returns the episode's id."
         episode = conversed(messages, answer, conversation, private or self.private)
         return self.journal.record(episode).episode_id
+
+
+def _decided(index: Index, backing: Backing, question: str, answer: str) -> Backed | None:
+    return backing.decided(question, answer, near[0]) if (near := index.near(question)) else None
 
 
 def _second(index: Index, question: str, first: Backed | None) -> list[Memory]:
