@@ -129,6 +129,15 @@ def test_a_chunk_sees_nothing_of_the_next() -> None:
     assert any((a != b).any() for a, b in zip(model.remember(one), model.remember(two), strict=True))
 
 
+def test_in_a_chunk_nothing_looks_ahead() -> None:
+    attention = Model(tasks.find("khop"), SMALL).blocks[0].attention
+    x = mx.random.normal((1, 6, SMALL.width))
+    after = mx.concatenate([x[:, :4], x[:, 4:] + 1], axis=1)
+    one, two = (np.array(attention(a, attention.distances(6))) for a in (x, after))
+    np.testing.assert_allclose(one[:, :4], two[:, :4], atol=1e-6)
+    assert (one[:, 4:] != two[:, 4:]).any()
+
+
 def test_passes_are_the_blocks_again_with_the_state_carried() -> None:
     task = tasks.find("rule110")
     model = Model(task, replace(SMALL, passes=3))

@@ -69,11 +69,12 @@ def naps(
     from pocketsleep.bench.naps import sweep as measure
 
     arms = [arm.strip() for arm in [*passes.split(","), *controls.split(",")] if arm.strip()]
-    found = measure.summary(measure.sweep(measure.cases(names.split(","), arms, seeds, steps), to, out.talk.print))
+    rows = measure.sweep(measure.cases(names.split(","), arms, seeds, steps), to, out.talk.print)
+    found = measure.summary(rows)
     if plot is not None:
         drawing.panels(measure.curves(found), plot, "depth")
     if json_:
-        out.one({"table": found, "rises": measure.rises(found)})
+        out.one({"table": found, "rises": measure.rises(found), "probes": measure.probes(rows), "costs": measure.costs(rows)})
         return
     out.table(("task", "arm", "depth", "accuracy", "from", "to", "seeds"),
               ((r["task"], r["arm"], r["depth"], *(f"{r[x]:.3f}" for x in ("mean", "low", "high")), r["seeds"]) for r in found))

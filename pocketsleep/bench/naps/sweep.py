@@ -28,7 +28,7 @@ import numpy as np
 from pocketsleep import disk
 from pocketsleep.bench.naps import tasks
 from pocketsleep.bench.naps.model import Shape
-from pocketsleep.bench.naps.train import Run, cost, examine, parameters, train
+from pocketsleep.bench.naps.train import RECIPE, Run, cost, examine, parameters, train
 from pocketsleep.errors import BadInput
 from pocketsleep.nouns import content_id
 
@@ -65,7 +65,8 @@ class Case:
     run: Run
 
     def path(self, out: Path) -> Path:
-        sizes = [str(v) for v in (self.task.chunks, self.task.items, self.task.depth, self.task.asked)]
+        task = self.task
+        sizes = [str(v) for v in (task.chunks, task.items, task.depth, task.asked, *RECIPE)]
         key = content_id("naps", *sizes, json.dumps(asdict(shape_of(self.arm, self.task))), json.dumps(asdict(self.run)))
         return out / f"{self.task.name}-{self.arm}-seed{self.run.seed}-{key[-8:]}.json"
 
@@ -115,6 +116,26 @@ def summary(rows: Sequence[Row]) -> list[Row]:
         for depth, share in row["accuracy"].items():
             groups.setdefault((row["task"], row["arm"], int(depth)), []).append(share)
     return [{"task": task, "arm": arm, "depth": depth, **interval(values)} for (task, arm, depth), values in groups.items()]
+
+
+def probes(rows: Sequence[Row]) -> list[Row]:
+    "What models trained with several passes know after other numbers of them: means over seeds."
+    groups: dict[tuple[str, str, int, int], list[float]] = {}
+    for row in rows:
+        for passes, known in row["by_passes"].items():
+            for depth, share in known.items():
+                groups.setdefault((row["task"], row["arm"], int(passes), int(depth)), []).append(share)
+    return [{"task": task, "arm": arm, "passes": passes, "depth": depth, "mean": float(np.mean(values))}
+            for (task, arm, passes, depth), values in groups.items()]
+
+
+def costs(rows: Sequence[Row]) -> list[Row]:
+    "Of each task and arm: parameters, millions of operations a token of context and a question, seconds of training."
+    names = ("task", "arm", "parameters", "context_mflop", "question_mflop")
+    groups: dict[tuple[Any, ...], list[float]] = {}
+    for row in rows:
+        groups.setdefault(tuple(row[n] for n in names), []).append(row["seconds"])
+    return [dict(zip(names, key, strict=True)) | {"seconds": float(np.mean(took))} for key, took in groups.items()]
 
 
 def interval(values: Sequence[float]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from mlx.utils import tree_flatten
 
 RATE, MUON = 3e-3, 5.0  # Adam's learning rate, and how much larger Muon's is
 CLIMB, WARM, LEAST = 0.75, 50, 0.05  # share of the steps until all depths are asked; steps to the full rate; what is left of it
+RECIPE = (RATE, MUON, CLIMB, WARM, LEAST)
 HELD_OUT = 10**6  # batches to examine with come from seeds that no training reaches
 
 
