@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from html import escape
 from pathlib import Path
 
 from pocketsleep.bench.persona import Row
@@ -10,15 +11,24 @@ from pocketsleep.bench.persona import Row
 WIDE, HIGH, LEFT, TOP = 640, 360, 60, 30
 
 
+HUES = ("#2563eb", "#d97706", "#059669", "#9333ea", "#dc2626", "#475569", "#0891b2", "#65a30d")
+
+
 def retention(rows: Sequence[Row], path: Path) -> None:
     "All live facts (thick), and those of the first night (thin), in per cent against nights."
-    lines = {"all live facts": [r["known"]["share"] for r in rows], "the first night's": [r["by_night"].get("1") for r in rows]}
-    parts = [_frame(len(rows))]
-    for n, (name, values) in enumerate(lines.items()):
-        points = " ".join(f"{_x(i, len(rows)):.1f},{_y(v):.1f}" for i, v in enumerate(values) if v is not None)
-        colour, width = (("#2563eb", 3), ("#d97706", 1.5))[n]
+    known, first = [r["known"]["share"] for r in rows], [r["by_night"].get("1") for r in rows]
+    lines({"all live facts": known, "the first night's": first}, path)
+
+
+def lines(named: Mapping[str, Sequence[float | None]], path: Path) -> None:
+    "Per cent against nights, a line a name, the first of them thick. A value that is None is left out."
+    nights = max(map(len, named.values()), default=0)
+    parts = [_frame(nights)]
+    for n, (name, values) in enumerate(named.items()):
+        points = " ".join(f"{_x(i, nights):.1f},{_y(v):.1f}" for i, v in enumerate(values) if v is not None)
+        colour, width = HUES[n % len(HUES)], 1.5 if n else 3
         parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="{width}"/>')
-        parts.append(f'<text x="{LEFT + 10}" y="{TOP + HIGH - 14 - 18 * n}" fill="{colour}">{name}</text>')
+        parts.append(f'<text x="{LEFT + 10}" y="{TOP + HIGH - 14 - 18 * n}" fill="{colour}">{escape(name)}</text>')
     _write(path, WIDE + 2 * LEFT, HIGH + 3 * TOP, parts)
 
 

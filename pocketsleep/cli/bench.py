@@ -202,27 +202,70 @@ def recall(
 
 @bench.command("learn")
 def learn(
-    folder: Annotated[Path, typer.Argument(help="A set about a simulated person (bench/persona.py says what is in it).")],
+    folder: Annotated[Optional[Path], typer.Argument(help="A set about a simulated person (see bench/persona.py).")] = None,  # noqa: UP045
     given: Annotated[bool, typer.Option("--given", help="Its notes told outright, instead of its conversations.")] = False,
-    nights: Annotated[int, typer.Option(help="Over how many nights; 0: one a day.", min=0)] = 0,
-    arms: Annotated[str, typer.Option(help="Of base, weights, recall, both.")] = "base,weights,recall,both",
+    nights: Annotated[int, typer.Option(help="Over how many nights; 0: one a day, an author or a passage.", min=0)] = 0,
+    arms: Annotated[str, typer.Option(help="Of a person: base, weights, recall, both. Of a public set: see bench/arms.py.")] = "",
     variants: Annotated[str, typer.Option(help="ours, or with a part left out: `no anchors`, ... (bench/learn.py).")] = "ours",
+    set_: Annotated[str, typer.Option("--set", help="A public set instead of a person: tofu, squad, prefeval, locomo.")] = "",
+    data: Annotated[Optional[Path], typer.Option(help="Where that set is.")] = None,  # noqa: UP045
+    limit: Annotated[int, typer.Option(help="Authors, passages, preferences or conversations of it.", min=1)] = 2,
+    each: Annotated[int, typer.Option(help="Facts, questions or sessions of each.", min=1)] = 6,
+    small: Annotated[bool, typer.Option("--small", help="Nights of fewer items and anchors: a third of the time.")] = False,
+    results: Annotated[Optional[Path], typer.Option(help="Keeps each arm; one that is in it is not run again.")] = None,  # noqa: UP045
+    plot: Annotated[Optional[Path], typer.Option(help="Draw what is known against nights.")] = None,  # noqa: UP045
     base: BaseName = "", json_: Json = False,
 ) -> None:
-    """What is known of what a simulated person said, by arm, kind of question and age in nights.
+    """What is known of what a simulated person said, or a public set told, by arm and age in nights.
 
     Example: pocketsleep bench learn my-person --given --nights 1
     """
+    if set_ or data is not None:
+        if not set_ or data is None:
+            raise BadInput("a public set needs its name and where it is", hint="pocketsleep bench learn --set tofu --data PATH")
+        _of_a_set(set_, data, (limit, each, nights), arms, base, small, results, plot, json_)
+        return
+    if folder is None:
+        raise BadInput("there is nothing to learn from", hint="pocketsleep bench learn FOLDER, or --set tofu --data PATH")
     from pocketsleep.bench.learn import learn as measure
 
-    rows = measure(folder, base, given, nights, arms.split(","), variants.split(","), out.talk.print)
-    for row in rows:
+    asked = (arms or "base,weights,recall,both").split(",")
+    for row in measure(folder, base, given, nights, asked, variants.split(","), out.talk.print):
         if json_:
             out.lines([row])
             continue
         out.data(f"{row['variant']}, {row['arm']}")
         out.table(("kind", "share", "from", "to", "of"),
                   ((k, *(str(v[x]) for x in ("share", "low", "high", "n"))) for k, v in row["kinds"].items()))
+
+
+def _of_a_set(name: str, data: Path, size: tuple[int, int, int], arms: str, base: str, small: bool, results: Path | None,
+              plot: Path | None, json_: bool) -> None:
+    from pocketsleep.bench import plot as drawing
+    from pocketsleep.bench.arms import ARMS, Wanted
+    from pocketsleep.bench.arms import arms as measure
+    from pocketsleep.bench.sets import Size
+
+    limit, each, nights = size
+    nights = nights or (limit if name in ("tofu", "squad") else 1)
+    wanted = Wanted(name, data, Size(limit, each, nights), tuple(arms.split(",")) if arms else ARMS, base, small)
+    curves = {}
+    for row in measure(wanted, out.talk.print, results):
+        if row["curve"]:
+            curves[row["arm"]] = [night["known"]["share"] for night in row["curve"]]
+        if json_:
+            out.lines([row])
+            continue
+        out.data(f"{row['arm']}  ({row['seconds']} s)")
+        out.table(("measure", "share", "from", "to", "of", "units", "of the gap"), (
+            (k, *(str(v[x]) for x in ("share", "low", "high", "n", "units")), _gap(row.get("recovered", {}).get(k)))
+            for k, v in row["measures"].items()))
+    if plot is not None:
+        drawing.lines(curves, plot)
+
+
+def _gap(found: Any) -> str:
+    return f"{found['share']}% ({found['low']} to {found['high']})" if found else ""
 
 
 @bench.command("keep")
