@@ -39,9 +39,14 @@ def answers(name: str) -> Path | None:
 
 def memory_layers(name: str, trained: Path) -> Path | None:
     "The file of a card's memory layers: trained here (in the folder `trained`), else shipped; None where there is none."
-    file = f"{re.sub(r'[^A-Za-z0-9.-]+', '-', Path(name).name).strip('-')}.safetensors"
+    file = layers_file(name)
     folders = (trained, *(folder / "memory" for folder in _FOLDERS))
     return next((folder / file for folder in folders if (folder / file).is_file()), None)
+
+
+def layers_file(name: str) -> str:
+    "What a card's memory layers are called on disk."
+    return f"{re.sub(r'[^A-Za-z0-9.-]+', '-', Path(name).name).strip('-')}.safetensors"
 
 
 def skills() -> Path:

@@ -1,0 +1,91 @@
+"memory-layers train and check."
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pocketsleep import cards
+from pocketsleep.cli import BaseName, Json, app, opened, out
+
+ABOUT = """Fast weights between a base's blocks: made and measured.
+
+Example: pocketsleep memory-layers check
+"""
+layers = typer.Typer(help=ABOUT, no_args_is_help=True)
+app.add_typer(layers, name="memory-layers")
+
+Tofu = Annotated[Path | None, typer.Option("--tofu", metavar="FOLDER", help="TOFU: full.jsonl, retain_perturbed.json (MIT).")]
+
+
+@layers.command("train")
+def train(
+    study: Annotated[Path, typer.Argument(help="Study messages, as in models/study of the source.")],
+    to: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="Where the layers go; default: the home, to be used.")] = None,
+    base: BaseName = "",
+    tofu: Tofu = None,
+    squad: Annotated[Path | None, typer.Option(help="passages.json: {title, context} of SQuAD (CC BY-SA 4.0).")] = None,
+    work: Annotated[Path | None, typer.Option(help="What a run that was stopped goes on with; default: beside FILE.")] = None,
+    talks: Annotated[int, typer.Option(help="Talks to learn from.", min=20)] = 800,
+    json_: Json = False,
+) -> None:
+    """Train memory layers for a base: states, a solved start, steps. Stopped, the same command goes on.
+
+    Example: pocketsleep memory-layers train models/study
+    """
+    from pocketsleep.bench import memory_layers as make
+
+    with opened(base) as pocket, out.Tell(quiet=json_) as tell:
+        seen: set[str] = set()
+
+        def tick(stage: str, done: int, total: int, detail: str) -> None:
+            if stage not in seen:
+                seen.add(stage)
+                tell.stage(stage)
+            tell.progress(done, total, detail)
+
+        sources = make.Sources(study, tofu / "full.jsonl" if tofu else None, squad)
+        to = to or pocket.home.layers / cards.layers_file(pocket.card.name)
+        made = make.train(pocket.base, to, sources, work or to.with_suffix(".work"), tell.stage, tick, talks)
+    _show(made, json_)
+
+
+@layers.command("check")
+def check(
+    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="Layers; default: those of the base.")] = None,
+    base: BaseName = "",
+    tofu: Tofu = None,
+    persona: Annotated[Path | None, typer.Option(metavar="FOLDER", help="A set about one person.")] = None,
+    recall: Annotated[Path | None, typer.Option(metavar="FOLDER", help="nl_mqar.jsonl, update.jsonl, niah.jsonl.")] = None,
+    text: Annotated[Path | None, typer.Option(help="Plain prose, for what must stay as likely.")] = None,
+    items: Annotated[int, typer.Option(help="Items of each set.", min=1)] = 16,
+    passes: Annotated[str, typer.Option(help="Passes of a nap, several with commas.")] = "1,2,4",
+    json_: Json = False,
+) -> None:
+    """Facts told, evicted, asked: a sliding window (0), full attention (1), a memory that nobody trained, the layers.
+
+    Example: pocketsleep memory-layers check
+    """
+    from pocketsleep.bench import memory_check as measure
+    from pocketsleep.bench.memory_sets import Sets
+
+    with opened(base) as pocket:
+        sets = Sets(tofu, persona, recall, text)
+        found = measure.check(pocket.base, file or measure.known(pocket.base, pocket.home.layers), sets, items, [int(n) for n in passes.split(",")], out.talk.print)
+    if json_:
+        out.one(found)
+        return
+    for name, line in found["sets"].items():
+        out.data(f"{name} ({line['items']} items)")
+        out.table(("arm", "right", "nats", "scale right", "scale nats"), measure.rows(line))
+    out.data(f"constant memory: {found['constant']}")
+
+
+def _show(made: dict[str, Any], json_: bool) -> None:
+    if json_:
+        out.one(made)
+        return
+    for name, value in made.items():
+        out.data(f"{name}: {value}")

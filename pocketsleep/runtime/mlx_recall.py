@@ -1,0 +1,86 @@
+"""What a base makes of answers: with the talk in front of it, without it, and through memory layers that napped over it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pocketsleep.runtime import blas  # noqa: F401  before mlx: it decides which BLAS libmlx binds
+
+# isort: split
+import mlx.core as mx
+import mlx.nn as nn
+import numpy as np
+
+from pocketsleep.fastweights.free import training_free
+from pocketsleep.fastweights.layer import features
+from pocketsleep.fastweights.memory import MemoryLayers, Remembering
+from pocketsleep.runtime.mlx_forward import Forward, picked
+from pocketsleep.runtime.mlx_rows import Row, padded, positions
+
+AT_ONCE = 8  # windows
+PROSE = 256  # tokens of prose at once, when states are whitened
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    "What stands in the window when an answer is judged, and the answer, of which `given` tokens are not judged."
+
+    prompt: tuple[int, ...]
+    answer: tuple[int, ...]
+    given: int = 0
+
+
+def attended(model: nn.Module, context: Sequence[int], windows: Sequence[Window]) -> list[np.ndarray]:
+    "Nats of each answer's judged tokens, `context` being the first part of every prompt."
+    rows = [Row(w.prompt, w.answer) for w in windows]
+    found: dict[int, np.ndarray] = {}
+    for index, logits in Forward(model, rows, tuple(context)).logits(rows):
+        found[index] = _nats(logits, windows[index].answer)[windows[index].given :]
+    return [found[i] for i in range(len(rows))]
+
+
+class Windows:
+    "Windows that went through the blocks once, up to the first layer that reads."
+
+    def __init__(self, seen: Remembering, windows: Sequence[Window]) -> None:
+        self.seen, self.windows, self.parts = seen, windows, []
+        for at in range(0, len(windows), AT_ONCE):
+            some = windows[at : at + AT_ONCE]
+            entering: dict[int, mx.array] = {}
+            ids = padded([[*w.prompt, *w.answer] for w in some])
+            h = seen.through(seen.embed(mx.array(ids)), 0, seen.first, entering)
+            where = mx.array(positions([(len(w.prompt), len(w.answer)) for w in some], ids.shape[1]))
+            mx.eval(h, entering)
+            self.parts.append((some, h, entering, where))
+
+    def nats(self, states: Sequence[mx.array]) -> list[np.ndarray]:
+        "Of each answer's judged tokens, read with these states."
+        found, seen = [], self.seen
+        for some, h, entering, where in self.parts:
+            last = seen.through(h, seen.first, len(seen.model.model.layers), dict(entering), states)
+            logits = np.array(seen.head(picked(seen.model.model.norm(last), where)).astype(mx.float32))
+            at = 0
+            for one in some:
+                found.append(_nats(logits[at : at + len(one.answer)], one.answer)[one.given :])
+                at += len(one.answer)
+        return found
+
+
+def _nats(logits: np.ndarray, answer: Sequence[int]) -> np.ndarray:
+    top = logits.max(-1, keepdims=True)
+    total = top[:, 0] + np.log(np.exp(logits - top).sum(-1))
+    return np.asarray(total - logits[np.arange(len(answer)), list(answer)])
+
+
+def both(memory: MemoryLayers, model: nn.Module, prose: Sequence[int], strength: float) -> Remembering:
+    "The trained layers and, behind them, the training-free one, whitened on `prose`; each is silent where its state is empty."
+    tap = max(layer.shape.taps[-1] for layer in memory.layers)
+    entering: dict[int, mx.array] = {}
+    seen = memory.attach(model)
+    found = []
+    for at in range(0, len(prose), PROSE):
+        seen.through(seen.embed(mx.array([list(prose[at : at + PROSE])])), 0, tap, entering)
+        found.append(np.array(features(entering, (tap,))[0]))
+    free = training_free(np.concatenate(found), tap, len(model.model.layers), strength)
+    return MemoryLayers([*memory.layers, free], memory.base).attach(model)
