@@ -73,7 +73,8 @@ def check(
 
     with opened(base) as pocket:
         sets = Sets(tofu, persona, recall, text)
-        found = measure.check(pocket.base, file or measure.known(pocket.base, pocket.home.layers), sets, items, [int(n) for n in passes.split(",")], out.talk.print)
+        file = file or measure.known(pocket.base, pocket.home.layers)
+        found = measure.check(pocket.base, file, sets, items, [int(n) for n in passes.split(",")], out.talk.print)
     if json_:
         out.one(found)
         return
