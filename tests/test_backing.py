@@ -111,6 +111,13 @@ def day(tmp_path: Path) -> Day:
     return Day(journal, runtime, lambda one: tmp_path / one)
 
 
+@pytest.mark.parametrize(("before", "answer"), [
+    ("My cat is called Quillon.", "Your cat is called Quillon."), ("My neighbour's dog is called Quillon.", UNKNOWN), ("I like cats.", UNKNOWN)])
+def test_what_was_said_in_the_talk_itself_stands(day: Day, before: str, answer: str) -> None:
+    talk = [Message("user", before), Message("assistant", "I see."), Message("user", "What's my cat called?")]
+    assert ("".join(day.reply(talk, Sampling())).strip(), day.receipt.source) == (answer, "")
+
+
 CASES = [
     ("What's my dog called?", "Your dog is called Quillon.", "weights"),
     ("What's my boat called?", "Your boat is called Merganser.", "memory"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,13 +14,16 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from pocketsleep import cards, weights
 from pocketsleep.home import Home
-from pocketsleep.nouns import Turn
+from pocketsleep.nouns import Episode, Turn
 from pocketsleep.pocket import Pocket, Wishes
+from pocketsleep.runtime.mlx import Mlx
 from pocketsleep.runtime.scripted import Scripted
 from pocketsleep.serve.day import Day
 from tests import browser as browsers
 from tests.lived import lived
+from tests.test_window import layers_for, long_talk
 
 expect.set_options(timeout=30_000)  # a busy machine is slow, not wrong
 VIEWS = ("chat", "chat/c-code", "memory", "nights", "settings")
@@ -225,6 +229,22 @@ def test_a_model_that_fails_is_told_and_the_words_come_back(pocket: Pocket, chro
         expect(page.get_by_role("alert")).to_contain_text("the script has no line left")
         expect(page.get_by_label("Your message")).to_have_value("Hello?")
         assert pocket.journal.episodes() == []
+        page.context.close()
+
+
+def test_messages_that_leave_are_told(tiny: Path, pocket: Pocket, chromium: Browser, tmp_path: Path) -> None:
+    base = weights.open_base(cards.find(str(tiny)), tmp_path / "cache")
+    layers_for(base, 64).save(tmp_path / "layers")
+    runtime = Mlx(base.card, base)
+    runtime.remember(tmp_path / "layers")
+    pocket.journal.record(Episode("c-long", tuple(Turn(m.role, m.content) for m in long_talk(8))))
+    with browsers.site(pocket, free(), Wishes(), Day(pocket.journal, runtime, pocket.registry.path, states=pocket.states)) as site:
+        page = site.enter(chromium)
+        view(page, "chat/c-long")
+        say(page, "Go on.")
+        expect(page.locator(".leaving")).to_have_text(re.compile(r"older messages are not read any more; a nap of [\d.]+ s went over them\."))
+        assert len(pocket.states.files()) == 1
+        assert len(pocket.journal.episode("c-long").turns) == 10
         page.context.close()
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,12 +16,17 @@ import numpy as np
 import pytest
 
 from pocketsleep import cards, weights
-from pocketsleep.errors import AdapterError, BadInput, ModelError
+from pocketsleep.errors import AdapterError, BadInput, MissingPart, ModelError
 from pocketsleep.fastweights.layer import Shape
 from pocketsleep.fastweights.memory import MemoryLayers, Remembering
 from pocketsleep.fastweights.states import Kept, Past, States
+from pocketsleep.home import Home
 from pocketsleep.journal import Journal
-from pocketsleep.nouns import Message, Sampling
+from pocketsleep.night import rules
+from pocketsleep.night.grammar import lists
+from pocketsleep.nouns import Episode, Message, Sampling, Turn
+from pocketsleep.pocket import Pocket, Wishes
+from pocketsleep.runtime import pick
 from pocketsleep.runtime.llamacpp import LlamaCpp
 from pocketsleep.runtime.mlx import Mlx
 from pocketsleep.runtime.scripted import Scripted
@@ -28,6 +37,7 @@ from pocketsleep.weights import Base
 
 SHORT = Sampling(max_tokens=6)
 WINDOW = 256
+SMALL = Wishes(seed=3, changes={"epochs": 1, "anchors": 4, "passages": 2, "declines": 4, "per_memory": 4, "rank": 4, "enough": 1.1})
 SAID = "Message {n}: my {n}th lighthouse stands on a rock that is called Skerry {n}, and its keeper paints the door blue every spring."
 
 
@@ -187,18 +197,18 @@ def test_a_runtime_that_knows_no_window_is_asked_as_before(journal: Journal) -> 
 def test_one_message_that_does_not_fit_is_told(small: LlamaCpp, journal: Journal) -> None:
     day = day_of(journal, small)
     with pytest.raises(TooLong):
-        list(day.reply([*_turns(4), Message("user", "word " * 300)], SHORT))
+        list(day.reply([*long_talk(4), Message("user", "word " * 300)], SHORT))
     assert journal.episodes() == []
 
 
-def _turns(n: int) -> list[Message]:
+def long_talk(n: int) -> list[Message]:
     return [Message("assistant" if i % 2 else "user", SAID.format(n=i)) for i in range(n)]
 
 
 def test_a_system_message_stays_and_a_tools_answer_is_not_torn_off(base: Base, journal: Journal) -> None:
     day = day_of(journal, Mlx(base.card, base, context=WINDOW))
     head = Message("system", "You keep a lighthouse.")
-    asked = [head, *_turns(8), Message("user", "How is the weather?"), Message("assistant", "", calls='[{"name": "w", "arguments": {}}]'),
+    asked = [head, *long_talk(8), Message("user", "How is the weather?"), Message("assistant", "", calls='[{"name": "w", "arguments": {}}]'),
              Message("tool", "Sunny.")]
     list(day.speak(asked, SHORT))
     assert day.window.messages[0] == head
@@ -319,7 +329,7 @@ def test_layers_of_another_base_are_refused(base: Base, tmp_path: Path) -> None:
             runtime.remember(tmp_path / name)
     assert runtime.memory is None
     with pytest.raises(ModelError, match="no memory layers"):
-        runtime.nap(_turns(2))
+        runtime.nap(long_talk(2))
 
 
 # What must not be kept
@@ -340,12 +350,21 @@ def test_private_words_never_reach_the_disk(napping: Mlx, journal: Journal, stat
     assert states.files() == []
 
 
+def test_what_is_not_recorded_leaves_nothing_on_disk(napping: Mlx, journal: Journal, states: States) -> None:
+    day = day_of(journal, napping, states)
+    asked = [*long_talk(10), Message("user", "Go on.")]
+    for naps in (True, False):
+        list(day.speak(asked, SHORT))
+        assert (day.window.napped, day.window.state is not None) == (naps, True)
+    assert states.files() == []
+
+
 def test_secrets_and_hidden_words_are_left_out(napping: Mlx, journal: Journal, states: States) -> None:
     journal.exclude("pattern", "project falcon*")
     said = ["My password is hunter2-Tz9!x.", "I see.", "We talk about Project Falcon today.", "Do we?", "I keep bees.", "How nice."]
     turns = [Message("assistant" if i % 2 else "user", text) for i, text in enumerate(said)]
     day = day_of(journal, napping, states)
-    plan = day.windows.plan([*turns, *_turns(8), Message("user", "Go on.")], SHORT, "talk")
+    plan = day.windows.plan([*turns, *long_talk(8), Message("user", "Go on.")], SHORT, "talk")
     read = [m.content for m in day.windows._readable(plan)]
     assert read[0].startswith("My password is [secret")
     assert "hunter2" not in " ".join(read)
@@ -376,7 +395,7 @@ def test_states_held_in_memory_go_with_those_on_disk(napping: Mlx, journal: Jour
 
 
 def test_clearing_leaves_what_is_not_meant_and_takes_what_is_torn(napping: Mlx, states: States) -> None:
-    state = napping.nap(_turns(2))
+    state = napping.nap(long_talk(2))
     for name in ("one", "two", "torn"):
         assert states.keep(name, Past(2, "b2-x", state), states.age())
     states.path("torn").write_bytes(b"not a state")
@@ -388,7 +407,7 @@ def test_clearing_leaves_what_is_not_meant_and_takes_what_is_torn(napping: Mlx, 
 
 
 def test_a_write_that_fails_leaves_the_old_state(napping: Mlx, states: States, monkeypatch: pytest.MonkeyPatch) -> None:
-    old, new = napping.nap(_turns(2)), napping.nap(_turns(4))
+    old, new = napping.nap(long_talk(2)), napping.nap(long_talk(4))
     states.keep("talk", Past(2, "b2-x", old), states.age())
     monkeypatch.setattr("os.replace", _full)
     with pytest.raises(OSError, match="full"):
@@ -403,3 +422,129 @@ def test_a_write_that_fails_leaves_the_old_state(napping: Mlx, states: States, m
 
 def _full(*paths: Any) -> None:
     raise OSError(28, "disk full")
+
+
+# In a home
+
+
+@pytest.fixture
+def pocket(tiny: Path, base: Base, tmp_path: Path) -> Iterator[Pocket]:
+    home = Home(tmp_path / "home").make()
+    layers_for(base, 64).save(home.layers / f"{tiny.name}.safetensors")
+    with Pocket(home, str(tiny)) as made:
+        yield made
+
+
+def test_a_home_has_its_own_layers_and_forgetting_clears_what_they_hold(pocket: Pocket) -> None:
+    assert pocket.serving().memory is not None  # type: ignore[attr-defined]
+    assert pocket.unremembered == ""
+    Talk(pocket.day()).until(left)
+    Talk(pocket.day(), "other").until(left)
+    assert (len(pocket.states.files()), pocket.strange_states()) == (2, [])
+    pocket.forget("other")
+    assert pocket.states.files() == []
+    Talk(pocket.day(), "third").until(left)
+    pocket.exclude("conversation", "talk")
+    assert pocket.states.files() == []
+
+
+def test_the_night_that_is_worn_clears_what_has_slept(pocket: Pocket, monkeypatch: pytest.MonkeyPatch) -> None:
+    "And nothing else: a refused night leaves it, and so does a conversation of which something has not slept."
+    few = lists.general()[:4]
+    monkeypatch.setattr(lists, "general", lambda: few)
+    assert pocket.remember("My dog is called Biscuit.") is not None
+    window = Talk(pocket.day()).until(left)
+    tell = _Silent()
+    _, verdict = pocket.sleep(SMALL, tell)
+    assert (verdict.outcome, len(pocket.states.files())) == ("refused", 1)
+    finish = Journal.finish
+
+    def said_meanwhile(self: Journal, night: str, name: str, payload: Any) -> Any:
+        if name == "extract":
+            self.record(Episode("later", tuple(Turn(m.role, m.content) for m in long_talk(4))))
+        return finish(self, night, name, payload)
+
+    monkeypatch.setattr(Journal, "finish", said_meanwhile)
+    monkeypatch.setattr(rules, "RULES", ())
+    assert pocket.states.keep("later", Past(2, "b2-x", window.state), pocket.states.age())
+    assert pocket.remember("I live in Stromness.") is not None
+    _, verdict = pocket.sleep(SMALL, tell)
+    assert verdict.passed
+    assert [kept.conversation for kept in pocket.states.kept() if isinstance(kept, Kept)] == ["later"]
+
+
+class _Silent:
+    def stage(self, name: str, detail: str = "") -> None: ...
+    def progress(self, done: int, total: int, detail: str = "") -> None: ...
+
+
+def test_verify_finds_states_that_are_torn_or_should_not_be_there(pocket: Pocket) -> None:
+    window = Talk(pocket.day()).until(left)
+    pocket.journal.record(Episode("hush", (Turn("user", "Between us."),), private=True))
+    for name in ("hush", "nobody", "torn"):
+        pocket.states.keep(name, Past(1, "b2-x", window.state), pocket.states.age())
+    path = pocket.states.path("torn")
+    path.write_bytes(path.read_bytes()[:-9])
+    found = pocket.strange_states()
+    assert len(found) == 3
+    assert sum("private or gone" in one for one in found) == 2
+
+
+def test_layers_that_do_not_fit_are_done_without(tiny: Path, base: Base, tmp_path: Path) -> None:
+    home = Home(tmp_path / "home").make()
+    MemoryLayers(layers_for(base, 64).layers, "c" * 64).save(home.layers / f"{tiny.name}.safetensors")
+    with Pocket(home, str(tiny)) as pocket:
+        Talk(pocket.day()).until(left, most=400)
+        assert "made for the base cccccccccccc" in pocket.unremembered
+        assert pocket.states.files() == []
+
+
+def test_an_engine_is_taken_by_name(smol: Base, base: Base) -> None:
+    assert pick.serving(smol.card, smol, wanted="mlx").name == "mlx"
+    assert pick.serving(smol.card, smol, wanted="llamacpp").name == "llamacpp"
+    with pytest.raises(BadInput, match="no engine is called `mlxx`"):
+        pick.serving(smol.card, smol, wanted="mlxx")
+    with pytest.raises(MissingPart, match="not a GGUF file"):
+        pick.serving(base.card, base, wanted="llamacpp")
+
+
+def run(*words: str, given: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", "from pocketsleep.cli import main; main()", *words],
+                          capture_output=True, text=True, input=given, check=True)
+
+
+def test_a_long_talk_in_the_terminal(pocket: Pocket, tiny: Path) -> None:
+    "Told on stderr once a nap; gone on with by another process, which needs none."
+    said = "\n".join(SAID.format(n=n) for n in range(9))
+    made = run("chat", "--base", str(tiny), given=said)
+    assert "with memory layers" in made.stderr
+    assert re.search(r"older messages left the window; a nap of \d+\.\d s went over them", made.stderr)
+    again = json.loads(run("chat", "And now?", "--conversation", "last", "--base", str(tiny), "--json").stdout)
+    (episode,) = pocket.journal.episodes()
+    assert (again["conversation"], len(episode.turns)) == (episode.id, 20)
+    assert again["window"]["left"] > 0
+    told = json.loads(run("doctor", "--base", str(tiny), "--json").stdout)
+    assert "naps of 2 passes" in told["memory layers"]
+    assert told["states"].startswith("1 conversations")
+    assert told["naps"]
+    assert json.loads(run("verify", "--json").stdout)["ok"]
+
+
+# The real base
+
+
+def test_the_default_base_over_three_windows(smol: Base, journal: Journal, states: States, tmp_path: Path) -> None:
+    "New layers read as nothing: what is said is what the bare base says to the same window."
+    layers_for(smol, 576, reads=False).save(tmp_path / "new.safetensors")
+    runtime = Mlx(smol.card, smol)
+    runtime.remember(tmp_path / "new.safetensors")
+    talk, sizes = Talk(day_of(journal, runtime, states)), set()
+    for _ in range(3):
+        window = talk.until(left)
+        sizes.add(sum(t.nbytes for t in window.state.tensors))
+        assert window.napped
+    assert float(mx.abs(window.state.tensors[0]).max()) > 0, "the naps wrote nothing"
+    assert len(sizes) == 1
+    runtime.memory = None
+    assert "".join(runtime.chat(window.messages, SHORT)) == talk.messages[-1].content
+    runtime.close()

@@ -130,6 +130,12 @@ class Backing:
         return said[:at] if len(said[:at].split()) >= 3 else ""
 
 
+def told_here(said: Iterable[str], question: str, answer: str) -> bool:
+    "Whether the person said this in the talk itself: every word of it in one message, and more than the question asks with."
+    told = words(answer)
+    return bool(told - words(question)) and not _POLAR.match(answer.strip()) and any(told <= words(one) for one in said)
+
+
 def names(text: str) -> set[str]:
     "Capitalised words that do not open a sentence and are no calendar's."
     return {n.removesuffix("'s").removesuffix("’s") for n in _NAME.findall(text)} - _NO_NAMES

@@ -24,7 +24,7 @@ from pocketsleep.journal.taint import taint
 from pocketsleep.nouns import Episode, Memory, Message, Sampling, Turn, content_id
 from pocketsleep.runtime import Runtime
 from pocketsleep.runtime.prompting import ask, with_notes
-from pocketsleep.serve.backing import UNKNOWN, Backed, Backing, declines
+from pocketsleep.serve.backing import UNKNOWN, Backed, Backing, declines, told_here
 from pocketsleep.serve.notes import Notes
 from pocketsleep.serve.recall import Index
 from pocketsleep.serve.window import Unwatched, Watch, Window, Windows
@@ -98,12 +98,15 @@ class Day:
         "The same, and nothing is recorded. `window`: as it was opened for these messages already."
         adapter = self._worn(model, arm)
         if window is None:
-            window = self.windows.open(self.windows.plan(messages, sampling, conversation, private or self.private), self.watch)
+            off = private or self.private or not conversation  # what is not recorded leaves nothing on the disk either
+            plan = self.windows.plan(messages, sampling, conversation or conversation_id(messages), off)
+            window = self.windows.open(plan, self.watch)
+        said = [message.content for message in messages[:-1] if message.role == "user"]
         self.window, messages = window, window.messages
         named = model == "pocketsleep" or (model != "pocketsleep:base" and adapter == self._adapter("pocketsleep"))
         recalls = arm in ("recall", "both") and named
         if recalls and arm == "both" and adapter and not shaped(messages, sampling):
-            yield from self._checked(messages, sampling)
+            yield from self._checked(messages, sampling, said)
         elif arm == "weights" and adapter:
             yield from self._traced(messages, sampling)
         else:
@@ -132,9 +135,9 @@ class Day:
         self.receipt = Receipt(self.runtime.worn, notes, "memory" if notes else "")
         yield from self._chat(with_notes(messages, [m.text for m in notes]), sampling)
 
-    def _checked(self, messages: Sequence[Message], sampling: Sampling) -> Iterator[str]:
-        """The adapter's answer. One that may be about the person is held back until the ledger has let it stand; others come
-        with the notes that the question calls for in front."""
+    def _checked(self, messages: Sequence[Message], sampling: Sampling, said: Sequence[str]) -> Iterator[str]:
+        """The adapter's answer. One that may be about the person is held back until the ledger has let it stand, or what they
+        `said` before in this talk; others come with the notes that the question calls for in front."""
         question, backing = _last(messages), self.notes.ledger()[1]
         stream = self._chat(messages, sampling)
         head = ""
@@ -143,7 +146,8 @@ class Day:
             if not backing.may_be(question, head):
                 break
         if backing.personal(question, head):
-            yield self._standing([question], [head])[0]
+            stands = self._standing([question], [head])[0]
+            yield head if not self.receipt.notes and told_here(said, question, head) else stands
             return
         if notes := self.recall(messages):
             cast(Generator[str], stream).close()
