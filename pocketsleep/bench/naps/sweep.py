@@ -163,5 +163,6 @@ def curves(table: Sequence[Row]) -> Iterator[tuple[str, dict[str, list[tuple[int
     for task in dict.fromkeys(r["task"] for r in table):
         lines: dict[str, list[tuple[int, float, float, float]]] = {}
         for r in sorted((r for r in table if r["task"] == task), key=lambda r: r["depth"]):
-            lines.setdefault(r["arm"], []).append((r["depth"], r["mean"], r["low"], r["high"]))
+            name = f"N = {r['arm']}" if r["arm"].isdigit() else r["arm"]
+            lines.setdefault(name, []).append((r["depth"], r["mean"], r["low"], r["high"]))
         yield task, lines
