@@ -48,6 +48,7 @@ def test_what_no_note_backs_is_not(question: str, answer: str) -> None:
 @pytest.mark.parametrize(("question", "answer", "memory", "said"), [
     ("Is my dog called Rex?", "Yes.", DOG, "No. Your dog is called Quillon."),
     ("Is my dog called Quillon?", "No, Quillon.", DOG, "Yes. Your dog is called Quillon."),
+    ("Does Idwal help me build the shed?", "No.", HELP, "Yes, Idwal."),  # nothing was studied of it
     ("Does my website launch on 9 May?", "Yes.", SITE, "No. Your website launches on 8 May."),
     ("Is my dog not called Rex?", "Yes.", DOG, None),  # which yes?
     ("Is my dog afraid of Rex?", "Yes.", DOG, None),  # nothing of the kind was noted
@@ -104,10 +105,10 @@ def day(tmp_path: Path) -> Day:
     journal.settle(night.id, Verdict("worn"), adapter, [])
     runtime = Says(
         {"What's my dog called?": "Your dog is called Quillon.", "What's my boat called?": "Your boat is called... you haven't told me that.",
-         "What's my cat called?": "Your cat is called Quillon.", "How tall is a boat?": "That depends on the boat.", "When does my website launch?": "Your dog is called Quillon.",
+         "What's my cat called?": "Your cat is called Quillon.", "How tall is a boat?": "That depends on the boat.", "When in May does my dog's website launch?": "Your dog is called Quillon.",
          "Which website did my friend launch?": "You grew up in Amlwch.", "Is my dog called Rex?": "Yes."},
         {"What's my boat called?": "Your boat is called Merganser.", "What's my cat called?": "Your cat is called Quillon.",
-         "When does my website launch?": "Your website launches on 8 May.", "Which website did my friend launch?": "Your friend is Rhun."})
+         "When in May does my dog's website launch?": "Your website launches on 8 May.", "Which website did my friend launch?": "Your friend is Rhun."})
     return Day(journal, runtime, lambda one: tmp_path / one)
 
 
@@ -123,7 +124,7 @@ CASES = [
     ("What's my boat called?", "Your boat is called Merganser.", "memory"),
     ("What's my cat called?", UNKNOWN, ""),
     ("Is my dog called Rex?", "No. Your dog is called Quillon.", "memory"),
-    ("When does my website launch?", "Your website launches on 8 May.", "memory"),  # the weights said what is true of something else
+    ("When in May does my dog's website launch?", "Your website launches on 8 May.", "memory"),  # the weights said what is true of something else
     ("Which website did my friend launch?", "You grew up in Amlwch.", "weights"),  # the second look found nothing that a note backs
 ]
 

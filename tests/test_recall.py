@@ -63,11 +63,12 @@ def test_what_the_night_declined_adds_no_words_to_a_note():
 
 
 def test_an_answer_is_doubted_where_the_words_call_for_another_note():
-    index = Index([CAT, JOB], [])
-    assert texts(index.rivals("Which dentist am I?", CAT)) == [JOB.text]
-    assert not index.rivals("Which dentist am I?", JOB)
-    assert not index.rivals("Who is it?", CAT)  # no word calls for anything
-    assert not index.rivals("Is the dentist's cat a dentist?", JOB)
+    quay = Memory("The user's dentist has rooms on Truro quay.")
+    index = Index([CAT, quay], [])
+    assert texts(index.rivals("Is the cat's dentist on Truro quay?", CAT)) == [quay.text, CAT.text]
+    assert not index.rivals("Is the cat's dentist on Truro quay?", quay)
+    assert not index.rivals("Is the dentist on Truro quay?", CAT)  # no word calls for the cat: it may go by other words
+    assert not index.rivals("Who is it?", CAT)
 
 
 def test_recall_is_measured_on_questions_that_were_written_by_hand(tmp_path):

@@ -88,7 +88,8 @@ class Backing:
         if not (claimed and about and claims(f"of {memory.answer}")) or not about <= self._asked[memory.id]:
             return None
         right = "Yes" if claimed <= self._words[memory.id] else "No"
-        return Backed(f"{right}. {self._said.get(memory.id, memory.text)}", memory)
+        said = self._said.get(memory.id, "")
+        return Backed(f"{right}. {said}" if said else f"{right}, {memory.answer}.", memory)
 
     def of(self, question: str, answer: str) -> Backed | None:
         "The answer as the ledger lets it stand, None where nothing backs it."

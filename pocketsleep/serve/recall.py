@@ -90,12 +90,11 @@ class Index:
 
     def rivals(self, question: str, memory: Memory) -> list[Memory]:
         """Notes for a second look at an answer that rests on this one, where another is called for more by as much as a word weighs
-        that stands in one note alone."""
+        that stands in one note alone. Where no word calls for this one, words say nothing of it: it may never have been studied."""
         asked, ranked = words(question), self.ranked(question)
-        if not ranked or memory == ranked[0]:
-            return []
-        ahead = self._bm25(asked, ranked[0].id) - self._bm25(asked, memory.id)
-        return ranked[:SECOND] if ahead >= math.log(1 + len(self._documents)) else []
+        mark = self._bm25(asked, memory.id)
+        doubted = mark > 0 and self._bm25(asked, ranked[0].id) - mark >= math.log(1 + len(self._documents))
+        return ranked[:SECOND] if doubted else []
 
     def ranked(self, question: str, memories: Iterable[str] | None = None) -> list[Memory]:
         "These notes (default: all that share a word with the question or what was asked of them), the likeliest first."
