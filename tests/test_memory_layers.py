@@ -11,12 +11,15 @@ import numpy as np
 import pytest
 from mlx.utils import tree_flatten
 
+from pocketsleep import cards
 from pocketsleep.errors import AdapterError, BadInput, ModelError, NotFound
 from pocketsleep.fastweights import keeping
 from pocketsleep.fastweights.keeping import load_state, save_state
 from pocketsleep.fastweights.layer import MemoryLayer, Shape, added, features, written
 from pocketsleep.fastweights.memory import MemoryLayers, Remembering
 from pocketsleep.fastweights.window import Window
+from pocketsleep.night.grammar import lists
+from pocketsleep.nouns import Message
 from pocketsleep.weights import gguf_base
 from pocketsleep.weights import model as weights_model
 from tests import tiny_gguf
@@ -87,6 +90,33 @@ def test_the_default_base_with_new_layers_to_the_bit(smol) -> None:  # type: ign
     cache, kept = seen.make_cache(), seen.make_cache()  # and token by token, as it is served
     for token in ids[:3]:
         assert np.array_equal(np.array(seen(mx.array([[token]]), cache=cache)), np.array(base(mx.array([[token]]), cache=kept)))
+
+
+def test_shipped_layers_recall_what_left_and_leave_prose_alone(smol) -> None:  # type: ignore[no-untyped-def]
+    "Three facts told and evicted: each value grows likelier by two nats; a paragraph on something else stays within a percent."
+    file = cards.memory_layers("smollm2-135m", Path("nowhere"))
+    assert file is not None
+    assert file.stat().st_size < 6_000_000
+    made = MemoryLayers.load(file, smol.sha256)
+    assert made.recipe["talks"] > 500
+    seen, ids = made.attach(weights_model.load(smol.folder)), smol.prompter.ids
+    turns = [("By the way, my cat is called Zebulon.", "Noted."), ("I work as a bookbinder in Porthmadog.", "I see."),
+             ("My sister Ottoline is allergic to walnuts.", "Good to know!")]
+    told = ids([m for user, answer in turns for m in (Message("user", user), Message("assistant", answer))], generate=False)
+    state = seen.nap(told[8:])
+    for question, lead, value in (("What is my cat called?", "Your cat is called", " Zebulon"), ("Where do I work?", "You work in", " Porthmadog"),
+                                  ("What is my sister allergic to?", "Your sister is allergic to", " walnuts")):
+        prompt, answer = ids([Message("user", question)]) + smol.tokenizer.encode(lead), smol.tokenizer.encode(value)
+        assert nats(seen, None, prompt, answer) > nats(seen, state, prompt, answer) + 2, question
+    prose = smol.tokenizer.encode(lists.texts()[0][1])
+    assert nats(seen, state, prose[:1], prose[1:]) < 1.01 * nats(seen, None, prose[:1], prose[1:])
+
+
+def nats(seen: Remembering, state: object, prompt: list[int], answer: list[int]) -> float:
+    "Of an answer's tokens together."
+    seen.state = state  # type: ignore[assignment]
+    told = seen(mx.array([prompt + answer]))[0, len(prompt) - 1 : -1]
+    return float(nn.losses.cross_entropy(told, mx.array(answer)).sum())
 
 
 def test_a_cache_gives_what_the_whole_gives(model: nn.Module) -> None:
