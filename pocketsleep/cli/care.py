@@ -99,7 +99,7 @@ def _memory(pocket: Any) -> list[tuple[str, str]]:
     files = pocket.states.files()
     size = sum(file.stat().st_size for file in files)
     return [("memory layers", layers.about if layers else pocket.unremembered),
-            ("states", f"{len(files)} conversations, {size / 1e6:.1f} MB" if files else "none")]
+            ("states", f"{len(files)} conversation{'s' * (len(files) > 1)}, {size / 1e3:.0f} kB" if files else "none")]
 
 
 def _speed(pocket: Any) -> str:
