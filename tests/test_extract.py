@@ -9,6 +9,7 @@ import pytest
 from pocketsleep.errors import BadInput
 from pocketsleep.night.extract import Extracted, extract, slot, told, verify
 from pocketsleep.night.gather import Gathered
+from pocketsleep.night.listen.grounding import empty
 from pocketsleep.night.listen.provenance import own_words
 from pocketsleep.night.listen.sentences import clauses, expand, sentences
 from pocketsleep.night.listen.voice import about_user, base_form, third_person
@@ -375,3 +376,11 @@ def test_person_change():
     assert about_user("my wife and I live with me mum near our farm") == (
         "the user's wife and the user lives with the user mum near the user's farm"
     )
+
+
+@pytest.mark.parametrize(("note", "says_nothing"), [
+    ("The user's macsen is Macsen.", True), ("The user's band is called the band.", True), ("The user's cats are cats.", True),
+    ("The user's cat is called Gus.", False), ("The user's day off is Tuesday.", False), ("The user is a cook.", False),
+])
+def test_a_thing_that_is_itself_is_no_memory(note: str, says_nothing: bool) -> None:
+    assert empty(note) is says_nothing

@@ -17,7 +17,7 @@ from pocketsleep.night.gather import Gathered
 from pocketsleep.night.listen import frames, slots
 from pocketsleep.night.listen.corrected import corrected
 from pocketsleep.night.listen.ear import CHOSEN, Ear, Heard
-from pocketsleep.night.listen.grounding import ungrounded
+from pocketsleep.night.listen.grounding import empty, ungrounded
 from pocketsleep.night.listen.hear import candidates, refused, span
 from pocketsleep.night.listen.naming import naming
 from pocketsleep.night.listen.people import Candidate, People
@@ -58,6 +58,8 @@ class _Hearing:
         if not verify(memory, said):
             missing = ", ".join(sorted(ungrounded(memory.text, said)))
             return self.drop(memory.text, f"ungrounded: never said: {missing}", cite)
+        if empty(memory.text):
+            return self.drop(memory.text, "empty: says nothing of it", cite)
         if any(m.text == memory.text for m in self.live):
             return self.drop(memory.text, "known: remembered already", cite)
         for at, other in enumerate(self.memories):

@@ -64,6 +64,15 @@ def ungrounded(memory: str, said: str) -> set[str]:
     return content(memory) - _all(said)
 
 
+_SAME = re.compile(r"The user's (?P<one>[\w' -]+?) (?:is|are|was|were) (?:called |named )?(?:a |an |the )?(?P<two>[\w' -]+)\.")
+
+
+def empty(memory: str) -> bool:
+    "Whether a memory says of a thing that it is that thing."
+    found = _SAME.fullmatch(memory)
+    return found is not None and content(found["one"]) == content(found["two"])
+
+
 _FIRST = re.compile(r"\b(?:i|i'm|im|ive|i've|i'd|i'll|my|me|mine|we|we're|we've|our|us|myself)\b", re.IGNORECASE)
 _THIRD = re.compile(r"\b(?:he|she|they|his|her|hers|their|him|them|he's|she's|they're)\b", re.IGNORECASE)
 _NOT = r"(?:not|no|never|n't|isn't|aren't|wasn't|don't|doesn't|didn't|nor|without|isnt|dont|wasnt)"
