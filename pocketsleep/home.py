@@ -75,7 +75,7 @@ class Home:
     @property
     def layers(self) -> Path:
         "Memory layers that were trained here, by the name of their base; they come before shipped ones."
-        return (self.whole or self.root) / "models" / "memory"
+        return self.root / "layers"
 
     @property
     def plugins(self) -> Path:
