@@ -20,6 +20,7 @@ from pocketsleep.fastweights import fit, learn
 from pocketsleep.fastweights.free import training_free
 from pocketsleep.fastweights.layer import Shape, normed, written
 from pocketsleep.fastweights.memory import MemoryLayers
+from pocketsleep.runtime import mlx_recall
 from pocketsleep.weights import model as weights_model
 
 STUDY = Path(__file__).resolve().parent.parent / "models" / "study"
@@ -217,13 +218,26 @@ def test_the_command_makes_layers_and_goes_on(small: weights.Base, tmp_path: Pat
     layers = MemoryLayers.load(tmp_path / "layers", small.sha256)
     assert layers.sha256 == made["sha256"]
     assert layers.recipe["talks"] == made["talks"]
-    figures = memory_check.check(small, tmp_path / "layers", memory_sets.Sets(), 4, [1, 2], lambda s: None)
-    assert set(figures["sets"]) == {"told", "told_names"}
+    said: list[str] = []
+    prose = tmp_path / "prose.txt"
+    prose.write_text("\n = A = \n" + "The keeper paints the door of his lighthouse blue in spring. " * 120)
+
+    def check() -> dict:
+        return memory_check.check(small, tmp_path / "layers", memory_sets.Sets(text=prose), 4, [1, 2], said.append, 1200, tmp_path / "results")
+
+    figures = check()
+    measured = len(said)
+    assert check()["sets"] == figures["sets"], "a second run measured something else"
+    assert (measured > 4, len(said) - measured) == (True, 1), "what was kept was measured again"
+    assert set(figures["sets"]) == {"told", "told_names", "text", "text_elsewhere"}
     arms = figures["sets"]["told"]["arms"]
     assert set(arms) == {"sliding", "untrained", "N=1", "N=2", "full"}
     assert (arms["sliding"]["scale_nats"], arms["full"]["scale_nats"]) == (0.0, 1.0)
     assert arms["N=1"]["nats"] != arms["sliding"]["nats"]
-    assert figures["constant"]["bytes_first"] == figures["constant"]["bytes_last"]
+    looks = figures["constant"]
+    assert [look["tokens"] for look in looks] == [0, 1000, 1200, None]
+    assert len({look["state_bytes"] for look in looks}) == 1
+    assert len({look["nats"] for look in looks}) == 4, "a state that nothing changes is constant, too"
 
 
 def test_a_folder_without_messages_is_refused(small: weights.Base, tmp_path: Path) -> None:
@@ -243,10 +257,24 @@ def test_full_attention_sees_what_left_and_the_window_does_not(small: weights.Ba
     assert whole == small.prompter.ids([*messages, memory_sets.Message("user", "What is my cat called?")])
 
 
+def test_naps_of_several_passes_are_each_its_own(model, small: weights.Base) -> None:  # type: ignore[no-untyped-def]
+    "Whether blocks run once for all of them (one layer behind the last block) or not."
+    parts = [[7, 33, 12, 90, 41], [56, 20, 11]]
+    for at in (3, 2):
+        memory = MemoryLayers.new([Shape(at, (at,), model.args.hidden_size, 1, 8, 8), Shape(3, (3,), model.args.hidden_size, 2, 4, 8)][2 - at :], "a")
+        for layer in memory.layers:
+            layer.out = mx.random.normal(layer.out.shape, key=mx.random.key(4))
+        seen = memory.attach(model)
+        for n, tensors in mlx_recall.naps(seen, parts, (1, 3)).items():
+            state = seen.nap(parts[1], seen.nap(parts[0], None, n), n)
+            for a, b in zip(tensors, state.tensors, strict=True):
+                np.testing.assert_allclose(np.array(a), np.array(b), rtol=1e-5, atol=1e-6)
+
+
 def test_scales_are_what_they_say() -> None:
     def row(sliding: float, full: float, mine: float) -> dict:
         arms = {"sliding": sliding, "full": full, "mine": mine}
-        return {"arms": {k: [np.array([v]), np.array([2.0])] for k, v in arms.items()}, "stale": 1}
+        return {"arms": {k: [v, 2.0] for k, v in arms.items()}, "stale": 1}
 
     found = memory_check.summed([row(3, 1, 1.5), row(3, 1, 2.5)])["arms"]
     assert (found["mine"]["nats"], found["mine"]["scale_nats"]) == (2.0, 0.5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -36,7 +37,7 @@ from pocketsleep.serve.window import Window
 from pocketsleep.weights import Base
 
 SHORT = Sampling(max_tokens=6)
-WINDOW = 256
+WINDOW, CHUNK = 256, 100
 SMALL = Wishes(seed=3, changes={"epochs": 1, "anchors": 4, "passages": 2, "declines": 4, "per_memory": 4, "rank": 4, "enough": 1.1})
 SAID = "Message {n}: my {n}th lighthouse stands on a rock that is called Skerry {n}, and its keeper paints the door blue every spring."
 
@@ -65,10 +66,20 @@ def layers_for(base: Base, width: int, seed: int = 0, reads: bool = True) -> Mem
     "Layers that were trained on nothing, and change what is said if they `read`."
     deep = base.layers
     made = MemoryLayers.new([Shape(deep // 2, (deep // 2,), width, 2, 8, 8), Shape(deep, (1, deep - 1), width, 1, 8, 8)], base.sha256, seed)
-    made.recipe = {"window": WINDOW, "passes": 2}
+    made.recipe = {"chunk": CHUNK, "passes": 2}
     for i, layer in enumerate(made.layers if reads else ()):
         layer.out = mx.random.normal(layer.out.shape, key=mx.random.key(40 + i)) * 2
     return made
+
+
+@pytest.fixture(scope="module")
+def tiny(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    "With a short context of its own, so that a talk fills it soon."
+    folder = tmp_path_factory.mktemp("short") / "base"
+    shutil.copytree(tiny, folder)
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    (folder / "config.json").write_text(json.dumps(config | {"max_position_embeddings": WINDOW}), "utf-8")
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +164,7 @@ def test_llamacpp_talks_on_when_the_window_is_full(small: LlamaCpp, journal: Jou
 
 
 def test_mlx_talks_on_when_the_window_is_full(base: Base, journal: Journal) -> None:
-    _talks_on(day_of(journal, Mlx(base.card, base, context=WINDOW)), journal)
+    _talks_on(day_of(journal, Mlx(base.card, base)), journal)
 
 
 def _talks_on(day: Day, journal: Journal) -> None:
@@ -206,7 +217,7 @@ def long_talk(n: int) -> list[Message]:
 
 
 def test_a_system_message_stays_and_a_tools_answer_is_not_torn_off(base: Base, journal: Journal) -> None:
-    day = day_of(journal, Mlx(base.card, base, context=WINDOW))
+    day = day_of(journal, Mlx(base.card, base))
     head = Message("system", "You keep a lighthouse.")
     asked = [head, *long_talk(8), Message("user", "How is the weather?"), Message("assistant", "", calls='[{"name": "w", "arguments": {}}]'),
              Message("tool", "Sunny.")]
@@ -218,7 +229,7 @@ def test_a_system_message_stays_and_a_tools_answer_is_not_torn_off(base: Base, j
 
 
 def test_another_telling_of_a_conversation_begins_anew(base: Base, journal: Journal) -> None:
-    day = day_of(journal, Mlx(base.card, base, context=WINDOW))
+    day = day_of(journal, Mlx(base.card, base))
     talk = Talk(day)
     talk.until(left)
     list(day.speak([Message("user", "Something else."), Message("assistant", "Yes?"), Message("user", "Hello.")], SHORT, conversation="talk"))
@@ -251,6 +262,41 @@ def test_three_fills_at_constant_size(napping: Mlx, journal: Journal, states: St
     assert sum(w.leaving for w in watch.told) == day.window.left
     assert napping.memory is not None
     assert day.window.left > 3 * 2
+
+
+def test_the_window_of_a_talk_is_the_engines_with_layers_and_without(base: Base, napping: Mlx, smol: Base) -> None:
+    "Layers take nothing from what is read in full, the shipped ones neither; and no engine reads more than the base was made for."
+    bare, shipped = Mlx(base.card, base), Mlx(smol.card, smol)
+    assert (bare.window, napping.window) == (WINDOW, WINDOW)
+    before = shipped.window
+    shipped.remember(cards.memory_layers("smollm2-135m", Path("nowhere")))  # type: ignore[arg-type]
+    assert before == shipped.window == LlamaCpp.__init__.__defaults__[-1]  # type: ignore[index]
+    assert shipped.memory is not None
+    assert shipped.memory.chunk < before // 2
+    shipped.close()
+
+
+def test_a_nap_goes_over_parts_no_longer_than_the_layers_know(napping: Mlx, base: Base, monkeypatch: pytest.MonkeyPatch) -> None:
+    "One after the other, all of it once, cut where turns begin; what a message has too many is cut as well."
+    parts: list[list[int]] = []
+    nap = Remembering.nap
+    monkeypatch.setattr(Remembering, "nap", lambda self, tokens, *rest: parts.append(list(tokens)) or nap(self, tokens, *rest))
+    long = [*long_talk(5), Message("assistant", "word " * 250)]
+    shares: list[float] = []
+    state = napping.nap(long, None, shares.append)
+    ids = base.prompter.ids(long, generate=False)
+    assert ids[-sum(map(len, parts)) :] == [token for part in parts for token in part]
+    assert base.tokenizer.decode(parts[0]).startswith("Message 0")
+    assert max(map(len, parts)) == CHUNK
+    assert sum(part[0] == base.prompter.turn_start for part in parts) >= 2
+    assert state is not None
+    assert state.tokens == sum(map(len, parts))
+    assert shares == sorted(shares)
+    assert shares[-1] == 1.0
+    one = None
+    for part in list(parts):
+        one = napping.memory.layers.attach(napping.model).nap(part, one, 2)  # type: ignore[union-attr]
+    assert same(one, state)
 
 
 def test_the_state_is_read(napping: Mlx, journal: Journal, states: States) -> None:
@@ -321,7 +367,7 @@ def test_layers_of_another_base_are_refused(base: Base, tmp_path: Path) -> None:
     made = layers_for(base, 64)
     runtime = Mlx(base.card, base)
     MemoryLayers(made.layers, "c" * 64, made.recipe).save(tmp_path / "foreign")
-    made.recipe = {"window": 9}
+    made.recipe = {"chunk": 9}
     made.save(tmp_path / "narrow")
     MemoryLayers.new([Shape(9, (9,), 64, 1, 4, 4)], base.sha256).save(tmp_path / "deep")
     for name, error in (("foreign", AdapterError), ("narrow", BadInput), ("deep", ModelError)):
@@ -525,7 +571,7 @@ def test_a_long_talk_in_the_terminal(pocket: Pocket, tiny: Path) -> None:
     assert (again["conversation"], len(episode.turns)) == (episode.id, 8)
     assert again["window"]["left"] > 0
     told = json.loads(run("doctor", "--base", str(tiny), "--json").stdout)
-    assert "naps of 2 passes" in told["memory layers"]
+    assert f"naps of 2 passes over at most {CHUNK} tokens at a time" in told["memory layers"]
     assert told["states"].startswith("1 conversation, ")
     assert told["naps"]
     assert json.loads(run("verify", "--json").stdout)["ok"]
@@ -537,7 +583,7 @@ def test_a_long_talk_in_the_terminal(pocket: Pocket, tiny: Path) -> None:
 def test_the_default_base_over_three_windows(smol: Base, journal: Journal, states: States, tmp_path: Path) -> None:
     "New layers read as nothing: what is said is what the bare base says to the same window."
     layers_for(smol, 576, reads=False).save(tmp_path / "new.safetensors")
-    runtime = Mlx(smol.card, smol)
+    runtime = Mlx(smol.card, smol, context=WINDOW)
     runtime.remember(tmp_path / "new.safetensors")
     talk, sizes = Talk(day_of(journal, runtime, states)), set()
     for _ in range(3):

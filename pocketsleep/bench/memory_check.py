@@ -5,30 +5,37 @@ On the scale of a figure 0 is the sliding window, that no longer sees what was t
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from itertools import islice, pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import numpy as np
 
-from pocketsleep import cards
+from pocketsleep import cards, disk
 from pocketsleep.bench import told
-from pocketsleep.bench.memory_layers import head, leaving
-from pocketsleep.bench.memory_sets import Choice, Sets, Talked, between, talked
-from pocketsleep.errors import NotFound
+from pocketsleep.bench.memory_layers import leaving
+from pocketsleep.bench.memory_sets import Choice, Sets, Talked, between, facts, talked
+from pocketsleep.errors import BadInput, NotFound
 from pocketsleep.fastweights.memory import MemoryLayers, Remembering
 from pocketsleep.night.grammar import lists
-from pocketsleep.runtime.mlx_recall import Window, Windows, attended, both
+from pocketsleep.nouns import content_id
+from pocketsleep.runtime import packed_memory
+from pocketsleep.runtime.mlx_memory import Memory, head
+from pocketsleep.runtime.mlx_recall import Window, Windows, attended, both, naps
 from pocketsleep.weights import Base
 from pocketsleep.weights import model as weights_model
 
 TALKS = 20  # invented talks that states are whitened on
 FREE = 0.1  # strength of the memory that nobody trained
-ENDLESS = 2000  # tokens, a window's worth at a time, over which the state must not grow
-Nats = list[np.ndarray]
+TOLD = 3  # talks whose facts are followed while other text leaves
+STEPS = (0, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000)  # tokens after which one looks
+Means = list[float]  # nats a token of each answer to a question
+Row = dict[str, Any]
 
 
 def known(base: Base, trained: Path) -> Path:
@@ -39,21 +46,45 @@ def known(base: Base, trained: Path) -> Path:
     return found
 
 
-def check(base: Base, file: Path, sets: Sets, items: int, passes: Sequence[int],
-          say: Callable[[str], None]) -> dict[str, Any]:
-    "Figures of each set and arm."
+def check(base: Base, file: Path, sets: Sets, items: int, passes: Sequence[int], say: Callable[[str], None],
+          tokens: int = 2000, results: Path | None = None) -> dict[str, Any]:
+    "Figures of each set and arm, and of a nap over so many `tokens`. What stands in `results` is not measured again."
     memory = MemoryLayers.load(file, base.sha256)
     model = weights_model.load(base.folder)
     prose = _prose(base)
-    seen = both(memory, model, prose, FREE)
-    answers: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for n, talk in enumerate(talked(base, sets, items)):
-        if talk.asked:
-            for one, arms in zip(talk.asked, _arms(base, model, seen, talk, passes), strict=True):
-                answers[one.name].append({"arms": arms, "stale": one.stale})
+    seen, kept = both(memory, model, prose, FREE), _kept(results)
+    answers: dict[str, list[Row]] = defaultdict(list)
+    for n, talk in enumerate(talk for talk in talked(base, sets, items) if talk.asked):
+        asked = [asdict(one) for one in talk.asked]
+        name = content_id("memory check", memory.sha256, json.dumps([talk.chunks, asked, list(passes)]))
+        if name not in kept:
+            arms = _arms(base, model, seen, talk, passes)
+            kept[name] = [{"set": one.name, "arms": of, "stale": one.stale} for one, of in zip(talk.asked, arms, strict=True)]
+            _keep(results, kept)
             say(f"{n + 1} talks, {talk.asked[0].name}")
+        for row in kept[name]:
+            answers[row["set"]].append(row)
+    long = base.tokenizer.encode(sets.text.read_text("utf-8")[: 8 * tokens]) if sets.text else prose
+    say(f"a nap over {tokens} tokens")
     return {"layers": memory.sha256, "parameters": memory.parameters, "base": base.card.name,
-            "sets": {name: summed(rows) for name, rows in answers.items()}, "constant": constant(memory.attach(model), prose)}
+            "sets": {name: summed(rows) for name, rows in answers.items()},
+            "constant": constant(base, memory.attach(model), long, tokens, Memory(memory).chunk)}
+
+
+def _kept(results: Path | None) -> dict[str, list[Row]]:
+    "By talk."
+    if results is None or not results.exists():
+        return {}
+    try:
+        return dict(json.loads(results.read_text("utf-8")))
+    except ValueError:
+        raise BadInput(f"`{results}` holds no results of a check", hint="name another file") from None
+
+
+def _keep(results: Path | None, kept: Mapping[str, Sequence[Row]]) -> None:
+    if results is not None:
+        with disk.new_file(results) as draft:
+            draft.write_text(json.dumps(kept), "utf-8")
 
 
 def _prose(base: Base) -> list[int]:
@@ -63,40 +94,31 @@ def _prose(base: Base) -> list[int]:
     return [token for ids in (*texts, *(leaving(base, next(made).turns, opening) for _ in range(TALKS))) for token in ids]
 
 
-def _arms(base: Base, model: Any, seen: Remembering, talk: Talked, passes: Sequence[int]) -> list[dict[str, Nats]]:
+def _arms(base: Base, model: Any, seen: Remembering, talk: Talked, passes: Sequence[int]) -> list[dict[str, Means]]:
     "For each question: nats of its answers by each arm."
     flat = [window for one in talk.asked for window in one.windows]
-    states = {"sliding": seen.memory.fresh(), "untrained": _napped(seen, talk, 1)}
-    states |= {f"N={n}": _napped(seen, talk, n) for n in passes}
     windows, own, none = Windows(seen, flat), len(seen.memory.layers) - 1, seen.memory.fresh().tensors
     full = [Window(tuple(between(base, talk.chunks, w.prompt)), w.answer, w.given) for w in flat]
-    context = between(base, talk.chunks, [])
-    arms = {"full": attended(model, context, full)}
-    for name, state in states.items():
-        kept = [none[i] if (i == own) != (name == "untrained") else tensor for i, tensor in enumerate(state.tensors)]
-        arms[name] = windows.nats(kept)
+    arms = {"full": attended(model, between(base, talk.chunks, []), full), "sliding": windows.nats(none)}
+    states = naps(seen, talk.chunks, {1, *passes})
+    arms["untrained"] = windows.nats([*none[:own], states[1][own]])
+    arms |= {f"N={n}": windows.nats([*states[n][:own], none[own]]) for n in passes}
     return _by_question(talk.asked, arms)
 
 
-def _napped(seen: Remembering, talk: Talked, passes: int) -> Any:
-    state = None
-    for chunk in talk.chunks:
-        state = seen.nap(chunk, state, passes)
-    return state
-
-
-def _by_question(asked: Sequence[Choice], arms: dict[str, Nats]) -> list[dict[str, Nats]]:
+def _by_question(asked: Sequence[Choice], arms: Mapping[str, Sequence[np.ndarray]]) -> list[dict[str, Means]]:
     ends = np.cumsum([0, *(len(one.windows) for one in asked)])
-    return [{name: nats[a:b] for name, nats in arms.items()} for a, b in pairwise(ends.tolist())]
+    means = {name: [float(one.mean()) for one in nats] for name, nats in arms.items()}
+    return [{name: of[a:b] for name, of in means.items()} for a, b in pairwise(ends.tolist())]
 
 
-def summed(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def summed(rows: Sequence[Row]) -> dict[str, Any]:
     "Right answers and nats a token of each arm, and both on the scale."
     found: dict[str, Any] = {"items": len(rows), "arms": {}}
     for name in rows[0]["arms"]:
-        means = [[float(nats.mean()) for nats in row["arms"][name]] for row in rows]
-        line = {"right": float(np.mean([one[0] == min(one) for one in means])), "nats": float(np.mean([one[0] for one in means]))}
-        stale = [one[row["stale"]] == min(one) for one, row in zip(means, rows, strict=True) if row["stale"] > 0]
+        of = [row["arms"][name] for row in rows]
+        line = {"right": float(np.mean([one[0] == min(one) for one in of])), "nats": float(np.mean([one[0] for one in of]))}
+        stale = [one[row["stale"]] == min(one) for one, row in zip(of, rows, strict=True) if row["stale"] > 0]
         found["arms"][name] = line | ({"stale": float(np.mean(stale))} if stale else {})
     low, high = found["arms"]["sliding"], found["arms"]["full"]
     for line in found["arms"].values():
@@ -106,20 +128,37 @@ def summed(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def constant(seen: Remembering, prose: Sequence[int]) -> dict[str, int]:
-    "Bytes of the state after the first tokens and after many."
-    sizes, state = [], None
-    for at in range(0, ENDLESS, 250):
-        part = [prose[(at + i) % len(prose)] for i in range(250)]
-        state = seen.nap(part, state)
-        sizes.append(sum(tensor.nbytes for tensor in state.tensors))
-    return {"tokens": ENDLESS, "bytes_first": sizes[0], "bytes_last": sizes[-1]}
+def constant(base: Base, seen: Remembering, prose: Sequence[int], tokens: int, chunk: int) -> list[dict[str, float]]:
+    """Facts are told, then prose leaves, at most `chunk` tokens at a time. By how many of these have left: bytes of the state, the
+    most that the process has taken so far, and nats a token of the facts' answers; the last line is that of no state at all."""
+    talks = [talk for talk in islice(facts(base, 4 * TOLD), TOLD) if talk.asked]
+    windows = Windows(seen, [one.windows[0] for talk in talks for one in talk.asked])
+    state, found, left = None, [], 0
+    for told_here in (part for talk in talks for part in talk.chunks):
+        state = seen.nap(told_here, state)
+    for step in sorted({*(step for step in STEPS if step < tokens), tokens}):
+        while left < step:
+            part = [prose[(left + i) % len(prose)] for i in range(min(chunk, step - left))]
+            state, left = seen.nap(part, state), left + len(part)
+        found.append(_look(left, state.tensors if state else (), windows))
+    return [*found, _look(0, seen.memory.fresh().tensors, windows) | {"tokens": None}]
+
+
+def _look(left: int, tensors: Sequence[Any], windows: Windows) -> dict[str, Any]:
+    nats = float(np.mean([one.mean() for one in windows.nats(tensors)]))
+    return {"tokens": left, "state_bytes": sum(t.nbytes for t in tensors), "peak_bytes": packed_memory.peak(), "nats": nats}
 
 
 def rows(line: dict[str, Any]) -> list[tuple[str, ...]]:
     "One set as lines of a table."
     return [(name, f"{arm['right']:.2f}", f"{arm['nats']:.3f}", _share(arm["scale_right"]), _share(arm["scale_nats"]))
             for name, arm in line["arms"].items()]
+
+
+def endless(lines: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
+    "What `constant` found as lines of a table."
+    return [("no state" if one["tokens"] is None else str(one["tokens"]), f"{one['state_bytes'] / 1e3:.0f}",
+             f"{one['peak_bytes'] / 1e6:.0f}", f"{one['nats']:.3f}") for one in lines]
 
 
 def _share(value: float | None) -> str:

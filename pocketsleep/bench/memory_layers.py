@@ -21,11 +21,11 @@ from pocketsleep.fastweights.layer import Shape
 from pocketsleep.fastweights.memory import MemoryLayers
 from pocketsleep.nouns import Message
 from pocketsleep.runtime.mlx_entering import Entering
+from pocketsleep.runtime.mlx_memory import head
 from pocketsleep.weights import Base
 from pocketsleep.weights import model as weights_model
 
-WINDOW = 1024  # tokens of a conversation that stay in view beside these layers
-TALKS, ASKS, LONGEST = 800, 5, 420  # talks; questions a talk; tokens that leave together
+TALKS, ASKS, LONGEST = 800, 5, 420  # talks; questions a talk; tokens that leave together, and that naps go over at once
 DEPTHS = (0.6, 0.73, 0.87)  # where in the base a layer looks
 HEADS, KEY, VALUE = 2, 256, 0.5  # value: of the base's width
 LEAD, END = 0.15, 0.3  # weight of an answer's beginning, and of the end of the turn
@@ -48,12 +48,6 @@ class Laid:
     kind: str
     left: tuple[int, ...]
     asked: tuple[tuple[tuple[int, ...], tuple[int, ...], int, str], ...]  # question, answer, tokens of it that are given, key
-
-
-def head(base: Base) -> list[int]:
-    "What every window begins with: the tokens up to the first word of the first message."
-    one, other = (base.prompter.ids([Message("user", word)]) for word in ("Hello", "What"))
-    return one[: next(i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)]
 
 
 def laid(base: Base, talks: Sequence[told.Talk], seed: int = 0) -> list[Laid]:
@@ -111,7 +105,7 @@ def train(base: Base, out: Path, sources: Sources, work: Path, say: Say, tick: C
     layer = learner.run(lambda done, all_, loss: tick("steps", done, all_, f"{loss:.2f} nats"))
     made = {"talks": len(rows), "kinds": {k: sum(r.kind == k for r in rows) for k in sorted({r.kind for r in rows})},
             "recipe": asdict(recipe), "loss": round(float(np.mean(learner.losses[-50:])), 3)}
-    layers = MemoryLayers([layer], base.sha256, {"base": base.card.name, "window": WINDOW, "passes": 1, **made})
+    layers = MemoryLayers([layer], base.sha256, {"base": base.card.name, "chunk": LONGEST, "passes": 1, **made})
     layers.save(out)
     return {"path": str(out), "sha256": layers.sha256, "parameters": layers.parameters, **made,
             "seconds": round(time.monotonic() - began)}

@@ -5,6 +5,7 @@
     persona   facts of one person said in passing; wrong answers are other facts' values
     recall    nl_mqar, update, niah: names and things, what has changed, a sentence in prose
     text      prose that goes on: the answer is its next tokens
+    text_elsewhere  the same, after facts that have nothing to do with it
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from random import Random
 from typing import Any
 
 from pocketsleep.bench import told
-from pocketsleep.bench.memory_layers import head, leaving
+from pocketsleep.bench.memory_layers import leaving
 from pocketsleep.bench.persona import TOLD, read
 from pocketsleep.errors import BadInput
 from pocketsleep.nouns import Message
+from pocketsleep.runtime.mlx_memory import head
 from pocketsleep.runtime.mlx_recall import Window
 from pocketsleep.weights import Base
 
@@ -60,7 +62,7 @@ class Talked:
 
 def talked(base: Base, sets: Sets, items: int) -> Iterator[Talked]:
     "Every set that there is, about `items` questions of each kind."
-    yield from _told(base, items)
+    yield from facts(base, items)
     if sets.tofu:
         yield from _tofu(base, sets.tofu, items)
     if sets.persona:
@@ -108,7 +110,8 @@ def choice(base: Base, name: str, question: str, answers: Sequence[str], lead: s
     return Choice(name, made, stale)
 
 
-def _told(base: Base, items: int) -> Iterator[Talked]:
+def facts(base: Base, items: int) -> Iterator[Talked]:
+    "Self-made talks: first of the question bank, then of names."
     chance = Random(99)
     for kind, made in (("told", told.bank(chance)), ("told_names", told.pairs(chance))):
         for talk in (next(made) for _ in range(max(1, items // 4))):
@@ -189,8 +192,11 @@ def _turns(context: str, size: int = 900) -> list[tuple[str, str]]:
 
 
 def _text(base: Base, path: Path, items: int) -> Iterator[Talked]:
+    others = told.bank(Random(7))
     articles = [part for part in MARKUP.split(path.read_text("utf-8")) if len(part) > 6000][:items]
     for article in articles:
         ids = base.tokenizer.encode(article[:6000])
         left = tuple(tuple(ids[at : at + CHUNK]) for at in (0, CHUNK))
-        yield Talked(left, (Choice("text", (Window(tuple(head(base)), tuple(ids[2 * CHUNK : 2 * CHUNK + 200]), 1),)),))
+        after = (Window(tuple(head(base)), tuple(ids[2 * CHUNK : 2 * CHUNK + 200]), 1),)
+        yield Talked(left, (Choice("text", after),))
+        yield Talked(chunks(base, [turn for _ in range(3) for turn in next(others).turns]), (Choice("text_elsewhere", after),))

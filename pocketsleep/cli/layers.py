@@ -62,6 +62,8 @@ def check(
     text: Annotated[Path | None, typer.Option(help="Plain prose, for what must stay as likely.")] = None,
     items: Annotated[int, typer.Option(help="Items of each set.", min=1)] = 16,
     passes: Annotated[str, typer.Option(help="Passes of a nap, several with commas.")] = "1,2,4",
+    tokens: Annotated[int, typer.Option(help="Tokens that leave in the run at constant memory.", min=1)] = 2000,
+    results: Annotated[Path | None, typer.Option(help="What is measured is kept here: a run that was cut short goes on.")] = None,
     json_: Json = False,
 ) -> None:
     """Facts told, evicted, asked: a sliding window (0), full attention (1), a memory that nobody trained, the layers.
@@ -74,14 +76,15 @@ def check(
     with opened(base) as pocket:
         sets = Sets(tofu, persona, recall, text)
         file = file or measure.known(pocket.base, pocket.home.layers)
-        found = measure.check(pocket.base, file, sets, items, [int(n) for n in passes.split(",")], out.talk.print)
+        found = measure.check(pocket.base, file, sets, items, [int(n) for n in passes.split(",")], out.talk.print, tokens, results)
     if json_:
         out.one(found)
         return
     for name, line in found["sets"].items():
         out.data(f"{name} ({line['items']} items)")
         out.table(("arm", "right", "nats", "scale right", "scale nats"), measure.rows(line))
-    out.data(f"constant memory: {found['constant']}")
+    out.data("facts told, then other text")
+    out.table(("tokens since", "state kB", "peak MB", "nats"), measure.endless(found["constant"]))
 
 
 def _show(made: dict[str, Any], json_: bool) -> None:

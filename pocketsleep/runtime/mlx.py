@@ -26,7 +26,7 @@ from pocketsleep.runtime import mlx_forward, mlx_lora, mlx_train, packed_math, p
 from pocketsleep.runtime.mlx_rows import Row  # isort: skip
 from pocketsleep.runtime.packed_memory import Foreseen  # isort: skip
 from pocketsleep.runtime.mlx_states import states  # isort: skip
-from pocketsleep.runtime.text import SHORTEST_ANSWER, Stops, check_length, no_schema, pieces  # isort: skip
+from pocketsleep.runtime.text import Stops, check_length, no_schema, pieces  # isort: skip
 from pocketsleep.weights import Base, model as weights_model  # isort: skip
 
 if TYPE_CHECKING:
@@ -46,7 +46,8 @@ class Mlx:
     def __init__(self, card: Card, base: Base, context: int = 4096) -> None:
         if not mx.metal.is_available() and not mx.cuda.is_available():
             mx.disable_compile()  # it would call a C++ compiler at run time, and is no faster here
-        self.card, self.base, self.context = card, base, context
+        self.card, self.base = card, base
+        self.context = min(context, int(base.config.get("max_position_embeddings") or context))
         free = None if mx.default_device() == mx.Device(mx.gpu) else packed_memory.free()  # a GPU's own is not known
         self.bits = weights_model.bits_for(base.parameters, free, base.config.get("model_type", ""))
         self._model: nn.Module | None = weights_model.load(base.folder, bits=self.bits)
@@ -78,8 +79,7 @@ class Mlx:
     def _tokens(self, ids: Sequence[int], sampling: Sampling, model: Any) -> Iterator[int]:
         mx.random.seed(sampling.seed)
         sampler = make_sampler(temp=sampling.temperature, top_p=sampling.top_p)
-        fits = len(ids) + SHORTEST_ANSWER <= self.window  # one long message may take more than the window of memory layers
-        room = min(sampling.max_tokens, (self.window if fits else self.context) - len(ids))
+        room = min(sampling.max_tokens, self.context - len(ids))
         steps = generate_step(mx.array(list(ids)), model, max_tokens=room, sampler=sampler)
         for token, _ in steps:
             if int(token) in self.base.tokenizer.ends:
@@ -173,7 +173,8 @@ class Mlx:
 
     @property
     def window(self) -> int:
-        return self.context if self.memory is None else min(self.context, self.memory.window)
+        "Tokens of a talk that are read in full, with memory layers and without."
+        return self.context
 
     def free(self, messages: Prompt) -> int:
         return self.window - len(self.base.prompter.ids(messages))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 from pocketsleep.runtime import blas  # noqa: F401  before mlx: it decides which BLAS libmlx binds
 
@@ -13,7 +14,7 @@ import mlx.nn as nn
 import numpy as np
 
 from pocketsleep.fastweights.free import training_free
-from pocketsleep.fastweights.layer import features
+from pocketsleep.fastweights.layer import features, written
 from pocketsleep.fastweights.memory import MemoryLayers, Remembering
 from pocketsleep.runtime.mlx_forward import Forward, picked
 from pocketsleep.runtime.mlx_rows import Row, padded, positions
@@ -71,6 +72,22 @@ def _nats(logits: np.ndarray, answer: Sequence[int]) -> np.ndarray:
     top = logits.max(-1, keepdims=True)
     total = top[:, 0] + np.log(np.exp(logits - top).sum(-1))
     return np.asarray(total - logits[np.arange(len(answer)), list(answer)])
+
+
+def naps(seen: Remembering, chunks: Sequence[Sequence[int]], passes: Iterable[int]) -> dict[int, Sequence[mx.array]]:
+    "States after naps over chunks, by number of passes. Where no reading changes what a layer looks at, blocks run once for all."
+    found: dict[int, Sequence[mx.array]] = {n: seen.memory.fresh().tensors for n in passes}
+    if seen.top > seen.first:
+        return {n: reduce(lambda state, chunk, n=n: seen.nap(chunk, state, n), chunks, seen.memory.fresh()).tensors  # type: ignore[misc]
+                for n in found}
+    for chunk in chunks:
+        entering: dict[int, mx.array] = {}
+        embedded = seen.embed(mx.array([list(chunk)]))
+        seen.through(embedded, 0, seen.top, entering)
+        writings = [layer.writing(features(entering, layer.shape.taps), embedded) for layer in seen.memory.layers]
+        found = {n: [written(w, s, n) for w, s in zip(writings, states, strict=True)] for n, states in found.items()}
+        mx.eval(found)
+    return found
 
 
 def both(memory: MemoryLayers, model: nn.Module, prose: Sequence[int], strength: float) -> Remembering:

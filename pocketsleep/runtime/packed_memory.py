@@ -118,6 +118,11 @@ def resident() -> int:
     return _status().get("VmRSS", 0)
 
 
+def peak() -> int:
+    "Bytes of this process that were in memory at most; 0 where the system does not say."
+    return _status().get("VmHWM", 0)
+
+
 def free(root: Path = Path("/")) -> int | None:
     "Bytes that could still be had without pushing others out, a container's limit included; None where the system does not say."
     try:
