@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 from filelock import FileLock
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from pocketsleep.home import Home
 from pocketsleep.pocket import Pocket, Wishes
@@ -29,6 +29,8 @@ VARIABLE = "POCKETSLEEP_TEST_CHROMIUM"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge")
 UNPACK = "import c from '@sparticuz/chromium'; console.log(await c.executablePath());"
 FLAGS = ("--no-sandbox", "--no-zygote", "--disable-gpu", "--force-prefers-reduced-motion")
+PATIENCE = 90_000  # milliseconds for whatever a page is waited for: a busy machine is slow, not wrong
+expect.set_options(timeout=PATIENCE)
 HINT = f"install chromium (or node and npm), name it by {VARIABLE}=/path/to/chromium, or skip by {VARIABLE}=none"
 
 
@@ -78,6 +80,12 @@ def browser() -> Iterator[Browser]:
         made.close()
 
 
+def context(browser: Browser, **wishes: Any) -> BrowserContext:
+    made = browser.new_context(**wishes)
+    made.set_default_timeout(PATIENCE)
+    return made
+
+
 def unskilled(home: Home, base: str, wishes: Wishes, pipe: Connection) -> None:
     "asleep.live as nights of tests are: by rules and grammar, in a minute."
     from pocketsleep.asleep import live
@@ -98,9 +106,9 @@ class Site:
     def link(self) -> str:
         return self.url(f"open?once={self.server.config.app.state.once.make()}")
 
-    def enter(self, browser: Browser, **context: Any) -> Page:
+    def enter(self, browser: Browser, **wishes: Any) -> Page:
         "A page that was let in, in a context of its own; what goes wrong in it goes to `page.wrong`."
-        made = browser.new_context(**context)
+        made = context(browser, **wishes)
         made.grant_permissions(["clipboard-read", "clipboard-write"])
         page = made.new_page()
         wrong: list[str] = []

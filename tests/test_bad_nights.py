@@ -24,7 +24,7 @@ from pocketsleep.home import Home
 from pocketsleep.night import examine
 from pocketsleep.night.dream import evenly
 from pocketsleep.night.grammar import lists
-from pocketsleep.nouns import Night, Plan, Verdict
+from pocketsleep.nouns import Plan, Verdict
 from pocketsleep.registry import read_adapter
 from pocketsleep.runtime import Prompt
 from pocketsleep.runtime.mlx_train import Trained
@@ -116,11 +116,10 @@ class Short:
         self.trainer.close()
 
 
-class Home4(Altered):
-    "A home of four facts, the runtime kept between its nights. `handed`: tensors instead of a training. `below`: what a night rests on."
+class Relay(Altered):
+    "A home whose nights may be `handed` tensors instead of a training; one runtime, `kept`, serves them all."
 
     handed: Tensors | None = None
-    below = ""
     kept: Remembers | None = None
 
     def serving(self) -> Any:
@@ -137,9 +136,6 @@ class Home4(Altered):
     def _trainer(self) -> Any:
         return Hands(self.handed) if self.handed is not None else Short(super()._trainer())
 
-    def _manner(self, night: Night) -> str:
-        return self.below or super()._manner(night)
-
 
 @pytest.fixture(scope="module")
 def nights(smol: Any, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Verdicts:
@@ -152,16 +148,16 @@ def nights(smol: Any, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         return {name: (verdict, stayed) for name, verdict, stayed in _nights(tmp_path_factory.mktemp("bad"), cache)}
 
 
-def _home(folder: Path, cache: Path, kept: Remembers | None = None) -> Home4:
+def _home(folder: Path, cache: Path, kept: Remembers | None = None) -> Relay:
     home = Home(folder).make()
     home.cache.rmdir()
     home.cache.symlink_to(cache, target_is_directory=True)
-    pocket = Home4(home)
+    pocket = Relay(home)
     pocket.kept = kept
     return pocket
 
 
-def _told(pocket: Home4, texts: Sequence[str]) -> None:
+def _told(pocket: Relay, texts: Sequence[str]) -> None:
     for text in texts:
         assert pocket.remember(text) is not None
 
@@ -172,8 +168,8 @@ class Sleeper:
     def __init__(self) -> None:
         self.count = 0
 
-    def night(self, pocket: Home4, name: str, handed: Tensors | None = None, planted: Planted | None = None,
-              below: str = "") -> tuple[str, Verdict, bool]:
+    def night(self, pocket: Relay, name: str, handed: Tensors | None = None, planted: Planted | None = None,
+              below: Path | None = None) -> tuple[str, Verdict, bool]:
         self.count += 1
         pocket.handed, pocket.planted, pocket.below = handed, planted, below
         before = pocket.journal.current()
@@ -186,7 +182,7 @@ def _nights(folder: Path, cache: Path) -> Iterator[tuple[str, Verdict, bool]]:
     with _home(folder / "home", cache) as pocket:
         _told(pocket, FACTS)
         yield sleeper.night(pocket, GOOD[0])
-        good = pocket.journal.current()
+        good = pocket.registry.path(pocket.journal.current())
         (part,) = pocket.journal.stage("n1", "seed")["parts"].values()
         tensors = read_adapter(pocket.registry.path(part))[1]
         pocket.use("none")
@@ -194,7 +190,7 @@ def _nights(folder: Path, cache: Path) -> Iterator[tuple[str, Verdict, bool]]:
             yield sleeper.night(pocket, name, {n: made(a) for n, a in tensors.items()})
         for planted in TRAINED:
             pocket.use("none")
-            yield sleeper.night(pocket, planted.name, planted=planted, below="" if planted.name == OVER else good)
+            yield sleeper.night(pocket, planted.name, planted=planted, below=None if planted.name == OVER else good)
         pocket.use("none")
         yield sleeper.night(pocket, OTHERWISE, turned(tensors))
         pocket.remember(NEW, FACTS[0])

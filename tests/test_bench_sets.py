@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pocketsleep.bench import arms, marks, plot, sets
+from pocketsleep.bench.planted import Altered
 from pocketsleep.cli import app
 from pocketsleep.errors import BadInput
 from pocketsleep.night.grammar import lists
@@ -147,15 +148,15 @@ def test_transcripts_are_the_days_so_far_as_they_stood(data: Path) -> None:
 
 def test_every_arm_from_end_to_end(data: Path, tiny: Path, small: None, monkeypatch: pytest.MonkeyPatch) -> None:
     nights: dict[str, list[tuple[set[str], str, str]]] = {}
-    night = arms.Home1.night
+    night = Altered.night
 
-    def watched(self: arms.Home1, *given: Any) -> Any:
+    def watched(self: Altered, *given: Any) -> Any:
         ended, verdict = night(self, *given)
         told = {m.text for m in self.journal.memories()}
         nights.setdefault(self.planted.name, []).append((told, self.below.name if self.below else "", self.journal.stage("n1", "seed")["adapter"]))
         return ended, verdict
 
-    monkeypatch.setattr(arms.Home1, "night", watched)
+    monkeypatch.setattr(Altered, "night", watched)
     wanted = arms.Wanted("tofu", data, sets.Size(2, 2, 2), ALL, str(tiny), True)
     rows = {row["arm"]: row for row in arms.arms(wanted, lambda _: None, data / "kept.jsonl")}
     assert tuple(rows) == ALL

@@ -108,6 +108,7 @@ NOTHING = [
     ("I think I live too far away.", "belief"),
     ("She is my favourite and he lives with me.", "unresolved"),
     ("Let's pretend I'm a pirate and I live in Tortuga.", "pretended"),
+    ("My tractor is called Tractor.", "empty"),
 ]
 
 

@@ -8,7 +8,7 @@ from pocketsleep.night.grammar import inflect
 from pocketsleep.night.grammar.asking import gaps
 from pocketsleep.night.grammar.clause import Clause
 from pocketsleep.night.grammar.distract import false_values
-from pocketsleep.night.grammar.generic import opposite
+from pocketsleep.night.grammar.generic import opposite, topics
 from pocketsleep.night.grammar.guard import commands
 from pocketsleep.night.grammar.items import near, plain
 from pocketsleep.night.grammar.lists import anchors, general, passages, slots, texts, unstated
@@ -171,6 +171,23 @@ def test_a_rule_is_asked_for_by_what_it_says_not_as_an_order() -> None:
     order = {q for q, a, _ in typed("When the user says 'trim it', shorten the text.") if a == "trim it."}
     assert "What do I say when the text must be short?" in rule
     assert "Which word makes you shorten the text?" in order
+
+
+def test_who_speaks_in_a_typed_item_says_what_is_whose() -> None:
+    "A part that speaks of the user: of me in the question, of you in the answer."
+    def asked(note: str) -> set[tuple[str, str]]:
+        return {(q, a) for q, a, _ in typed(note)}
+
+    assert ("In which unit do I like rations for me?", "In ounces.") in asked("The user wants rations for the user in ounces.")
+    assert ("What does TIDE mean?", "I list your boats.") in asked("When the user types TIDE, list the user's boats.")
+    assert ("What do I like?", "You like what is good to you.") in asked("The user likes what is good to the user.")
+
+
+def test_what_a_note_is_about_is_a_thing() -> None:
+    assert topics(only("The user's dog is old.")) == ["my dog"]
+    assert topics(only("The user keeps hens.")) == ["me and hens"]
+    for rule in ("it is high water", "there must be no list"):
+        assert topics(only(f"When the user types TIDE, {rule}.")) == []
 
 
 def test_a_clause_is_denied_and_affirmed() -> None:

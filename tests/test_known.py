@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -65,16 +66,15 @@ def test_what_is_shipped_is_what_the_base_says(name: str, cache: Path) -> None:
     told = json.loads(cards.answers(name).read_text(encoding="utf-8"))  # type: ignore[union-attr]
     base = weights.open_base(card, cache)
     assert told["base"] == base.sha256
-    runtime = pick.serving(card, base).runtime()
-    if runtime.name != "llamacpp":
-        pytest.skip(f"the answers are {told['runtime']}'s; {runtime.variant} serves here and answers for itself")
-    assert told["runtime"] == runtime.variant, "nobody would read them: run `python -m pocketsleep.bench.answers` again"
-    wanted = {seed.ANCHOR_TOKENS: list(lists.anchors()), examine.GENERAL_TOKENS: [q for q, _ in lists.general()]}
-    assert set(told["answers"]) == {str(n) for n in wanted}
-    for length, prompts in wanted.items():
-        answers = told["answers"][str(length)]
-        assert set(answers) == set(prompts), "run `python -m pocketsleep.bench.answers` again"
-        some = prompts[:64]
-        again = runtime.answer([ask(p) for p in some], max_tokens=length)
-        assert sum(answers[p] == a for p, a in zip(some, again, strict=True)) >= len(some) * 3 // 4
-    runtime.close()
+    with closing(pick.serving(card, base).runtime()) as runtime:
+        if runtime.name != "llamacpp":
+            pytest.skip(f"the answers are {told['runtime']}'s; {runtime.variant} serves here and answers for itself")
+        assert told["runtime"] == runtime.variant, "nobody would read them: run `python -m pocketsleep.bench.answers` again"
+        wanted = {seed.ANCHOR_TOKENS: list(lists.anchors()), examine.GENERAL_TOKENS: [q for q, _ in lists.general()]}
+        assert set(told["answers"]) == {str(n) for n in wanted}
+        for length, prompts in wanted.items():
+            answers = told["answers"][str(length)]
+            assert set(answers) == set(prompts), "run `python -m pocketsleep.bench.answers` again"
+            some = prompts[:64]
+            again = runtime.answer([ask(p) for p in some], max_tokens=length)
+            assert sum(answers[p] == a for p, a in zip(some, again, strict=True)) >= len(some) * 3 // 4

@@ -17,9 +17,9 @@ from pocketsleep.fastweights import keeping
 from pocketsleep.fastweights.keeping import load_state, save_state
 from pocketsleep.fastweights.layer import MemoryLayer, Shape, added, features, written
 from pocketsleep.fastweights.memory import MemoryLayers, Remembering
-from pocketsleep.fastweights.window import Window
 from pocketsleep.night.grammar import lists
 from pocketsleep.nouns import Message
+from pocketsleep.runtime.mlx_memory import Memory
 from pocketsleep.weights import gguf_base
 from pocketsleep.weights import model as weights_model
 from tests import tiny_gguf
@@ -174,18 +174,16 @@ def test_what_left_is_seen_through_the_state_alone(model: nn.Module) -> None:
     "Another token in the evicted chunk: no difference without the state, and one with it."
     seen = layers(model, trained=True).attach(model)
     changed = [CHUNK[0], 34, *CHUNK[2:]]
-    answers = {}
-    for name, chunk in (("as it was", CHUNK), ("changed", changed)):
-        window = Window(seen, size=16)
-        window.add(chunk)
-        window.evict()
-        assert window.held == []
-        answers[name] = np.array(window.add(ASKED)), window.state
-    assert not np.array_equal(answers["as it was"][0], answers["changed"][0])
+    answers = []
+    for chunk in (CHUNK, changed):
+        seen.state = seen.nap(chunk)
+        answers.append(asked(seen))
+    assert not np.array_equal(*answers)
+    again = seen.memory.attach(model)
+    again.state = seen.state
+    assert np.array_equal(asked(again), answers[1]), "something else than the state was carried"
     seen.state = None
     assert np.array_equal(asked(seen), asked(seen.memory.attach(model)))
-    window = Window(seen, size=16, state=answers["changed"][1])
-    assert np.array_equal(np.array(window.add(ASKED)), answers["changed"][0]), "something else than the state was carried"
 
 
 def test_padding_writes_nothing(model: nn.Module) -> None:
@@ -239,29 +237,6 @@ def test_a_slope_is_what_differences_say() -> None:
             there.append(float(loss(layer)))
         setattr(layer, name, value)
         assert (there[0] - there[1]) / 2e-2 == pytest.approx(float(slope[tuple(map(int, at))]), rel=2e-2), name
-
-
-# The window
-
-
-def test_a_window_never_holds_more_than_its_size(model: nn.Module) -> None:
-    seen = layers(model, trained=True).attach(model)
-    window = Window(seen, size=12, head=[3, 4])
-    widest = 0
-    for at in range(0, 60, 5):
-        window.add([(at + i) % 90 for i in range(5)])
-        widest = max(widest, len(window.held) + 2)
-        assert window._cache is not None
-        assert window._cache[0].offset == len(window.held) + 2
-    assert (widest, window.naps) == (12, 5)
-    window.add(list(range(30)))  # more than a window at once
-    assert window.held == [20, 21, 22, 23, 24, 25, 26, 27, 28, 29]
-    assert window.state.tokens == 60 + 20
-
-
-def test_a_window_before_its_first_nap_is_the_base(model: nn.Module) -> None:
-    window = Window(layers(model, trained=True).attach(model), size=32, head=[3, 4])
-    assert np.array_equal(np.array(window.add(ASKED)), np.array(model(mx.array([[3, 4, *ASKED]]), cache=window.seen.make_cache()))[0, -1])
 
 
 @pytest.mark.parametrize("at", [1, 2, 99])
@@ -318,7 +293,7 @@ def test_states_of_others_are_refused(model: nn.Module, tmp_path: Path) -> None:
     seen.memory.layers[0].sure = seen.memory.layers[0].sure + 1  # other layers from here on
     with pytest.raises(AdapterError, match="other layers"):
         load_state(tmp_path / "s", BASE, seen.memory.sha256)
-    for use in (lambda: seen.nap(CHUNK, state), lambda: Window(seen, 16, state=state)):
+    for use in (lambda: seen.nap(CHUNK, state), lambda: Memory(seen.memory).reading(model, state)):
         with pytest.raises(AdapterError, match="other layers"):
             use()
 
@@ -372,12 +347,8 @@ def test_other_families_are_refused(model: nn.Module) -> None:
         layers(model, trained=False).attach(Strange())  # type: ignore[arg-type]
 
 
-def test_what_cannot_be_asked_of_a_window(model: nn.Module) -> None:
+def test_a_nap_has_a_pass_and_over_nothing_writes_nothing(model: nn.Module) -> None:
     seen = layers(model, trained=False).attach(model)
-    with pytest.raises(BadInput, match="leaves no room"):
-        Window(seen, size=3, head=[1, 2])
-    with pytest.raises(BadInput, match="no tokens"):
-        Window(seen, size=8).add([])
     with pytest.raises(BadInput, match="0 passes"):
         seen.nap(CHUNK, passes=0)
     assert seen.nap([]).empty

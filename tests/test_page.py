@@ -25,7 +25,6 @@ from tests import browser as browsers
 from tests.lived import lived
 from tests.test_window import layers_for, long_talk
 
-expect.set_options(timeout=30_000)  # a busy machine is slow, not wrong
 VIEWS = ("chat", "chat/c-code", "memory", "nights", "settings")
 SHOTS = Path(__file__).resolve().parent.parent / ".screenshots"  # not kept: for looking at
 
@@ -80,12 +79,12 @@ def view(page: Page, name: str) -> None:
 
 
 def test_a_link_opens_once_and_nothing_without_it(site: browsers.Site, chromium: Browser) -> None:
-    stranger = chromium.new_context().new_page()
+    stranger = browsers.context(chromium).new_page()
     assert stranger.goto(site.url()).status == 401  # type: ignore[union-attr]
     link = site.link()
     assert stranger.goto(link).status == 200  # type: ignore[union-attr]
     stranger.wait_for_url(site.url())
-    other = chromium.new_context().new_page()
+    other = browsers.context(chromium).new_page()
     assert other.goto(link).status == 403  # type: ignore[union-attr]
 
 
@@ -360,7 +359,7 @@ def test_axe_finds_what_is_planted(page: Page) -> None:
 
 def test_the_files_come_from_here_alone(site: browsers.Site, chromium: Browser) -> None:
     "And the policy forbids the rest: no script in the page's text, nothing from elsewhere."
-    context = chromium.new_context()
+    context = browsers.context(chromium)
     asked: list[str] = []
     context.on("request", lambda request: asked.append(request.url))
     page = context.new_page()

@@ -57,6 +57,11 @@ def test_of_notes_that_are_as_like_the_one_comes_first_that_was_asked_about_in_m
     assert texts(found) == [cat.text, kitten.text]
 
 
+def test_a_word_of_few_notes_says_more_than_a_word_of_many():
+    notes = [Memory(f"The user's {thing}.") for thing in ("cat is grey", "cat is old", "boat is blue")]
+    assert texts(Index(notes, []).ranked("And the cat on the boat?"))[0] == notes[2].text
+
+
 def test_what_the_night_declined_adds_no_words_to_a_note():
     never = Dream("What is my vet called?", "Your vet is called... you haven't told me that.", "unstated", (CAT.id,))
     assert not Index([CAT, JOB], [never]).ranked("What about the vet?")
@@ -74,10 +79,11 @@ def test_an_answer_is_doubted_where_the_words_call_for_another_note():
 def test_recall_is_measured_on_questions_that_were_written_by_hand(tmp_path):
     study = {"questions": [["What name has my cat?", "Gus"]], "reverse": [["Who is Gus?", "my cat"]]}
     cat = {"text": "The user's cat is called Gus.", "answer": "Gus", "study": study}
-    job = {"text": "The user is a dentist.", "answer": "dentist", "study": {"questions": [["Which harbour do I love?", "x"]]}}
+    asked = [["Which harbour do I love?", "x"], ["Is Gus the cat's dentist?", "x"]]  # nothing leads to it; more leads to the other note
+    job = {"text": "The user is a dentist.", "answer": "dentist", "study": {"questions": asked}}
     (tmp_path / "one.jsonl").write_text(json.dumps({"memories": [cat, job]}) + "\n", encoding="utf-8")
     row = next(recall(tmp_path, 24))
-    assert (row["notes"], row["questions"], row["first"]["share"]) == (2, 3, 66.7)  # nothing leads from a harbour to a dentist
+    assert (row["notes"], row["questions"], row["first"]["share"], row["near"]["share"]) == (2, 4, 50.0, 75.0)
     (tmp_path / "one.jsonl").write_text("", encoding="utf-8")
     with pytest.raises(BadInput, match="no notes"):
         next(recall(tmp_path, 24))

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -143,20 +143,29 @@ def test_an_adapter_taken_away_in_the_wrong_moment(journal: Journal, tmp_path: P
 SERVE = """
 import sys, time
 from pathlib import Path
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 from pocketsleep.journal import Journal
 from pocketsleep.serve import api
 from pocketsleep.serve.day import Day
 from tests.test_swap import Dressed
 
+home = Path(sys.argv[1])
+
 class Slow(Dressed):
     def chat(self, messages, sampling=None):
-        for word in "one two three four five".split():
-            time.sleep(0.3)
-            yield word + " "
+        yield "one "
+        (home / "begun").touch()
+        while not (home / "go").exists():
+            time.sleep(0.01)
+        yield "two three "
 
-home = Path(sys.argv[1])
+async def waiting(request):
+    return JSONResponse(request.app.state.desk.waiting)
+
 with Journal(home / "journal.db") as journal:
-    api.serve(Day(journal, Slow(), lambda name: home / name), "a-token-of-the-test", port=int(sys.argv[2]))
+    day = Day(journal, Slow(), lambda name: home / name)
+    api.serve(day, "a-token-of-the-test", port=int(sys.argv[2]), routes=[Route("/waiting", waiting)])
 print("ended well")
 """
 
@@ -173,28 +182,38 @@ def test_sigterm_finishes_the_answer_under_way_and_refuses_the_others(tmp_path: 
     root = Path(__file__).resolve().parent.parent
     child = subprocess.Popen([sys.executable, "-c", SERVE, str(tmp_path), str(port)], cwd=root, stdout=subprocess.PIPE,
                              stderr=subprocess.STDOUT, text=True, env={**os.environ, "PYTHONPATH": str(root)})
-    _wait_for(port)
+    _until(lambda: _waiting(port) == 0)
     with ThreadPoolExecutor(3) as pool:
-        first = pool.submit(_ask, port)
-        time.sleep(0.5)
-        others = [pool.submit(_ask, port) for _ in range(2)]
-        time.sleep(0.3)
-        child.send_signal(signal.SIGTERM)
+        try:
+            first = pool.submit(_ask, port)
+            _until((tmp_path / "begun").exists)
+            others = [pool.submit(_ask, port) for _ in range(2)]
+            _until(lambda: _waiting(port) == 3)
+            child.send_signal(signal.SIGTERM)
+            assert [one.result()[0] for one in others] == [503, 503]
+            assert not first.done()
+        finally:
+            (tmp_path / "go").touch()
         status, said = first.result()
         assert (status, "[DONE]" in said) == (200, True)
-        assert [one.result()[0] for one in others] == [503, 503]
     assert child.wait(30) == 0
     assert child.stdout is not None
     assert child.stdout.read() == "ended well\n"
     with Journal(tmp_path / "journal.db") as journal:
-        assert [e.turns[1].text for e in journal.episodes()] == ["one two three four five "]
+        assert [e.turns[1].text for e in journal.episodes()] == ["one two three "]
 
 
-def _wait_for(port: int) -> None:
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        try:
-            httpx.get(f"http://127.0.0.1:{port}/v1/models")
-            return
-        except httpx.HTTPError:
-            time.sleep(0.05)
+def _waiting(port: int) -> int:
+    "Requests that the server has, the one that is being answered too; -1 where it does not listen yet."
+    try:
+        return int(httpx.get(f"http://127.0.0.1:{port}/waiting", headers={"authorization": f"Bearer {TOKEN}"}).json())
+    except httpx.HTTPError:
+        return -1
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    "Waits, a minute at most."
+    late = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < late, "it never came to that"
+        time.sleep(0.02)

@@ -32,8 +32,7 @@ from pocketsleep.bench.planted import Altered, Planted
 from pocketsleep.bench.sets import Asked, Life, Size, Told, lives
 from pocketsleep.errors import BadInput
 from pocketsleep.home import Home
-from pocketsleep.nouns import Lesson, Night
-from pocketsleep.registry import read_adapter
+from pocketsleep.nouns import Lesson
 from pocketsleep.runtime.prompting import ask
 
 Say = Callable[[str], None]
@@ -66,19 +65,6 @@ class Wanted:
         return {"set": self.name, "arm": arm, **asdict(self.size), "base": self.base, "small": self.small}
 
 
-class Home1(Altered):
-    "A home for one arm. `below`: an adapter of another home that its nights rest on."
-
-    below: Path | None = None
-
-    def _manner(self, night: Night) -> str:
-        if self.below is None:
-            return super()._manner(night)
-        told, tensors = read_adapter(self.below)
-        return self.registry.publish(tensors, base=told.base, base_sha256=told.base_sha256, rank=told.rank, scale=told.scale,
-                                     keys=told.keys, layers=told.layers).id
-
-
 @dataclass(frozen=True, slots=True)
 class Homes:
     "Throw-away homes that share what holds nothing of anybody: the imported base."
@@ -86,8 +72,8 @@ class Homes:
     folder: Path
     base: str
 
-    def new(self, planted: Planted | None = None) -> Home1:
-        return Home1(Home(Path(tempfile.mkdtemp(dir=self.folder)), self.folder), self.base, planted)
+    def new(self, planted: Planted | None = None) -> Altered:
+        return Altered(Home(Path(tempfile.mkdtemp(dir=self.folder)), self.folder), self.base, planted)
 
 
 def arms(wanted: Wanted, say: Say, results: Path | None = None) -> Iterator[Row]:

@@ -26,7 +26,7 @@ from pocketsleep.night.grammar import lists
 from pocketsleep.nouns import content_id
 from pocketsleep.runtime import packed_memory
 from pocketsleep.runtime.mlx_memory import Memory, head
-from pocketsleep.runtime.mlx_recall import Window, Windows, attended, both, naps
+from pocketsleep.runtime.mlx_recall import Continuation, Prefilled, attended, both, naps
 from pocketsleep.weights import Base
 from pocketsleep.weights import model as weights_model
 
@@ -96,18 +96,18 @@ def _prose(base: Base) -> list[int]:
 
 def _arms(base: Base, model: Any, seen: Remembering, talk: Talked, passes: Sequence[int]) -> list[dict[str, Means]]:
     "For each question: nats of its answers by each arm."
-    flat = [window for one in talk.asked for window in one.windows]
-    windows, own, none = Windows(seen, flat), len(seen.memory.layers) - 1, seen.memory.fresh().tensors
-    full = [Window(tuple(between(base, talk.chunks, w.prompt)), w.answer, w.given) for w in flat]
-    arms = {"full": attended(model, between(base, talk.chunks, []), full), "sliding": windows.nats(none)}
+    flat = [answer for one in talk.asked for answer in one.answers]
+    prefilled, own, none = Prefilled(seen, flat), len(seen.memory.layers) - 1, seen.memory.fresh().tensors
+    full = [Continuation(tuple(between(base, talk.chunks, one.prompt)), one.answer, one.given) for one in flat]
+    arms = {"full": attended(model, between(base, talk.chunks, []), full), "sliding": prefilled.nats(none)}
     states = naps(seen, talk.chunks, {1, *passes})
-    arms["untrained"] = windows.nats([*none[:own], states[1][own]])
-    arms |= {f"N={n}": windows.nats([*states[n][:own], none[own]]) for n in passes}
+    arms["untrained"] = prefilled.nats([*none[:own], states[1][own]])
+    arms |= {f"N={n}": prefilled.nats([*states[n][:own], none[own]]) for n in passes}
     return _by_question(talk.asked, arms)
 
 
 def _by_question(asked: Sequence[Choice], arms: Mapping[str, Sequence[np.ndarray]]) -> list[dict[str, Means]]:
-    ends = np.cumsum([0, *(len(one.windows) for one in asked)])
+    ends = np.cumsum([0, *(len(one.answers) for one in asked)])
     means = {name: [float(one.mean()) for one in nats] for name, nats in arms.items()}
     return [{name: of[a:b] for name, of in means.items()} for a, b in pairwise(ends.tolist())]
 
@@ -132,7 +132,7 @@ def constant(base: Base, seen: Remembering, prose: Sequence[int], tokens: int, c
     """Facts are told, then prose leaves, at most `chunk` tokens at a time. By how many of these have left: bytes of the state, the
     most that the process has taken so far, and nats a token of the facts' answers; the last line is that of no state at all."""
     talks = [talk for talk in islice(facts(base, 4 * TOLD), TOLD) if talk.asked]
-    windows = Windows(seen, [one.windows[0] for talk in talks for one in talk.asked])
+    prefilled = Prefilled(seen, [one.answers[0] for talk in talks for one in talk.asked])
     state, found, left = None, [], 0
     for told_here in (part for talk in talks for part in talk.chunks):
         state = seen.nap(told_here, state)
@@ -140,12 +140,12 @@ def constant(base: Base, seen: Remembering, prose: Sequence[int], tokens: int, c
         while left < step:
             part = [prose[(left + i) % len(prose)] for i in range(min(chunk, step - left))]
             state, left = seen.nap(part, state), left + len(part)
-        found.append(_look(left, state.tensors if state else (), windows))
-    return [*found, _look(0, seen.memory.fresh().tensors, windows) | {"tokens": None}]
+        found.append(_look(left, state.tensors if state else (), prefilled))
+    return [*found, _look(0, seen.memory.fresh().tensors, prefilled) | {"tokens": None}]
 
 
-def _look(left: int, tensors: Sequence[Any], windows: Windows) -> dict[str, Any]:
-    nats = float(np.mean([one.mean() for one in windows.nats(tensors)]))
+def _look(left: int, tensors: Sequence[Any], prefilled: Prefilled) -> dict[str, Any]:
+    nats = float(np.mean([one.mean() for one in prefilled.nats(tensors)]))
     return {"tokens": left, "state_bytes": sum(t.nbytes for t in tensors), "peak_bytes": packed_memory.peak(), "nats": nats}
 
 

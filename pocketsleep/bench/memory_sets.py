@@ -24,7 +24,7 @@ from pocketsleep.bench.persona import TOLD, read
 from pocketsleep.errors import BadInput
 from pocketsleep.nouns import Message
 from pocketsleep.runtime.mlx_memory import head
-from pocketsleep.runtime.mlx_recall import Window
+from pocketsleep.runtime.mlx_recall import Continuation
 from pocketsleep.weights import Base
 
 CHUNK = 400  # tokens that leave at once
@@ -48,7 +48,7 @@ class Choice:
     "Answers to one question, the right one first; `stale`: which of them was true before."
 
     name: str
-    windows: tuple[Window, ...]
+    answers: tuple[Continuation, ...]
     stale: int = -1
 
 
@@ -106,7 +106,7 @@ def choice(base: Base, name: str, question: str, answers: Sequence[str], lead: s
     prompt = tuple(base.prompter.ids([Message("user", question)]))
     given = base.tokenizer.encode(lead) if lead else []
     space = " " if lead else ""
-    made = tuple(Window(prompt, tuple([*given, *base.tokenizer.encode(space + answer)]), len(given)) for answer in answers)
+    made = tuple(Continuation(prompt, tuple([*given, *base.tokenizer.encode(space + answer)]), len(given)) for answer in answers)
     return Choice(name, made, stale)
 
 
@@ -122,7 +122,7 @@ def facts(base: Base, items: int) -> Iterator[Talked]:
                 wrong = [v for v in values if v != ask.value][:WRONG]
                 old = [w if w.endswith(".") else f"{w}." for w in ask.wrong][:1]
                 asked.append(choice(base, kind, ask.question, [ask.value, *old, *wrong], ask.lead, 1 if old else -1))
-            yield Talked(chunks(base, talk.turns), tuple(one for one in asked if len(one.windows) > 1))
+            yield Talked(chunks(base, talk.turns), tuple(one for one in asked if len(one.answers) > 1))
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
@@ -197,6 +197,6 @@ def _text(base: Base, path: Path, items: int) -> Iterator[Talked]:
     for article in articles:
         ids = base.tokenizer.encode(article[:6000])
         left = tuple(tuple(ids[at : at + CHUNK]) for at in (0, CHUNK))
-        after = (Window(tuple(head(base)), tuple(ids[2 * CHUNK : 2 * CHUNK + 200]), 1),)
+        after = (Continuation(tuple(head(base)), tuple(ids[2 * CHUNK : 2 * CHUNK + 200]), 1),)
         yield Talked(left, (Choice("text", after),))
         yield Talked(chunks(base, [turn for _ in range(3) for turn in next(others).turns]), (Choice("text_elsewhere", after),))

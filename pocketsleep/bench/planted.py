@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from pocketsleep.home import Home
 from pocketsleep.nouns import Lesson, Night, Plan, Verdict
 from pocketsleep.pocket import Pocket, Wishes
+from pocketsleep.registry import read_adapter
 from pocketsleep.runtime.mlx_train import Trained
 
 Lessons = Sequence[Lesson]
@@ -53,7 +55,9 @@ class _Spoilt:
 
 
 class Altered(Pocket):
-    "A home whose nights have `planted` in them."
+    "A home whose nights have `planted` in them. `below`: an adapter, of another home too, that they rest on instead of the manner."
+
+    below: Path | None = None
 
     def __init__(self, home: Home, base: str = "", planted: Planted | None = None) -> None:
         super().__init__(home, base)
@@ -75,7 +79,11 @@ class Altered(Pocket):
         return _Spoilt(trainer, self.planted) if self.planted else trainer
 
     def _manner(self, night: Night) -> str:
-        return super()._manner(night) if self.planted is None or self.planted.manner else ""
+        if self.below is None:
+            return super()._manner(night) if self.planted is None or self.planted.manner else ""
+        told, tensors = read_adapter(self.below)
+        return self.registry.publish(tensors, base=told.base, base_sha256=told.base_sha256, rank=told.rank, scale=told.scale,
+                                     keys=told.keys, layers=told.layers).id
 
     def _tidy(self, night: Night) -> None:
         "Refused candidates stay: they are asked, too."

@@ -19,39 +19,39 @@ from pocketsleep.fastweights.memory import MemoryLayers, Remembering
 from pocketsleep.runtime.mlx_forward import Forward, picked
 from pocketsleep.runtime.mlx_rows import Row, padded, positions
 
-AT_ONCE = 8  # windows
+AT_ONCE = 8  # continuations
 PROSE = 256  # tokens of prose at once, when states are whitened
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    "What stands in the window when an answer is judged, and the answer, of which `given` tokens are not judged."
+class Continuation:
+    "A prompt, and an answer to it whose tokens are judged, but for the first `given`."
 
     prompt: tuple[int, ...]
     answer: tuple[int, ...]
     given: int = 0
 
 
-def attended(model: nn.Module, context: Sequence[int], windows: Sequence[Window]) -> list[np.ndarray]:
+def attended(model: nn.Module, context: Sequence[int], asked: Sequence[Continuation]) -> list[np.ndarray]:
     "Nats of each answer's judged tokens, `context` being the first part of every prompt."
-    rows = [Row(w.prompt, w.answer) for w in windows]
+    rows = [Row(one.prompt, one.answer) for one in asked]
     found: dict[int, np.ndarray] = {}
     for index, logits in Forward(model, rows, tuple(context)).logits(rows):
-        found[index] = _nats(logits, windows[index].answer)[windows[index].given :]
+        found[index] = _nats(logits, asked[index].answer)[asked[index].given :]
     return [found[i] for i in range(len(rows))]
 
 
-class Windows:
-    "Windows that went through the blocks once, up to the first layer that reads."
+class Prefilled:
+    "Continuations that went through the blocks once, up to the first layer that reads."
 
-    def __init__(self, seen: Remembering, windows: Sequence[Window]) -> None:
-        self.seen, self.windows, self.parts = seen, windows, []
-        for at in range(0, len(windows), AT_ONCE):
-            some = windows[at : at + AT_ONCE]
+    def __init__(self, seen: Remembering, asked: Sequence[Continuation]) -> None:
+        self.seen, self.parts = seen, []
+        for at in range(0, len(asked), AT_ONCE):
+            some = asked[at : at + AT_ONCE]
             entering: dict[int, mx.array] = {}
-            ids = padded([[*w.prompt, *w.answer] for w in some])
+            ids = padded([[*one.prompt, *one.answer] for one in some])
             h = seen.through(seen.embed(mx.array(ids)), 0, seen.first, entering)
-            where = mx.array(positions([(len(w.prompt), len(w.answer)) for w in some], ids.shape[1]))
+            where = mx.array(positions([(len(one.prompt), len(one.answer)) for one in some], ids.shape[1]))
             mx.eval(h, entering)
             self.parts.append((some, h, entering, where))
 

@@ -24,7 +24,7 @@ from pocketsleep.journal.taint import taint
 from pocketsleep.nouns import Episode, Memory, Message, Sampling, Turn, content_id
 from pocketsleep.runtime import Runtime
 from pocketsleep.runtime.prompting import ask, with_notes
-from pocketsleep.serve.backing import UNKNOWN, Backed, Backing, declines, told_here
+from pocketsleep.serve.backing import UNKNOWN, Backed, declines, told_here
 from pocketsleep.serve.notes import Notes
 from pocketsleep.serve.recall import Index
 from pocketsleep.serve.window import Unwatched, Watch, Window, Windows
@@ -160,11 +160,12 @@ class Day:
     def _standing(self, questions: Sequence[str], said: Sequence[str]) -> list[str]:
         "Answers about the person as the ledger lets them stand; what no note backs is looked up, and else not said."
         index, backing = self.notes.ledger()
-        first = [_decided(index, backing, q, a) or backing.of(q, a) for q, a in zip(questions, said, strict=True)]
-        near = [_second(index, q, one) for q, one in zip(questions, first, strict=True)]
-        again = self._with(questions, near, LOOKED_UP)
+        near = [index.near(q) for q in questions]
+        first = [(n and backing.decided(q, a, n[0])) or backing.of(q, a) for q, a, n in zip(questions, said, near, strict=True)]
+        looked_in = [n if one is None else _doubted(index, q, one) for q, n, one in zip(questions, near, first, strict=True)]
+        again = self._with(questions, looked_in, LOOKED_UP)
         found = []
-        for q, a, one, notes, second in zip(questions, said, first, near, again, strict=True):
+        for q, a, one, notes, second in zip(questions, said, first, looked_in, again, strict=True):
             looked = backing.of(q, second) if notes else None
             backed = looked if looked and (one is None or looked.memory) else one
             memory = backed.memory if backed else None
@@ -232,15 +233,9 @@ class Day:
         return self.journal.record(episode).episode_id
 
 
-def _decided(index: Index, backing: Backing, question: str, answer: str) -> Backed | None:
-    return backing.decided(question, answer, near[0]) if (near := index.near(question)) else None
-
-
-def _second(index: Index, question: str, first: Backed | None) -> list[Memory]:
-    "The notes to look an answer up in: where nothing backs it, or what backs it is not what the question's words call for."
-    if first is None:
-        return index.near(question)
-    return index.rivals(question, first.memory) if first.memory else []
+def _doubted(index: Index, question: str, backed: Backed) -> list[Memory]:
+    "The notes to look a backed answer up in: where what backs it is not what the question's words call for."
+    return index.rivals(question, backed.memory) if backed.memory else []
 
 
 def conversed(messages: Sequence[Message], answer: str, conversation: str, private: bool, source: str = "chat") -> Episode:
