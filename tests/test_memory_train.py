@@ -9,6 +9,7 @@ from pathlib import Path
 from random import Random
 
 import mlx.core as mx
+import mlx.nn as nn
 import numpy as np
 import pytest
 from mlx.utils import tree_flatten
@@ -269,6 +270,16 @@ def test_naps_of_several_passes_are_each_its_own(model, small: weights.Base) -> 
             state = seen.nap(parts[1], seen.nap(parts[0], None, n), n)
             for a, b in zip(tensors, state.tensors, strict=True):
                 np.testing.assert_allclose(np.array(a), np.array(b), rtol=1e-5, atol=1e-6)
+
+
+def test_a_context_that_is_read_once_is_what_each_window_sees(model) -> None:  # type: ignore[no-untyped-def]
+    "More windows than go at once, of several lengths, against the model's own pass over each."
+    chance, context = Random(2), [7, 33, 12, 90, 41, 56]
+    windows = [mlx_recall.Continuation((*context, *(chance.randrange(300) for _ in range(n % 4))), tuple(chance.randrange(300) for _ in range(2 + n % 3)), 1)
+               for n in range(11)]
+    for one, nats in zip(windows, mlx_recall.attended(model, context, windows), strict=True):
+        logits = model(mx.array([[*one.prompt, *one.answer]]))[0, len(one.prompt) - 1 : -1]
+        np.testing.assert_allclose(nats, np.array(nn.losses.cross_entropy(logits, mx.array(one.answer)))[1:], rtol=1e-4, atol=1e-4)
 
 
 def test_scales_are_what_they_say() -> None:

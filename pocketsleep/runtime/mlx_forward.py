@@ -122,6 +122,21 @@ class Forward:
             taken.append(h[0].astype(mx.float32))
         return np.array(mx.stack(taken, axis=1))
 
+    def read(self, ids: Sequence[int]) -> list[Keep]:
+        "Keys and values of a prefix, for `behind`."
+        kept, h = [Keep() for _ in self.model.model.layers], self._embed(mx.array([list(ids)]))
+        for layer, keep in zip(self.model.model.layers, kept, strict=True):
+            h = layer(h, "causal", keep)
+        mx.eval([(keep.keys, keep.values) for keep in kept])
+        return kept
+
+    def behind(self, kept: Sequence[Keep], ids: mx.array) -> mx.array:
+        "Normed states [B, T, D] of what stands behind a prefix that was read."
+        h = self._embed(ids)
+        for layer, keep in zip(self.model.model.layers, kept, strict=True):
+            h = layer(h, "causal", Share(keep))
+        return self.model.model.norm(h)
+
     def below(self, ids: mx.array, prefix: bool) -> tuple[mx.array | None, mx.array]:
         "What enters block `first`: ([1, P, D] of the prefix, [B, T, D] of the rows)."
         before = self._embed(mx.array([self.prefix])) if prefix else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from itertools import pairwise
 
 from pocketsleep.runtime import blas  # noqa: F401  before mlx: it decides which BLAS libmlx binds
 
@@ -16,8 +17,8 @@ import numpy as np
 from pocketsleep.fastweights.free import training_free
 from pocketsleep.fastweights.layer import features, written
 from pocketsleep.fastweights.memory import MemoryLayers, Remembering
-from pocketsleep.runtime.mlx_forward import Forward, picked
-from pocketsleep.runtime.mlx_rows import Row, padded, positions
+from pocketsleep.runtime.mlx_forward import Forward, head, picked
+from pocketsleep.runtime.mlx_rows import Row, padded, positions, too_long
 
 AT_ONCE = 8  # continuations
 PROSE = 256  # tokens of prose at once, when states are whitened
@@ -33,12 +34,26 @@ class Continuation:
 
 
 def attended(model: nn.Module, context: Sequence[int], asked: Sequence[Continuation]) -> list[np.ndarray]:
-    "Nats of each answer's judged tokens, `context` being the first part of every prompt."
+    "Nats of each answer's judged tokens, `context` being the first part of every prompt: it is read once."
     rows = [Row(one.prompt, one.answer) for one in asked]
-    found: dict[int, np.ndarray] = {}
-    for index, logits in Forward(model, rows, tuple(context)).logits(rows):
-        found[index] = _nats(logits, asked[index].answer)[asked[index].given :]
-    return [found[i] for i in range(len(rows))]
+    forward = Forward(model, [], tuple(context))
+    if forward.whole or too_long(model, rows):
+        every = dict(Forward(model, rows, tuple(context)).logits(rows))
+        return [_nats(every[i], one.answer)[one.given :] for i, one in enumerate(asked)]
+    kept = forward.read(context)
+    found: list[np.ndarray] = []
+    for at in range(0, len(asked), AT_ONCE):
+        some = asked[at : at + AT_ONCE]
+        ids = padded([[*one.prompt[len(context) :], *one.answer] for one in some])
+        where = positions([(len(one.prompt) - len(context), len(one.answer)) for one in some], ids.shape[1])
+        found += _split(np.array(head(model, picked(forward.behind(kept, mx.array(ids)), mx.array(where)))), some)
+    return found
+
+
+def _split(logits: np.ndarray, some: Sequence[Continuation]) -> list[np.ndarray]:
+    "Nats of the judged tokens of some answers, whose logits [tokens, V] stand one after the other."
+    ends = np.cumsum([0, *(len(one.answer) for one in some)])
+    return [_nats(logits[a:b], one.answer)[one.given :] for one, (a, b) in zip(some, pairwise(ends.tolist()), strict=True)]
 
 
 class Prefilled:
@@ -57,14 +72,12 @@ class Prefilled:
 
     def nats(self, states: Sequence[mx.array]) -> list[np.ndarray]:
         "Of each answer's judged tokens, read with these states."
-        found, seen = [], self.seen
+        found: list[np.ndarray] = []
+        seen = self.seen
         for some, h, entering, where in self.parts:
             last = seen.through(h, seen.first, len(seen.model.model.layers), dict(entering), states)
             logits = np.array(seen.head(picked(seen.model.model.norm(last), where)).astype(mx.float32))
-            at = 0
-            for one in some:
-                found.append(_nats(logits[at : at + len(one.answer)], one.answer)[one.given :])
-                at += len(one.answer)
+            found += _split(logits, some)
         return found
 
 
