@@ -25,6 +25,7 @@ from pocketsleep.home import Home
 from pocketsleep.pocket import Pocket, Wishes
 from pocketsleep.runtime.scripted import Scripted
 from pocketsleep.serve.day import Day
+from tests import short
 from tests.browser import site, unskilled
 from tests.test_night import SMALL, home
 from tests.test_page import free
@@ -47,9 +48,16 @@ def dying(home: Home, base: str, wishes: Wishes, pipe: Connection) -> None:
     os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
 
 
+def shortly(home: Home, base: str, wishes: Wishes, pipe: Connection) -> None:
+    "A whole night in the child, with a short exam."
+    with pytest.MonkeyPatch.context() as patch:
+        short.exam(patch)
+        unskilled(home, base, wishes, pipe)
+
+
 def test_a_night_is_told_stage_by_stage(tiny: Path, tmp_path: Path) -> None:
     with home(tmp_path / "home", tiny) as pocket:
-        sleeper = Sleeper(pocket.home, str(tiny), SMALL, unskilled)
+        sleeper = Sleeper(pocket.home, str(tiny), SMALL, shortly)
         sleeper.start()
         with pytest.raises(Busy):
             sleeper.start()

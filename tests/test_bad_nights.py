@@ -21,13 +21,12 @@ import pytest
 from pocketsleep.bench import poison
 from pocketsleep.bench.planted import Altered, Lessons, Planted
 from pocketsleep.home import Home
-from pocketsleep.night import examine
 from pocketsleep.night.dream import evenly
-from pocketsleep.night.grammar import lists
 from pocketsleep.nouns import Plan, Verdict
 from pocketsleep.registry import read_adapter
 from pocketsleep.runtime import Prompt
 from pocketsleep.runtime.mlx_train import Trained
+from tests import short
 
 FACTS, OTHERS = (tuple(some[n] for n in (1, 3, 5)) for some in (poison.NOTES, poison.OTHERS))  # a dog, an allergy, an instrument
 NEW = "The user's dog is called Merganser."
@@ -140,11 +139,7 @@ class Relay(Altered):
 @pytest.fixture(scope="module")
 def nights(smol: Any, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Verdicts:
     with pytest.MonkeyPatch.context() as patch:
-        for name, count in (("general", 10), ("harmful", 4), ("texts", 3)):
-            some = getattr(lists, name)()[:count]
-            patch.setattr(lists, name, lambda some=some: some)
-        patch.setattr(examine, "MOST", 10)
-        patch.setattr(examine, "FEWER", 3)
+        short.exam(patch, 10, 4, 3, most=10, fewer=3)
         return {name: (verdict, stayed) for name, verdict, stayed in _nights(tmp_path_factory.mktemp("bad"), cache)}
 
 

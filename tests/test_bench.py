@@ -16,7 +16,6 @@ from pocketsleep.bench import growth, peft, score, serve, study
 from pocketsleep.bench import train as bench
 from pocketsleep.bench.night import Clock
 from pocketsleep.errors import ModelError
-from pocketsleep.night.grammar import lists
 from pocketsleep.nouns import Plan
 from pocketsleep.runtime import mlx_lora, mlx_train, packed_math
 from pocketsleep.runtime.llamacpp import LlamaCpp
@@ -24,6 +23,7 @@ from pocketsleep.runtime.mlx import Mlx
 from pocketsleep.runtime.mlx_forward import Forward
 from pocketsleep.runtime.pace import processors
 from pocketsleep.runtime.packed_math import call, one_pool
+from tests import short
 from tests.test_forward import KEYS, rows
 from tests.test_matrix import needs_bf16
 
@@ -155,8 +155,7 @@ def test_a_python_without_peft_is_an_error_with_a_hint(smol: weights.Base, runti
 
 
 def test_growth_trains_the_newest_slice_alone(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = lists.general()[:4]
-    monkeypatch.setattr(lists, "general", lambda: asked)
+    short.exam(monkeypatch)
     changes = {"epochs": 1, "anchors": 6, "passages": 2, "declines": 6, "per_memory": 8, "rank": 4, "level": 3}
     few, many = (growth.at(str(tiny), 2, older, changes) for older in (0, 3))
     assert (few["memories"], few["levels"]) == (2, 1)

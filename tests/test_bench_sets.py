@@ -13,7 +13,7 @@ from pocketsleep.bench import arms, marks, plot, sets
 from pocketsleep.bench.planted import Altered
 from pocketsleep.cli import app
 from pocketsleep.errors import BadInput
-from pocketsleep.night.grammar import lists
+from tests import short
 
 AUTHORS = [{"question": f"Where does Ilva Marn{n} live, {i}?", "answer": f"Ilva Marn{n} lives in Tuvik{i}."} for n in range(3) for i in range(20)]
 PASSAGES = [{"title": f"Lake {n}", "context": f"Lake Oss{n} is deep. It is fed by the Vell. Its fish are blue.",
@@ -132,9 +132,7 @@ def small() -> Any:
     "Nights of a second."
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(arms, "SMALL", {"epochs": 1, "anchors": 6, "passages": 2, "declines": 6, "per_memory": 8, "rank": 4})
-        for name in ("general", "harmful", "texts"):
-            few = getattr(lists, name)()[:2]
-            patch.setattr(lists, name, lambda few=few: few)
+        short.exam(patch, 2, 2, 2)
         yield
 
 

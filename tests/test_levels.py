@@ -17,7 +17,6 @@ from pocketsleep.journal.reports import night_report
 from pocketsleep.night import levels, rules
 from pocketsleep.night.dream import declining
 from pocketsleep.night.grade import declines
-from pocketsleep.night.grammar import lists
 from pocketsleep.night.recipe import derive
 from pocketsleep.nouns import Lesson, Memory, Night
 from pocketsleep.pocket import Pocket, Wishes
@@ -26,6 +25,7 @@ from pocketsleep.runtime import mlx_forward, mlx_lora
 from pocketsleep.runtime.mlx import Mlx
 from pocketsleep.weights import model as weights_model
 from pocketsleep.weights.lora_sum import summed
+from tests import short
 
 KEYS = ("mlp.gate_proj", "mlp.up_proj", "mlp.down_proj")
 SMALL = {"epochs": 1, "anchors": 6, "passages": 2, "declines": 6, "per_memory": 8, "rank": 4, "enough": 1.1, "level": 2}
@@ -138,9 +138,8 @@ def _every_night_is_worn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _easy(patch: pytest.MonkeyPatch) -> None:
-    few = lists.general()[:4]
     patch.setattr(rules, "RULES", ())
-    patch.setattr(lists, "general", lambda: few)
+    short.exam(patch)
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from pocketsleep.home import Home
 from pocketsleep.journal import Journal
 from pocketsleep.nouns import Episode, Turn
 from pocketsleep.pocket import Pocket, Wishes
+from tests import short
 
 STAGES = ("gather", "extract", "dream", "seed", "examine")
 SMALL = Wishes(seed=3, changes={"epochs": 2, "anchors": 6, "passages": 2, "declines": 6, "per_memory": 8, "rank": 4, "enough": 1.1})
@@ -34,6 +36,13 @@ def home(folder: Path, base: Path) -> Pocket:
     for i, text in enumerate(SAID):
         pocket.journal.record(Episode(f"e{i}", (Turn("user", text), Turn("assistant", "I see.")), source="chat"))
     return pocket
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _short_exam() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        short.exam(patch)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,6 @@ from pocketsleep.fastweights.states import Kept, Past, States
 from pocketsleep.home import Home
 from pocketsleep.journal import Journal
 from pocketsleep.night import rules
-from pocketsleep.night.grammar import lists
 from pocketsleep.nouns import Episode, Message, Sampling, Turn
 from pocketsleep.pocket import Pocket, Wishes
 from pocketsleep.runtime import pick
@@ -35,6 +34,7 @@ from pocketsleep.runtime.text import TooLong
 from pocketsleep.serve.day import Day
 from pocketsleep.serve.window import Window
 from pocketsleep.weights import Base
+from tests import short
 
 SHORT = Sampling(max_tokens=6)
 WINDOW, CHUNK = 256, 100
@@ -496,8 +496,7 @@ def test_a_home_has_its_own_layers_and_forgetting_clears_what_they_hold(pocket: 
 
 def test_the_night_that_is_worn_clears_what_has_slept(pocket: Pocket, monkeypatch: pytest.MonkeyPatch) -> None:
     "And nothing else: a refused night leaves it, and so does a conversation of which something has not slept."
-    few = lists.general()[:4]
-    monkeypatch.setattr(lists, "general", lambda: few)
+    short.exam(monkeypatch)
     assert pocket.remember("My dog is called Biscuit.") is not None
     window = Talk(pocket.day()).until(left)
     tell = _Silent()
