@@ -23,7 +23,7 @@ from pocketsleep.bench.memory_sets import Choice, Sets, Talked, between, facts, 
 from pocketsleep.errors import BadInput, NotFound
 from pocketsleep.fastweights.memory import MemoryLayers, Remembering
 from pocketsleep.night.grammar import lists
-from pocketsleep.nouns import content_id
+from pocketsleep.nouns import Message, content_id
 from pocketsleep.runtime import packed_memory
 from pocketsleep.runtime.mlx_memory import Memory, head
 from pocketsleep.runtime.mlx_recall import Continuation, Prefilled, attended, both, naps
@@ -32,7 +32,7 @@ from pocketsleep.weights import model as weights_model
 
 TALKS = 20  # invented talks that states are whitened on
 FREE = 0.1  # strength of the memory that nobody trained
-TOLD = 3  # talks whose facts are followed while other text leaves
+TOLD, OTHER = 3, 4  # talks whose facts are followed while other text leaves; paragraphs on something else that are
 STEPS = (0, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000)  # tokens after which one looks
 Means = list[float]  # nats a token of each answer to a question
 Row = dict[str, Any]
@@ -130,9 +130,11 @@ def summed(rows: Sequence[Row]) -> dict[str, Any]:
 
 def constant(base: Base, seen: Remembering, prose: Sequence[int], tokens: int, chunk: int) -> list[dict[str, float]]:
     """Facts are told, then prose leaves, at most `chunk` tokens at a time. By how many of these have left: bytes of the state, the
-    most that the process has taken so far, and nats a token of the facts' answers; the last line is that of no state at all."""
+    most that the process has taken so far, nats a token of the facts' answers and of paragraphs on something else; the last line is
+    that of no state at all."""
     talks = [talk for talk in islice(facts(base, 4 * TOLD), TOLD) if talk.asked]
-    prefilled = Prefilled(seen, [one.answers[0] for talk in talks for one in talk.asked])
+    looks = {"nats": Prefilled(seen, [one.answers[0] for talk in talks for one in talk.asked]),
+             "other_nats": Prefilled(seen, [_spoken(base, *text) for text in lists.texts()[:OTHER]])}
     state, found, left = None, [], 0
     for told_here in (part for talk in talks for part in talk.chunks):
         state = seen.nap(told_here, state)
@@ -140,13 +142,18 @@ def constant(base: Base, seen: Remembering, prose: Sequence[int], tokens: int, c
         while left < step:
             part = [prose[(left + i) % len(prose)] for i in range(min(chunk, step - left))]
             state, left = seen.nap(part, state), left + len(part)
-        found.append(_look(left, state.tensors if state else (), prefilled))
-    return [*found, _look(0, seen.memory.fresh().tensors, prefilled) | {"tokens": None}]
+        found.append(_look(left, state.tensors if state else (), looks))
+    return [*found, _look(0, seen.memory.fresh().tensors, looks) | {"tokens": None}]
 
 
-def _look(left: int, tensors: Sequence[Any], prefilled: Prefilled) -> dict[str, Any]:
-    nats = float(np.mean([one.mean() for one in prefilled.nats(tensors)]))
-    return {"tokens": left, "state_bytes": sum(t.nbytes for t in tensors), "peak_bytes": packed_memory.peak(), "nats": nats}
+def _look(left: int, tensors: Sequence[Any], looks: Mapping[str, Prefilled]) -> dict[str, Any]:
+    nats = {name: float(np.mean([one.mean() for one in asked.nats(tensors)])) for name, asked in looks.items()}
+    return {"tokens": left, "state_bytes": sum(t.nbytes for t in tensors), "peak_bytes": packed_memory.peak(), **nats}
+
+
+def _spoken(base: Base, question: str, text: str) -> Continuation:
+    "A paragraph that has nothing to do with what was said, as an answer."
+    return Continuation(tuple(base.prompter.ids([Message("user", question)])), tuple(base.tokenizer.encode(text)))
 
 
 def rows(line: dict[str, Any]) -> list[tuple[str, ...]]:
@@ -158,7 +165,7 @@ def rows(line: dict[str, Any]) -> list[tuple[str, ...]]:
 def endless(lines: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
     "What `constant` found as lines of a table."
     return [("no state" if one["tokens"] is None else str(one["tokens"]), f"{one['state_bytes'] / 1e3:.0f}",
-             f"{one['peak_bytes'] / 1e6:.0f}", f"{one['nats']:.3f}") for one in lines]
+             f"{one['peak_bytes'] / 1e6:.0f}", f"{one['nats']:.3f}", f"{one['other_nats']:.3f}") for one in lines]
 
 
 def _share(value: float | None) -> str:

@@ -84,7 +84,7 @@ def check(
         out.data(f"{name} ({line['items']} items)")
         out.table(("arm", "right", "nats", "scale right", "scale nats"), measure.rows(line))
     out.data("facts told, then other text")
-    out.table(("tokens since", "state kB", "peak MB", "nats"), measure.endless(found["constant"]))
+    out.table(("tokens since", "state kB", "peak MB", "nats", "other text"), measure.endless(found["constant"]))
 
 
 def _show(made: dict[str, Any], json_: bool) -> None:
