@@ -21,6 +21,7 @@ from pocketsleep.weights.gguf_plain import write_gguf
 from pocketsleep.weights.layout import LINEAR
 
 TOKENS = 2048
+THREADS = 1  # of llama.cpp: two of them wait for each other awake, and on a busy machine that is most of the time
 STEPS, WORDS = 48, 16  # training steps of two rows of so many tokens: enough to change most answers
 Tensors = tuple[dict[str, np.ndarray], Plan]
 
@@ -71,8 +72,8 @@ def run(
     quantised, whole, best = parity.Tally(), parity.Tally(), []
     engines = (
         parity.mlx_logits(base, rows, adapter),
-        parity.llama_logits(base.gguf, rows, lora),
-        parity.llama_logits(f32, rows, lora),
+        parity.llama_logits(base.gguf, rows, lora, THREADS),
+        parity.llama_logits(f32, rows, lora, THREADS),
     )
     for ours, shipped, exact in zip(*engines, strict=True):
         quantised.add(shipped, ours)
@@ -138,7 +139,7 @@ def test_compare_sees_a_wrong_model(base: weights.Base, tmp_path: Path, stutter:
     "The same file against itself with one adapter too many: the measure itself can fail."
     folder, _ = published(base, tmp_path, stutter)
     text = topics["execmodel"][:400]
-    same = parity.compare(base, base.gguf, text)
-    other = parity.compare(base, base.gguf, text, adapter=folder)
+    same = parity.compare(base, base.gguf, text, threads=THREADS)
+    other = parity.compare(base, base.gguf, text, adapter=folder, threads=THREADS)
     assert same.kl < 0.02 < 0.5 < other.kl
     assert same.tokens > 50
