@@ -10,7 +10,7 @@ import ast
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import pytest
@@ -89,11 +89,12 @@ def _running(node: ast.AST) -> Iterator[ast.AST]:
         yield from _running(child)
 
 
-def read(root: Path = ROOT) -> list[Module]:
+@cache
+def read(root: Path = ROOT) -> tuple[Module, ...]:
     paths = sorted((root / PACKAGE).rglob("*.py"))
     names = [".".join(p.relative_to(root).with_suffix("").parts).removesuffix(".__init__") for p in paths]
-    return [Module(name, path.read_text(encoding="utf-8"), path.name == "__init__.py", frozenset(names))
-            for name, path in zip(names, paths, strict=True)]
+    return tuple(Module(name, path.read_text(encoding="utf-8"), path.name == "__init__.py", frozenset(names))
+                 for name, path in zip(names, paths, strict=True))
 
 
 # The rules. Each answers with what is wrong, in words.
