@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from random import Random
 
@@ -15,7 +16,7 @@ import pytest
 from mlx.utils import tree_flatten
 
 from pocketsleep import cards, weights
-from pocketsleep.bench import memory_check, memory_layers, memory_sets, told
+from pocketsleep.bench import memory_check, memory_layers, memory_sets, told, told_long
 from pocketsleep.errors import BadInput
 from pocketsleep.fastweights import fit, learn
 from pocketsleep.fastweights.free import training_free
@@ -45,6 +46,17 @@ def test_what_is_asked_was_told() -> None:
                 assert value in said or all(word in said for word in value.split()), ask
 
 
+def test_whole_sentences_are_asked_for_as_they_were_said() -> None:
+    chance = Random(4)
+    for talk in [*islice(told_long.lives(chance), 20), *islice(told_long.quoted(STUDY, chance), 20)]:
+        said = " ".join(user for user, _ in talk.turns).lower()
+        assert talk.asks
+        for ask in talk.asks:
+            assert ask.value.lower() in said
+            assert len(ask.value.split()) >= told_long.SHORT
+            assert ask.question.lower() not in said
+
+
 def test_what_changed_is_asked_for_as_it_is_now() -> None:
     chance, seen = Random(4), 0
     for made in (told.bank(chance), told.pairs(chance)):
@@ -69,9 +81,8 @@ def test_measured_authors_are_no_training_authors(tmp_path: Path) -> None:
 
 
 def test_kinds_are_mixed() -> None:
-    kinds = Counter(talk.kind for talk in told.talks(STUDY, None, None, 100))
-    assert set(kinds) == {"bank", "pairs", "study"}
-    assert kinds["bank"] == 40
+    kinds = Counter(talk.kind for talk in memory_layers.talks(memory_layers.Sources(STUDY), 100))
+    assert kinds == {"bank": 30, "pairs": 15, "study": 15, "lives": 10, "quoted": 10}
 
 
 # The start

@@ -8,13 +8,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import numpy as np
 
-from pocketsleep.bench import told
+from pocketsleep.bench import told, told_long
 from pocketsleep.errors import BadInput, ModelError
 from pocketsleep.fastweights import fit, learn
 from pocketsleep.fastweights.layer import Shape
@@ -50,10 +51,24 @@ class Laid:
     asked: tuple[tuple[tuple[int, ...], tuple[int, ...], int, str], ...]  # question, answer, tokens of it that are given, key
 
 
-def laid(base: Base, talks: Sequence[told.Talk], seed: int = 0) -> list[Laid]:
+def talks(sources: Sources, count: int, seed: int = 0) -> list[told.Talk]:
+    "About so many talks of all kinds, in an order of chance."
+    chance = Random(seed)
+    made = [*islice(told.bank(chance), count * 3 // 10), *islice(told.pairs(chance), count * 3 // 20),
+            *islice(told.studied(sources.study, chance), count * 3 // 20), *islice(told_long.lives(chance), count // 10),
+            *islice(told_long.quoted(sources.study, chance), count // 10)]
+    if sources.tofu is not None:
+        made += islice(told.authors(sources.tofu, chance), count // 10)
+    if sources.squad is not None:
+        made += islice(told.texts(sources.squad, chance), count // 10)
+    chance.shuffle(made)
+    return made
+
+
+def laid(base: Base, some: Sequence[told.Talk], seed: int = 0) -> list[Laid]:
     "Talks that are not too long, with a few of their questions."
     chance, opening, found = Random(seed), len(head(base)), []
-    for talk in talks:
+    for talk in some:
         left = leaving(base, talk.turns, opening)
         if len(left) <= LONGEST:
             asks = chance.sample(talk.asks, min(ASKS, len(talk.asks)))
@@ -85,12 +100,12 @@ def shape(base: Base) -> Shape:
 
 
 def train(base: Base, out: Path, sources: Sources, work: Path, say: Say, tick: Callable[[str, int, int, str], None],
-          talks: int = TALKS, recipe: learn.Recipe = learn.Recipe()) -> dict[str, Any]:
+          count: int = TALKS, recipe: learn.Recipe = learn.Recipe()) -> dict[str, Any]:
     "The layers at `out`; figures of the making. Raises BadInput, ModelError."
     began = time.monotonic()
     if not list(sources.study.glob("s*.jsonl")):
         raise BadInput(f"`{sources.study}` holds no study messages (s*.jsonl)", hint="models/study of pocketsleep's source")
-    rows = laid(base, told.talks(sources.study, sources.tofu, sources.squad, talks, recipe.seed), recipe.seed)
+    rows = laid(base, talks(sources, count, recipe.seed), recipe.seed)
     where = shape(base)
     model = weights_model.load(base.folder)
     if getattr(model.args, "sliding_window", None) and model.args.sliding_window < LONGEST:

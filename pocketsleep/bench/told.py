@@ -1,4 +1,5 @@
 """Talks in which facts are told, and questions on them: what memory layers are taught with. No line of it is about anybody.
+Answers here are short; those of `told_long.py` are whole sentences.
 
     bank     facts of the question bank (night/prompts), said in passing, asked in other words, some put right later
     study    messages of models/study with the questions that people wrote on them
@@ -60,23 +61,6 @@ class Talk:
     kind: str
     turns: tuple[tuple[str, str], ...]  # user, assistant; ordinary text is one turn without an answer
     asks: tuple[Ask, ...]
-
-
-def talks(study: Path, tofu: Path | None, squad: Path | None, count: int, seed: int = 0) -> list[Talk]:
-    "About so many talks of all kinds, in an order of chance."
-    chance = Random(seed)
-    made = [*_some(bank(chance), count * 4 // 10), *_some(pairs(chance), count * 2 // 10),
-            *_some(iter(studied(study, chance)), count * 2 // 10)]
-    if tofu is not None:
-        made += _some(iter(authors(tofu, chance)), count // 10)
-    if squad is not None:
-        made += _some(iter(texts(squad, chance)), count // 10)
-    chance.shuffle(made)
-    return made
-
-
-def _some(kind: Iterator[Talk], count: int) -> list[Talk]:
-    return [talk for talk, _ in zip(kind, range(count), strict=False)]
 
 
 def first_person(text: str) -> str:
@@ -169,7 +153,7 @@ def pairs(chance: Random) -> Iterator[Talk]:
     kinds = lists.kinds()
     while True:
         relations = chance.sample(PAIRS, chance.choice((1, 1, 2)))
-        names = [_name(chance) for _ in range(chance.choice((4, 6, 8, 12, 16)))]
+        names = [invented_name(chance) for _ in range(chance.choice((4, 6, 8, 12, 16)))]
         facts = [(n, *chance.choice(relations)) for n in names]
         values = {n: _value(kind, names, n, kinds, chance) for n, *_, kind in facts}
         changed = set(chance.sample(names, len(names) // 2)) if chance.random() < 0.4 else set()
@@ -190,7 +174,7 @@ def _filled(text: str, name: str, value: str) -> str:
     return text.format(n=name, v=value, w=value)
 
 
-def _name(chance: Random) -> str:
+def invented_name(chance: Random) -> str:
     return "".join(chance.choice(CONSONANTS if i % 2 == 0 else VOWELS) for i in range(chance.choice((4, 5, 5, 6)))).capitalize()
 
 

@@ -83,22 +83,25 @@ def _engines(pocket: Any) -> list[tuple[str, str]]:
         rows.append(("speed", _speed(pocket)))
     except PocketError as error:
         return [("serves with", f"nothing: {error} ({error.hint})")]
-    from pocketsleep.fastweights.pick import choose, for_naps
+    from pocketsleep.fastweights.pick import choose
     from pocketsleep.runtime import blas, mlx, packed_math
 
     why = packed_math.reason()
     products = "bfloat16 by native/fused" if not why and packed_math.rounds() else "float32 by OpenBLAS"
     return [*rows, ("trains with", f"mlx on {mlx.device()}; {blas.BRIDGE.reason}"),
             ("training step", f"MLX's own: {why}" if why else f"packed, for Llama and Gemma 3: {products}"),
-            ("fast weights", str(choose())), ("naps", str(for_naps())), *_memory(pocket)]
+            ("fast weights", str(choose())), *_memory(pocket)]
 
 
 def _memory(pocket: Any) -> list[tuple[str, str]]:
     "Memory layers of the serving engine, and what conversations have left in them."
+    from pocketsleep.fastweights.pick import for_naps
+
     layers = getattr(pocket.serving(), "memory", None)
     files = pocket.states.files()
     size = sum(file.stat().st_size for file in files)
-    return [("memory layers", layers.about if layers else pocket.unremembered),
+    return [("naps", str(for_naps(layers.widest if layers else 1))),
+            ("memory layers", layers.about if layers else pocket.unremembered),
             ("states", f"{len(files)} conversation{'s' * (len(files) > 1)}, {size / 1e3:.0f} kB" if files else "none")]
 
 

@@ -41,6 +41,11 @@ class Memory:
         return Memory(layers)
 
     @property
+    def widest(self) -> int:
+        "Key channels of a head: which kernel naps run on hangs on it."
+        return max(layer.shape.key for layer in self.layers.layers)
+
+    @property
     def state_bytes(self) -> int:
         "Of one conversation, however long it is."
         return sum(layer.empty().nbytes for layer in self.layers.layers)
