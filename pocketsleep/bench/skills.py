@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from pocketsleep import cards, weights
+from pocketsleep.bench.swapped import passes, reworded
 from pocketsleep.night import skill
 from pocketsleep.night.dreamt import UNSAID, prompt, reading
 from pocketsleep.night.listen import probe
@@ -34,6 +35,7 @@ L2, FLAG_WEIGHT, COMPONENTS = 0.2, 0.3, 900
 KEYS = ("mlp.gate_proj", "mlp.up_proj", "mlp.down_proj")
 FIRST = 10  # of SmolLM2's 30 blocks: those below stay as they are, and are computed once
 SEED = 0
+WRITTEN, SWAPPED = 3, 0.6  # passes of the writer, and how many of its lessons have other names and numbers in them
 
 Note = Mapping[str, Any]
 
@@ -92,14 +94,15 @@ def ear(lines: Sequence[Line], out: Path) -> dict[str, Any]:
 
 
 def writer_lessons(lines: Sequence[Line], seed: int = SEED) -> list[Lesson]:
-    "Every sentence with notes. None of the others: taught to write nothing, it wrote nothing nearly always."
+    """Every sentence with notes, three times, with other names from the second time on (swapped.py). None of the others: taught to
+    write nothing, it wrote nothing nearly always."""
     found = []
     for one in lines:
         for sentence, notes in zip(one.said.sentences, one.notes, strict=True):
             if notes:
-                found.append(Lesson(writing(one.said, sentence), "\n".join(f"{n['text']} | {n['answer']}" for n in notes)))
-    Random(seed).shuffle(found)
-    return found
+                told = "\n".join(f"{reworded(n['text'])} | {n['answer']}" for n in notes)
+                found.append(Lesson(writing(one.said, sentence), told))
+    return list(passes(found, WRITTEN, SWAPPED, seed))
 
 
 def dreamer_lessons(notes: Sequence[Note], seed: int = SEED) -> list[Lesson]:
@@ -169,9 +172,9 @@ def main(arguments: list[str]) -> None:
     kept = [x for x in lines if x.writer not in left]
     made = {"left_out": sorted(left)}
     if which == "ear":
-        figures = ear(lines, out)
+        figures = {**ear(kept, out), **made}
     elif which == "writer":
-        figures = train(skill.WRITER, writer_lessons(kept), out, 3, made)
+        figures = train(skill.WRITER, writer_lessons(kept), out, 1, made, rate=6e-4, rank=32)
     else:
         notes = [n for x in kept for of in x.notes for n in of if "study" in n]
         figures = train(skill.DREAMER, dreamer_lessons(notes), out, 2, made)

@@ -203,8 +203,8 @@ def _hear(one: _Spoken, before: str, heard: Sequence[Heard] | None, people: Peop
 
 def _with_ear(found: list[Candidate], heard: Heard, sentence: Sentence, people: People, answering: str, cite: Cite,
               hearing: _Hearing) -> list[Candidate]:
-    """What the rules found, if the ear does not doubt it; else, of a chosen sentence, the clause that the ear points to, as it
-    was said; else what the ear wrote down."""
+    """What the rules found, if the ear does not doubt it, and what the ear wrote down beside it; else, of a chosen sentence, what
+    the ear wrote down; else the clause that it points to, as it was said."""
     if found and heard.doubted:
         for candidate in found:
             hearing.drop(candidate.text, f"doubted: the trained ear gives it {heard.chance:.0%}", cite)
@@ -213,13 +213,19 @@ def _with_ear(found: list[Candidate], heard: Heard, sentence: Sentence, people: 
         return found
     clauses = list(verbatim(sentence.text, people))
     wishes = [c for c in clauses if c.kind == "preference"]
+    notes = [as_candidate(note, sentence.text) for note in heard.notes if not frames.secret(note.text)]
     if found:
-        return found if any(c.kind in ("preference", "procedure") for c in found) else [*found, *wishes]
-    if (clause := pointed(clauses, heard.pointed)) and not contradicted(clause.text, answering):
-        return list(dict.fromkeys([clause, *wishes]))
-    if wishes:
-        return wishes
-    return [as_candidate(note, sentence.text) for note in heard.notes if not frames.secret(note.text)]
+        settled = any(c.kind in ("preference", "procedure") for c in found)
+        return found if settled else [*found, *(wishes or [n for n in notes if all(_beside(n, f) for f in found)])]
+    if wishes or notes:
+        return wishes or notes
+    clause = pointed(clauses, heard.pointed)
+    return [clause] if clause and not contradicted(clause.text, answering) else []
+
+
+def _beside(one: Candidate, other: Candidate) -> bool:
+    "Whether a note says something that another one does not: its core stands nowhere in it, nor the other way round."
+    return one.answer not in other.text and not (other.answer and other.answer in one.text)
 
 
 def _named(heard: Heard, sentence: Sentence, previous: str, people: People) -> list[Candidate]:

@@ -5,7 +5,7 @@ What a Runtime must do is written down once, in tests/suites/runtime_suite.py; e
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 Prompt = Sequence[Message]
+Begins = Callable[[str], bool]  # may an answer begin like this?
 
 
 @runtime_checkable
@@ -30,9 +31,11 @@ class Runtime(Protocol):
         "The answer, piece by piece. Pieces are whole characters; closing the iterator stops."
         ...
 
-    def answer(self, prompts: Sequence[Prompt], max_tokens: int = 48, temperature: float = 0.0, seed: int = 0) -> list[str]:
+    def answer(self, prompts: Sequence[Prompt], max_tokens: int = 48, temperature: float = 0.0, seed: int = 0,
+               begins: Sequence[Begins] | None = None) -> list[str]:
         """Answers to many prompts, in order. Greedy ones are the same as `chat` one at a time; with a temperature
-        they are drawn, and the same seed draws the same."""
+        they are drawn, and the same seed draws the same. `begins`, one a prompt: an answer grows only into texts that
+        it takes for a beginning, and is over where it can grow no further."""
         ...
 
     def score(self, pairs: Sequence[tuple[Prompt, str]]) -> list[list[float]]:

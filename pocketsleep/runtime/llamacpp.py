@@ -11,10 +11,11 @@ import numpy as np
 from pocketsleep.errors import AdapterError, MissingPart
 from pocketsleep.nouns import Card, Message, Sampling
 from pocketsleep.registry import Registry, read_adapter
-from pocketsleep.runtime import Prompt, llama_batch
+from pocketsleep.runtime import Begins, Prompt, llama_batch
 from pocketsleep.runtime.llama_batch import LANES, Adapter, Engine, Lanes
 from pocketsleep.runtime.llama_grammar import Grammar
 from pocketsleep.runtime.pace import Pace, processors
+from pocketsleep.runtime.spelled import Spelled, said
 from pocketsleep.runtime.text import Stops, check_length, pieces
 from pocketsleep.weights import Base, gguf_plain
 
@@ -69,7 +70,7 @@ class LlamaCpp:
                 logits = self._main.step([(0, token, position)])[0]
 
     def answer(self, prompts: Sequence[Prompt], max_tokens: int = 48, temperature: float = 0.0, seed: int = 0,
-               lanes: int = LANES) -> list[str]:
+               begins: Sequence[Begins] | None = None, lanes: int = LANES) -> list[str]:
         """Answers, up to `lanes` decoded side by side.
 
         llama.cpp multiplies by another kernel when several answers are decoded at once: where a base is quantised
@@ -84,8 +85,10 @@ class LlamaCpp:
             longest = max(map(len, ids)) + max_tokens
             bulk = self._lanes(*llama_batch.fit(longest, self.context, min(lanes, len(ids))))
             choose = _drawn(temperature, seed, len(ids)) if temperature > 0 else llama_batch.likeliest
+            if begins is not None:
+                choose = _held(choose, temperature > 0, [Spelled(self.base.tokenizer, one) for one in begins])
             answers = llama_batch.together(bulk, ids, max_tokens, self.base.tokenizer.ends, choose)
-        return [self.base.tokenizer.decode(answer) for answer in answers]
+        return said(self.base.tokenizer, answers, begins is not None)
 
     def _lanes(self, lanes: int, length: int) -> Lanes:
         "The context for bulk work: the one at hand if it is large enough, else a new one."
@@ -190,6 +193,19 @@ def _drawn(temperature: float, seed: int, prompts: int) -> llama_batch.Choose:
     warm = Sampling(temperature=temperature, top_p=0.95)
     chances = [np.random.default_rng((seed, i)) for i in range(prompts)]
     return lambda prompt, logits: draw(logits, warm, chances[prompt])
+
+
+def _held(free: llama_batch.Choose, warm: bool, answers: Sequence[Spelled]) -> llama_batch.Choose:
+    "Tokens as `free` takes them, from what each answer allows next."
+    taken: list[list[int]] = [[] for _ in answers]
+
+    def choose(prompt: int, logits: np.ndarray) -> int:
+        one, so_far = answers[prompt], taken[prompt]
+        token = free(prompt, one.allowed(so_far, logits)) if warm else one.likeliest(so_far, logits)
+        so_far.append(token)
+        return token
+
+    return choose
 
 
 def draw(logits: np.ndarray, sampling: Sampling, chance: np.random.Generator) -> int:

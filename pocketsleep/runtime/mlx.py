@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pocketsleep.errors import AdapterError, ModelError
 from pocketsleep.nouns import Card, Lesson, Message, Plan, Sampling
 from pocketsleep.runtime import (
+    Begins,
     Prompt,
     blas,  # noqa: F401  before mlx: it decides which BLAS libmlx binds
 )
@@ -26,6 +27,7 @@ from pocketsleep.runtime import mlx_forward, mlx_lora, mlx_train, packed_math, p
 from pocketsleep.runtime.mlx_rows import Row  # isort: skip
 from pocketsleep.runtime.packed_memory import Foreseen  # isort: skip
 from pocketsleep.runtime.mlx_states import states  # isort: skip
+from pocketsleep.runtime.spelled import Spelled, said  # isort: skip
 from pocketsleep.runtime.text import Stops, check_length, no_schema, pieces  # isort: skip
 from pocketsleep.weights import Base, model as weights_model  # isort: skip
 
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from pocketsleep.runtime.mlx_memory import Memory
 
 LANES = 16  # answers side by side
+Processor = Callable[[mx.array, mx.array], mx.array]  # (tokens so far, logits [1, vocabulary]) -> logits
 PROBE = (Message("user", "What do you know about me?"),)
 
 
@@ -86,7 +89,8 @@ class Mlx:
                 return
             yield int(token)
 
-    def answer(self, prompts: Sequence[Prompt], max_tokens: int = 48, temperature: float = 0.0, seed: int = 0) -> list[str]:
+    def answer(self, prompts: Sequence[Prompt], max_tokens: int = 48, temperature: float = 0.0, seed: int = 0,
+               begins: Sequence[Begins] | None = None) -> list[str]:
         """Answers, up to LANES decoded side by side by mlx_lm's batch generator.
 
         Rows are padded and multiplied together, so a near-tie can fall otherwise than in `chat`.
@@ -101,16 +105,18 @@ class Mlx:
             if asked:
                 mx.random.seed(seed)
                 sampler = make_sampler(temp=temperature, top_p=0.95) if temperature > 0 else None
-                self._side_by_side([ids[i] for i in asked], [room[i] for i in asked], [answers[i] for i in asked], sampler)
-        return [self.base.tokenizer.decode(answer) for answer in answers]
+                held = [[_held(Spelled(self.base.tokenizer, begins[i]), len(ids[i]))] if begins is not None else [] for i in asked]
+                self._side_by_side([ids[i] for i in asked], [room[i] for i in asked], [answers[i] for i in asked], sampler, held)
+        return said(self.base.tokenizer, answers, begins is not None)
 
-    def _side_by_side(self, ids: list[list[int]], room: list[int], answers: list[list[int]], sampler: Any) -> None:
+    def _side_by_side(self, ids: list[list[int]], room: list[int], answers: list[list[int]], sampler: Any,
+                      held: list[list[Processor]]) -> None:
         ends = [[end] for end in self.base.tokenizer.ends]
         bulk = BatchGenerator(self.model, sampler=sampler, stop_tokens=ends, completion_batch_size=LANES)
         try:
-            into = dict(zip(bulk.insert(ids, room), answers, strict=True))
-            while said := bulk.next_generated():
-                for one in said:
+            into = dict(zip(bulk.insert(ids, room, logits_processors=held), answers, strict=True))
+            while step := bulk.next_generated():
+                for one in step:
                     if one.finish_reason != "stop":
                         into[one.uid].append(int(one.token))
         finally:
@@ -243,6 +249,14 @@ class Mlx:
     def close(self) -> None:
         self._model = None
         mx.clear_cache()
+
+
+def _held(one: Spelled, prompt: int) -> Processor:
+    "Lets an answer grow only as it may; `prompt` tokens stand before it."
+    def hold(tokens: mx.array, logits: mx.array) -> mx.array:
+        return mx.array(one.allowed(np.array(tokens)[prompt:].tolist(), np.array(logits[0], np.float32)))[None]
+
+    return hold
 
 
 def device() -> str:

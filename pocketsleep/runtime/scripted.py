@@ -17,7 +17,7 @@ import numpy as np
 from pocketsleep.errors import AdapterError, NotFound
 from pocketsleep.nouns import Card, Sampling
 from pocketsleep.registry import read_adapter
-from pocketsleep.runtime import Prompt
+from pocketsleep.runtime import Begins, Prompt
 from pocketsleep.runtime.text import Stops, no_schema
 
 WIDTH = 256  # of an embedding
@@ -51,8 +51,11 @@ class Scripted:
             self.heard.append(tuple(messages))
             return self.lines.popleft()
 
-    def answer(self, prompts: Sequence[Prompt], max_tokens: int = 48, temperature: float = 0.0, seed: int = 0) -> list[str]:
-        return ["".join(self.chat(prompt, Sampling(max_tokens=max_tokens))) for prompt in prompts]
+    def answer(self, prompts: Sequence[Prompt], max_tokens: int = 48, temperature: float = 0.0, seed: int = 0,
+               begins: Sequence[Begins] | None = None) -> list[str]:
+        "With `begins`, a line as far as it may go."
+        said = ["".join(self.chat(prompt, Sampling(max_tokens=max_tokens))) for prompt in prompts]
+        return said if begins is None else [_as_far(line, may) for line, may in zip(said, begins, strict=True)]
 
     def score(self, pairs: Sequence[tuple[Prompt, str]]) -> list[list[float]]:
         "Each word costs a tenth of a nat a character, the end of the turn a tenth: short answers are likely."
@@ -86,6 +89,15 @@ class Scripted:
 
     def close(self) -> None:
         self.lines.clear()
+
+
+def _as_far(line: str, may: Begins) -> str:
+    said = ""
+    for word in _words(line):
+        if not may(said + word):
+            break
+        said += word
+    return said
 
 
 def _words(text: str) -> list[str]:

@@ -1,8 +1,9 @@
 """The trained ear: choose sentences, write their notes, and believe no word that was not said.
 
-    message -> sentences -> chance of each (probe) -> notes of the chosen ones (writer) -> written
+    message -> sentences -> chance of each (probe) -> drafts of the chosen ones (writer) -> those that hold -> the likeliest
 
-Rules hear first; the ear hears what they have no rule for, and vetoes what it finds unlikely.
+Rules hear first; the ear hears what they have no rule for, and vetoes what it finds unlikely. A draft is spelled from
+words that were said (sayable.py): the writer cannot invent one.
 """
 
 from __future__ import annotations
@@ -13,14 +14,16 @@ from dataclasses import dataclass
 
 from pocketsleep.night.listen.grounding import unfaithful, ungrounded
 from pocketsleep.night.listen.probe import Probe, features
-from pocketsleep.night.listen.said import BEFORE, LAYERS, Said, laid_out, writing
+from pocketsleep.night.listen.said import BEFORE, LAYERS, Said, laid_out, writing, written_from
+from pocketsleep.night.listen.sayable import Sayable
 from pocketsleep.night.listen.sentences import clauses, expand
 from pocketsleep.night.skill import EAR, WRITER, Skills
 
-CHOSEN = 0.5  # chance at which a sentence is written down
+CHOSEN = 0.6  # chance at which a sentence is written down
 DOUBTED = 0.2  # chance below which not even a rule is believed
 LONGEST_NOTES = 72  # tokens
-TRIES, WARMTH = 3, 0.6  # after the greedy one
+DRAFTS, WARMTH = 3, 0.7  # of each sentence, after the greedy one
+LIKELY = -0.5  # nats a token that a note has, free to say anything: below, it was squeezed out of words that do not fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +77,27 @@ Place = tuple[int, int]  # message, sentence
 
 
 def _written(skills: Skills, messages: Sequence[Said], chosen: Sequence[Place]) -> dict[Place, tuple[tuple[Note, ...], str]]:
-    """Notes of the chosen sentences that hold, and what was written first: greedily, and where a word was invented, by chance,
-    at most TRIES times."""
-    notes: dict[Place, tuple[Note, ...]] = {}
-    first: dict[Place, str] = {}
+    "Of the chosen sentences, what holds of the likeliest draft, and the greedy draft."
+    if not chosen:
+        return {}
+    prompts = [writing(messages[i], messages[i].sentences[n]) for i, n in chosen]
+    held = [Sayable(written_from(messages[i], messages[i].sentences[n])) for i, n in chosen]
     with skills.wearing(WRITER) as runtime:
-        for seed in range(TRIES + 1):
-            left = [place for place in chosen if place not in notes]
-            prompts = [writing(messages[i], messages[i].sentences[n]) for i, n in left]
-            said = runtime.answer(prompts, LONGEST_NOTES, WARMTH if seed else 0.0, seed) if prompts else []
-            for (i, n), text in zip(left, said, strict=True):
-                first.setdefault((i, n), text)
-                if kept := tuple(note for note in written(text) if _holds(note, messages[i], n)):
-                    notes[i, n] = kept
-    return {place: (notes.get(place, ()), first[place]) for place in chosen}
+        drafts = [runtime.answer(prompts, LONGEST_NOTES, WARMTH if seed else 0.0, seed, held) for seed in range(DRAFTS + 1)]
+        of = [[[note for note in written(text) if _holds(note, messages[i], n)] for text in texts]
+              for (i, n), texts in zip(chosen, zip(*drafts, strict=True), strict=True)]
+        pairs = list(dict.fromkeys((at, note) for at, texts in enumerate(of) for notes in texts for note in notes))
+        scores = runtime.score([(prompts[at], f"{note.text} | {note.answer}") for at, note in pairs])
+    likely = {pair: sum(score) / len(score) for pair, score in zip(pairs, scores, strict=True)}
+    best = [likeliest([[(likely[at, note], note) for note in notes] for notes in texts]) for at, texts in enumerate(of)]
+    return {place: (best[at], drafts[0][at]) for at, place in enumerate(chosen)}
+
+
+def likeliest(drafts: Sequence[Sequence[tuple[float, Note]]]) -> tuple[Note, ...]:
+    "The draft whose notes are the likeliest, each with its mean log-probability a token, without those that are not likely."
+    sure = [[(likely, note) for likely, note in notes if likely >= LIKELY] for notes in drafts]
+    best = max((notes for notes in sure if notes), key=lambda notes: sum(likely for likely, _ in notes) / len(notes), default=[])
+    return tuple(note for _, note in best)
 
 
 def _holds(note: Note, said: Said, n: int) -> bool:

@@ -7,7 +7,7 @@ import unicodedata
 
 from pocketsleep.night.listen import words
 
-_FRAME = words.bag(
+FRAME = words.bag(
     "the user user's users a an is are was were has have had does do did not will be to of in at on for "
     "and or with as by from wants want called named assistant should always never when it its cannot "
     "can their they them themselves says say types that name names s own no being been would there who "
@@ -56,7 +56,7 @@ def stem(word: str) -> str:
 def content(text: str) -> set[str]:
     "The stems of the words that carry the content of a sentence."
     found = re.findall(r"[^\W_]+(?:['’.:,/-][^\W_]+)*", text)
-    return {stem(w) for w in found if w.casefold().replace("’", "'") not in _FRAME}
+    return {stem(w) for w in found if w.casefold().replace("’", "'") not in FRAME}
 
 
 def ungrounded(memory: str, said: str) -> set[str]:

@@ -70,11 +70,20 @@ def flags(said: Said, one: Sentence) -> list[bool]:
 
 def writing(said: Said, one: Sentence) -> tuple[Message, ...]:
     "The prompt that asks for the notes of one sentence."
-    named = [k for k in said.known if any(re.search(rf"\b{re.escape(n)}\b", one.text) for n in _names(k))]
-    lines = [f"Known: {k}" for k in named[:2]]
+    lines = [f"Known: {k}" for k in named(said, one)]
     lines += [f"Assistant: {_flat(said.before[-BEFORE:])}"] if said.before else []
     lines += [f"Before: {_flat(said.text[max(0, one.start - LEAD) : one.start])}"] if one.start else []
     return (Message("user", "\n".join([*lines, f"Sentence: {_flat(one.text)}", "Notes:"])),)
+
+
+def named(said: Said, one: Sentence) -> list[str]:
+    "What is known of those whom a sentence names, two notes at most."
+    return [k for k in said.known if any(re.search(rf"\b{re.escape(n)}\b", one.text) for n in _names(k))][:2]
+
+
+def written_from(said: Said, one: Sentence) -> str:
+    "Where the words of a sentence's notes come from: the person's own, no later ones, and what is known of whom it names."
+    return "\n".join([*named(said, one), said.text[max(0, one.start - LEAD) : one.end]])
 
 
 def _names(note: str) -> Sequence[str]:
