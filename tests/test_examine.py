@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -80,7 +81,8 @@ def test_an_exam_keeps_new_old_and_unstated_apart() -> None:
 
 def test_without_an_unseen_phrasing_nothing_is_proved() -> None:
     exam = examine.compose([], [], [], [])
-    verdict = examine.examine(None, exam, None, None, None)  # type: ignore[arg-type]
+    verdict, gentle = examine.examine(None, exam, None, None, None)  # type: ignore[arg-type]
+    assert not gentle
     assert verdict.outcome == "refused"
     assert "nothing can be proved" in verdict.reasons[0]
 
@@ -107,6 +109,52 @@ class Says(Scripted):
 
     def score(self, pairs):  # type: ignore[no-untyped-def]
         return [[-2.0] for _ in pairs]
+
+
+class Worn(Says):
+    "Knows the cat while it wears something; what two and two is while it wears nothing, or what is in `sound`."
+
+    def __init__(self, *sound: str) -> None:
+        super().__init__("")
+        self.sound, self.on = sound, ""
+
+    def wear(self, adapter):  # type: ignore[no-untyped-def]
+        self.on = adapter.name if adapter else ""
+
+    def answer(self, prompts, max_tokens=48, temperature=0.0, seed=0):  # type: ignore[no-untyped-def]
+        cat = "Your cat is called Moss." if self.on not in ("", "forgetful") else "I do not know."
+        sums = "Four." if self.on in ("", *self.sound) else "Nine."
+        return [cat if "cat" in prompt[-1].content else f"{sums} {prompt[-1].content}" for prompt in prompts]
+
+
+class Base:
+    def answers(self, questions, most):  # type: ignore[no-untyped-def]
+        return [f"Four. {q}" for q in questions]
+
+
+@pytest.mark.parametrize(("first", "second", "worn", "gentle"), [
+    ("sound", "gentle", True, False),  # nothing was lost, and nothing else is tried
+    ("full", "gentle", True, True),
+    ("full", "full", False, False),  # it is no better
+    ("full", "forgetful", False, False),  # nor is it worn when it learnt nothing
+    ("forgetful", "gentle", False, False),  # what has not learnt is not tried again
+])
+def test_what_lost_something_sits_again_with_less_of_what_it_learnt(first: str, second: str, worn: bool, gentle: bool) -> None:
+    cat = Memory("The user's cat is called Moss.", answer="Moss")
+    asked = [(f"What is two and two, take {n}?", ("four",)) for n in range(6)]
+    exam = examine.compose([Dream("What is my cat called?", "Your cat is called Moss.", "direct", (cat.id,), held_out=True)], [cat], [], asked)
+    tried: list[str] = []
+
+    def softer() -> Path:
+        tried.append(second)
+        return Path(second)
+
+    runtime = Worn("sound", "gentle", "forgetful")
+    verdict, taken = examine.examine(runtime, exam, Path(first), None, Base(), softer)  # type: ignore[arg-type]
+    assert (verdict.passed, taken, runtime.on) == (worn, gentle, "")
+    assert bool(tried) == (first == "full")
+    assert verdict.passed or verdict.failed == (("learnt",) if first == "forgetful" else ("general",))
+    assert not taken or "in full it failed general" in verdict.reasons[0]
 
 
 @pytest.mark.parametrize(("answer", "bleed", "beside"), [

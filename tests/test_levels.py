@@ -14,7 +14,7 @@ import pytest
 
 from pocketsleep.home import Home
 from pocketsleep.journal.reports import night_report
-from pocketsleep.night import levels, rules
+from pocketsleep.night import build, levels, rules
 from pocketsleep.night.dream import declining
 from pocketsleep.night.grade import declines
 from pocketsleep.night.recipe import derive
@@ -187,6 +187,20 @@ def test_what_is_worn_is_the_sum_of_the_levels(slept: dict[str, Any], again: Poc
     assert adapter.rank == 3 * 4
     name = "model.layers.2.mlp.up_proj"
     want = sum(p[f"{name}.lora_a"] @ p[f"{name}.lora_b"] for p in parts)
+    np.testing.assert_allclose(worn[f"{name}.lora_a"] @ worn[f"{name}.lora_b"], want, rtol=1e-4, atol=1e-6)
+
+
+def test_what_lost_something_is_worn_at_a_part_of_what_it_adds(again: Pocket, monkeypatch: pytest.MonkeyPatch) -> None:
+    verdicts = iter([False, True])
+    monkeypatch.setattr(rules, "RULES", (rules.Rule("general", "-", lambda new, base, now: next(verdicts)),))
+    _told(again, ("My horse is called Comet.",))
+    night, verdict = again.sleep(WISHES, Heard())
+    assert verdict.passed
+    assert verdict.reasons[0].startswith("gentler: in full it failed general")
+    _, worn = read_adapter(again.registry.path(again.journal.current()))
+    parts = [read_adapter(again.registry.path(one))[1] for one in _parts(again, night).values()]
+    name = "model.layers.2.mlp.up_proj"
+    want = build.GENTLER * sum(p[f"{name}.lora_a"] @ p[f"{name}.lora_b"] for p in parts)
     np.testing.assert_allclose(worn[f"{name}.lora_a"] @ worn[f"{name}.lora_b"], want, rtol=1e-4, atol=1e-6)
 
 

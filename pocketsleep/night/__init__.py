@@ -15,6 +15,7 @@ these are too many for that, from those of the levels that changed.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from pocketsleep.errors import NightInterrupted
@@ -103,16 +104,19 @@ def judged(bed: Bed, night: Night, memories: Mapping[str, Any], dreams: Mapping[
     old = {m.id: was[m.supersedes] for m in live if m.supersedes in was}
     exam = examining.compose(bed.journal.dreams(night.id), live, before, lists.general(), old)
     worn = bed.dress(current) if current else None
-    verdict = examining.examine(bed.serving(), exam, bed.dress(candidate["adapter"]), worn, bed.known)
+    softer = partial(building.gentler, bed, [key for key, _ in dreams["levels"]], candidate["parts"])
+    verdict, gentle = examining.examine(bed.serving(), exam, bed.dress(candidate["adapter"]), worn, bed.known,
+                                        lambda: bed.dress(softer().id))
     return {"outcome": verdict.outcome, "failed": list(verdict.failed), "reasons": list(verdict.reasons),
-            "scores": dict(verdict.scores)}
+            "scores": dict(verdict.scores), "adapter": softer().id if gentle else candidate["adapter"]}
 
 
 def settle(bed: Bed, night: Night, turns: Mapping[str, Any], candidate: Mapping[str, Any],
            found: Mapping[str, Any]) -> Verdict:
     "One transaction: the verdict, what is worn, and which turns have slept."
     verdict = Verdict(found["outcome"], tuple(found["failed"]), tuple(found["reasons"]), found["scores"])
-    adapter = bed.registry.get(candidate["adapter"]) if candidate["adapter"] else None
+    examined = found.get("adapter", candidate["adapter"])
+    adapter = bed.registry.get(examined) if examined else None
     return bed.journal.settle(night.id, verdict, adapter, [Cite(*c) for c in turns["heard"]])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from itertools import chain
 from textwrap import shorten
@@ -18,9 +18,10 @@ from pocketsleep.night.grammar import lists
 from pocketsleep.night.levels import Level
 from pocketsleep.nouns import Adapter, Dream, Lesson, Memory, Night
 from pocketsleep.registry import Registry, read_adapter
-from pocketsleep.weights.lora_sum import summed
+from pocketsleep.weights.lora_sum import scaled, summed
 
 EXAMINED, ASKED = 4, 10  # levels that a night left alone and its exam looks into, in turn, and memories of each
+GENTLER = 0.85  # of what a night adds: it keeps 97% of what it learnt and half of what it lost comes back (bench/LOG.md)
 REPLAYED, AGAIN = 4, 200  # levels below whose questions a new one is asked again, evenly spread, and how many
 
 Slices = Sequence[Sequence[Memory]]
@@ -190,12 +191,19 @@ def _lessons(bed: Bed, night: Night, level: Level, live: Sequence[Memory],
     return study + seeding.again([by_id[one] for one in ids["again"] if one in by_id], recipe), held
 
 
-def whole(registry: Registry, parts: Sequence[str]) -> Adapter:
-    "One adapter of many of the same base, holding what each of them holds. Of one part: that part."
-    if len(parts) == 1:
+def gentler(bed: Bed, levels: Sequence[str], parts: Mapping[str, str]) -> Adapter:
+    """A candidate of these levels, lowest first, each at GENTLER of what it adds: between the weights that learnt and those they
+    started from lie some that know nearly as much and have lost less (WiSE-FT, Wortsman et al., 2022, arXiv 2109.01903)."""
+    mine = [parts[key] for key in levels if key in parts]
+    return whole(bed.registry, [*([bed.manner] if bed.manner else []), *mine], frozenset(mine))
+
+
+def whole(registry: Registry, parts: Sequence[str], gently: Collection[str] = ()) -> Adapter:
+    "One adapter of many of the same base, holding what each of them holds; some of them `gently`. Of one part: that part."
+    if len(parts) == 1 and not gently:
         return registry.get(parts[0])
     read = [read_adapter(registry.path(one)) for one in parts]
-    tensors, rank = summed([part for _, part in read])
+    tensors, rank = summed([scaled(part, GENTLER) if one in gently else part for one, (_, part) in zip(parts, read, strict=True)])
     first = read[0][0]
     return registry.publish(
         tensors, base=first.base, base_sha256=first.base_sha256, rank=rank, scale=first.scale, keys=first.keys,

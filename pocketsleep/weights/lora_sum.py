@@ -31,6 +31,11 @@ def summed(parts: Sequence[Tensors]) -> tuple[dict[str, np.ndarray], int]:
     return {f"{stem}.lora_{which}": array for stem, pair in joined.items() for which, array in zip("ab", pair, strict=True)}, rank
 
 
+def scaled(part: Tensors, share: float) -> dict[str, np.ndarray]:
+    "A LoRA whose product is `share` of what it was."
+    return {name: array * np.float32(share) if name.endswith(".lora_b") else array for name, array in part.items()}
+
+
 def _whole(a: np.ndarray, b: np.ndarray, rank: int) -> tuple[np.ndarray, np.ndarray]:
     "The product beside a unit matrix on its narrow side, filled up with zeros to `rank`."
     width, out = a.shape[0], b.shape[1]
