@@ -23,7 +23,7 @@ from pocketsleep.runtime.scripted import Scripted
 from pocketsleep.serve.day import Day
 from tests import browser as browsers
 from tests.lived import lived
-from tests.test_window import layers_for, long_talk
+from tests.test_window import WINDOW, layers_for, long_talk
 
 VIEWS = ("chat", "chat/c-code", "memory", "nights", "settings")
 SHOTS = Path(__file__).resolve().parent.parent / ".screenshots"  # not kept: for looking at
@@ -234,7 +234,7 @@ def test_a_model_that_fails_is_told_and_the_words_come_back(pocket: Pocket, chro
 def test_messages_that_leave_are_told(tiny: Path, pocket: Pocket, chromium: Browser, tmp_path: Path) -> None:
     base = weights.open_base(cards.find(str(tiny)), tmp_path / "cache")
     layers_for(base, 64).save(tmp_path / "layers")
-    runtime = Mlx(base.card, base)
+    runtime = Mlx(base.card, base, context=WINDOW)
     runtime.remember(tmp_path / "layers")
     pocket.journal.record(Episode("c-long", tuple(Turn(m.role, m.content) for m in long_talk(8))))
     with browsers.site(pocket, free(), Wishes(), Day(pocket.journal, runtime, pocket.registry.path, states=pocket.states)) as site:
