@@ -77,7 +77,7 @@ def _kept(results: Path | None) -> dict[str, list[Row]]:
         return {}
     try:
         return dict(json.loads(results.read_text("utf-8")))
-    except ValueError:
+    except (ValueError, TypeError):
         raise BadInput(f"`{results}` holds no results of a check", hint="name another file") from None
 
 

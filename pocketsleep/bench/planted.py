@@ -71,7 +71,7 @@ class Altered(Pocket):
     def wear_whatever(self, night: Night) -> None:
         "Wear a night's candidate though its exam refused it: to measure what the exam kept from a person."
         seeded = self.journal.stage(night.id, "seed") or {}
-        if adapter := seeded.get("adapter"):
+        if (adapter := seeded.get("adapter")) and not (night.verdict and night.verdict.passed):
             self.journal.use(adapter)
 
     def _trainer(self) -> Any:

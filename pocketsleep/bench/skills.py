@@ -102,6 +102,7 @@ def writer_lessons(lines: Sequence[Line], seed: int = SEED) -> list[Lesson]:
             if notes:
                 told = "\n".join(f"{reworded(n['text'])} | {n['answer']}" for n in notes)
                 found.append(Lesson(writing(one.said, sentence), told))
+    Random(seed).shuffle(found)  # names are drawn in turn: another order, other names than the shipped writer was taught with
     return list(passes(found, WRITTEN, SWAPPED, seed))
 
 
