@@ -76,6 +76,6 @@ def test_what_is_shipped_is_what_the_base_says(name: str, cache: Path) -> None:
         for length, prompts in wanted.items():
             answers = told["answers"][str(length)]
             assert set(answers) == set(prompts), "run `python -m pocketsleep.bench.answers` again"
-            some = evenly(prompts, 32)
+            some = evenly(prompts, 64)
             again = runtime.answer([ask(p) for p in some], max_tokens=length)
             assert sum(answers[p] == a for p, a in zip(some, again, strict=True)) >= len(some) * 3 // 4

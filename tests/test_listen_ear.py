@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from typing import ClassVar
+
 import numpy as np
 import pytest
 
@@ -9,7 +12,7 @@ from pocketsleep import cards
 from pocketsleep.night.extract import extract
 from pocketsleep.night.gather import Gathered
 from pocketsleep.night.listen import said as shown
-from pocketsleep.night.listen.ear import DOUBTED, Heard, Note, written
+from pocketsleep.night.listen.ear import DOUBTED, LIKELY, Heard, Note, _written, likeliest, written
 from pocketsleep.night.listen.heart import heart
 from pocketsleep.night.listen.naming import naming
 from pocketsleep.night.listen.people import People
@@ -91,6 +94,73 @@ def heard_by(text: str, *heard: Heard, live: tuple[Memory, ...] = ()):
 def test_what_rules_miss_the_ear_writes_down_and_cites():
     found = heard_by("Ludlow again for the stall, every Friday of the year.", Heard(0.9, (Note("The user's stall is at Ludlow.", "Ludlow"),), "The user's stall is at Ludlow."))
     assert [(m.text, m.answer, m.cites) for m in found.memories] == [("The user's stall is at Ludlow.", "Ludlow", (Cite("e", 0),))]
+
+
+def test_beside_what_rules_read_stands_what_the_ear_wrote_of_something_else():
+    name, place = "The user's sister is called Cicely.", "The user's sister is at Sheringham."
+    notes = Note(place, "Sheringham"), Note("The user's Cicely is a sister.", "Cicely")
+    said = "My sister is called Cicely, Sheringham these days."
+    assert [m.text for m in heard_by(said, Heard(0.9, notes, place)).memories] == [name, place]
+    assert [m.text for m in heard_by(said, Heard(DOUBTED / 2, notes, place)).memories] == []
+
+
+def test_a_note_is_believed_before_the_clause_as_it_was_said():
+    said, note, clause = "Since the flood, my stall runs out of Ludlow.", "The user's stall is in Ludlow.", "The user's stall runs out of Ludlow."
+    assert [m.text for m in heard_by(said, Heard(0.9, (Note(note, "Ludlow"),), note)).memories] == [note]
+    assert [m.text for m in heard_by(said, Heard(0.9, (), note)).memories] == [clause]
+
+
+def test_a_note_that_only_denies_what_the_assistant_said_is_none():
+    note = "The user is not in Herefordshire."
+    for answering, kept in (("How lovely that you live in Herefordshire!", 0), ("How lovely!", 1)):
+        turns = Turn("assistant", answering), Turn("user", "not in Herefordshire, mind, whatever the map says")
+        episode = Episode("e", turns, "2026-01-01T00:00:00+00:00")
+        ear = lambda messages: [[Heard(0.9, (Note(note, "Herefordshire"),), note)] for _ in messages]  # noqa: E731
+        assert len(extract(Gathered((episode,), (Cite("e", 1),), ()), (), ear).memories) == kept
+
+
+class Writer:
+    "Drafts by heart; `begins` and seeds as they came."
+
+    drafts = ("The user's stall is at Ludlow. | Ludlow", "The user is at Ludlow. | Ludlow\nThe user's stall is in Rome. | Rome", "nothing", "The user is a stall. | stall")
+    likely: ClassVar = {"The user's stall is at Ludlow.": -0.3, "The user is at Ludlow.": -0.2, "The user is a stall.": -0.6}
+
+    def __init__(self):
+        self.asked = []
+
+    def answer(self, prompts, max_tokens, temperature, seed, begins):
+        self.asked.append((temperature > 0, seed, begins))
+        return [self.drafts[seed]] * len(prompts)
+
+    def score(self, pairs):
+        return [[self.likely[text.split(" | ")[0]]] * 3 for _, text in pairs]
+
+
+class Skilled:
+    def __init__(self):
+        self.runtime = Writer()
+
+    def wearing(self, name):
+        return contextlib.nullcontext(self.runtime)
+
+
+def test_the_likeliest_draft_that_holds_is_kept_and_all_are_spelled_from_what_was_said():
+    skills, message = Skilled(), said("the stall is at Ludlow every Friday")
+    notes, greedy = _written(skills, [message], [(0, 0)])[0, 0]
+    assert [n.text for n in notes] == ["The user is at Ludlow."]
+    assert greedy == Writer.drafts[0]
+    assert [(warm, seed) for warm, seed, _ in skills.runtime.asked] == [(False, 0), (True, 1), (True, 2), (True, 3)]
+    for _, _, (may,) in skills.runtime.asked:
+        assert may("The user's stall is at Lud")
+        assert not may("The user's stall is in R")
+    assert _written(skills, [message], []) == {}
+
+
+def test_a_draft_that_is_not_likely_is_none():
+    a, b = Note("a", "a"), Note("b", "b")
+    assert likeliest([[(-0.3, a), (-0.9, b)], [(-0.2, b)], []]) == (b,)
+    assert likeliest([[(-0.3, a), (-0.4, b)], [(-0.45, b)]]) == (a, b)
+    assert likeliest([[(LIKELY - 0.01, a)], []]) == ()
 
 
 def test_a_note_with_a_word_that_was_not_said_is_dropped():

@@ -10,6 +10,7 @@ from pocketsleep import cards, weights
 from pocketsleep.errors import PocketError
 from pocketsleep.night.grammar import lists
 from pocketsleep.nouns import Message, Sampling
+from pocketsleep.runtime import Begins
 from pocketsleep.runtime.mlx import LANES, Mlx
 from pocketsleep.runtime.prompting import ask
 from pocketsleep.weights import Base
@@ -35,6 +36,18 @@ def test_together_as_alone(smol: Base) -> None:
 def test_more_than_fit_side_by_side(tiny_runtime: Mlx) -> None:
     prompts = [(Message("user", f"word {i} " * (1 + i % 3)),) for i in range(LANES + 4)]
     assert tiny_runtime.answer(prompts, max_tokens=5) == [tiny_runtime.answer([p], max_tokens=5)[0] for p in prompts]
+
+
+def test_answers_grow_only_as_they_may(tiny_runtime: Mlx) -> None:
+    prompts = [(Message("user", f"word {i}"),) for i in range(3)]
+    free = tiny_runtime.answer(prompts, max_tokens=6)
+    taken = max(set("".join(free)) - {"\ufffd"}, key="".join(free).count)
+    without: Begins = lambda text: taken not in text  # noqa: E731
+    for warm in (0.0, 0.8):
+        held = tiny_runtime.answer(prompts, max_tokens=6, temperature=warm, begins=[without] * 3)
+        assert taken not in "".join(held)
+        assert all(held), "it had to say something else"
+        assert tiny_runtime.answer(prompts[:1], max_tokens=6, temperature=warm, begins=[lambda text: not text]) == [""]
 
 
 def test_nothing_asked_and_no_room(tiny_runtime: Mlx) -> None:

@@ -15,7 +15,7 @@ these are too many for that, from those of the levels that changed.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
+from functools import cache
 from typing import Any
 
 from pocketsleep.errors import NightInterrupted
@@ -104,11 +104,11 @@ def judged(bed: Bed, night: Night, memories: Mapping[str, Any], dreams: Mapping[
     old = {m.id: was[m.supersedes] for m in live if m.supersedes in was}
     exam = examining.compose(bed.journal.dreams(night.id), live, before, lists.general(), old)
     worn = bed.dress(current) if current else None
-    softer = partial(building.gentler, bed, [key for key, _ in dreams["levels"]], candidate["parts"])
-    verdict, gentle = examining.examine(bed.serving(), exam, bed.dress(candidate["adapter"]), worn, bed.known,
-                                        lambda: bed.dress(softer().id))
+    gentler = cache(lambda: building.gentler(bed, [key for key, _ in dreams["levels"]], candidate["parts"]).id)
+    verdict, taken = examining.examine(bed.serving(), exam, bed.dress(candidate["adapter"]), worn, bed.known,
+                                       lambda: bed.dress(gentler()))
     return {"outcome": verdict.outcome, "failed": list(verdict.failed), "reasons": list(verdict.reasons),
-            "scores": dict(verdict.scores), "adapter": softer().id if gentle else candidate["adapter"]}
+            "scores": dict(verdict.scores), "adapter": gentler() if taken else candidate["adapter"]}
 
 
 def settle(bed: Bed, night: Night, turns: Mapping[str, Any], candidate: Mapping[str, Any],

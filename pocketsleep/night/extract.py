@@ -213,7 +213,8 @@ def _with_ear(found: list[Candidate], heard: Heard, sentence: Sentence, people: 
         return found
     clauses = list(verbatim(sentence.text, people))
     wishes = [c for c in clauses if c.kind == "preference"]
-    notes = [as_candidate(note, sentence.text) for note in heard.notes if not frames.secret(note.text)]
+    notes = [as_candidate(note, sentence.text) for note in heard.notes
+             if not frames.secret(note.text) and not contradicted(note.text, answering)]
     if found:
         settled = any(c.kind in ("preference", "procedure") for c in found)
         return found if settled else [*found, *(wishes or [n for n in notes if all(_beside(n, f) for f in found)])]

@@ -15,7 +15,7 @@ from pocketsleep.runtime import Begins, Prompt, llama_batch
 from pocketsleep.runtime.llama_batch import LANES, Adapter, Engine, Lanes
 from pocketsleep.runtime.llama_grammar import Grammar
 from pocketsleep.runtime.pace import Pace, processors
-from pocketsleep.runtime.spelled import Spelled, said
+from pocketsleep.runtime.spelled import Spelled, texts
 from pocketsleep.runtime.text import Stops, check_length, pieces
 from pocketsleep.weights import Base, gguf_plain
 
@@ -88,7 +88,7 @@ class LlamaCpp:
             if begins is not None:
                 choose = _held(choose, temperature > 0, [Spelled(self.base.tokenizer, one) for one in begins])
             answers = llama_batch.together(bulk, ids, max_tokens, self.base.tokenizer.ends, choose)
-        return said(self.base.tokenizer, answers, begins is not None)
+        return texts(self.base.tokenizer, answers, begins is not None)
 
     def _lanes(self, lanes: int, length: int) -> Lanes:
         "The context for bulk work: the one at hand if it is large enough, else a new one."

@@ -27,7 +27,7 @@ from pocketsleep.runtime import mlx_forward, mlx_lora, mlx_train, packed_math, p
 from pocketsleep.runtime.mlx_rows import Row  # isort: skip
 from pocketsleep.runtime.packed_memory import Foreseen  # isort: skip
 from pocketsleep.runtime.mlx_states import states  # isort: skip
-from pocketsleep.runtime.spelled import Spelled, said  # isort: skip
+from pocketsleep.runtime.spelled import Spelled, texts  # isort: skip
 from pocketsleep.runtime.text import Stops, check_length, no_schema, pieces  # isort: skip
 from pocketsleep.weights import Base, model as weights_model  # isort: skip
 
@@ -107,7 +107,7 @@ class Mlx:
                 sampler = make_sampler(temp=temperature, top_p=0.95) if temperature > 0 else None
                 held = [[_held(Spelled(self.base.tokenizer, begins[i]), len(ids[i]))] if begins is not None else [] for i in asked]
                 self._side_by_side([ids[i] for i in asked], [room[i] for i in asked], [answers[i] for i in asked], sampler, held)
-        return said(self.base.tokenizer, answers, begins is not None)
+        return texts(self.base.tokenizer, answers, begins is not None)
 
     def _side_by_side(self, ids: list[list[int]], room: list[int], answers: list[list[int]], sampler: Any,
                       held: list[list[Processor]]) -> None:

@@ -46,10 +46,10 @@ class Spelled:
         return "�" not in whole and self.begins(whole)
 
 
-def said(tokenizer: Tokenizer, answers: Sequence[Sequence[int]], held: bool) -> list[str]:
+def texts(tokenizer: Tokenizer, answers: Sequence[Sequence[int]], held: bool) -> list[str]:
     "The texts of answers; one that was `held` may have had to stop within a character."
-    texts = [tokenizer.decode(answer) for answer in answers]
-    return [text.removesuffix("�") for text in texts] if held else texts
+    whole = [tokenizer.decode(answer) for answer in answers]
+    return [text.removesuffix("�") for text in whole] if held else whole
 
 
 def _first(logits: np.ndarray) -> np.ndarray:
