@@ -99,7 +99,7 @@ def test_decoding_token_by_token_is_the_chunk() -> None:
     assert misses(case, [np.concatenate(outs, 1), first.state], ("out", "state")) == []
 
 
-@pytest.mark.parametrize("case", [CASES[40], CASES[56], CASES[-1]], ids=str)
+@pytest.mark.parametrize("case", [CASES[40], CASES[56], CASES[-1], Case(3, 512, 576)], ids=str)
 def test_threads_change_no_number(case: Case) -> None:
     x, found = draw(case), []
     for threads in (1, 3):
@@ -131,8 +131,8 @@ def test_rounding_is_to_nearest_even() -> None:
 
 
 def test_what_it_cannot_do_it_says(level: int) -> None:
-    x = draw(Case(2, 257, 3))
-    with pytest.raises(BadInput, match="257 key channels, at most 256"):
+    x = draw(Case(2, 1025, 3))
+    with pytest.raises(BadInput, match="1025 key channels, at most 1024"):
         cpu.forward(cpu.Given.of(*x.all))
     with pytest.raises(BadInput, match="takes one token"):
         cpu.step(cpu.Given.of(*draw(Case(2, 4, 3, stateful=True)).all))

@@ -78,9 +78,9 @@ def test_the_choice_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_heads_too_wide_for_the_kernel_are_done_by_the_graph() -> None:
-    case = Case(2, 300, 3)
+    case = Case(2, 1025, 3)
     if mx.default_device() == mx.Device(mx.cpu):
-        assert "300 key channels, at most 256" in str(pick.choose(300))
+        assert "1025 key channels, at most 1024" in str(pick.choose(1025))
     out, state = pick.gated_delta(*in_mlx(case))
     assert misses(case, [plain(out), plain(state), plain(graph.nap(*in_mlx(case))[2])]) == []
     assert misses(replace(case, gates="open"), [plain(out), plain(state), plain(graph.nap(*in_mlx(case))[2])])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -13,8 +14,8 @@ from mlx.utils import tree_flatten
 
 from pocketsleep import cards
 from pocketsleep.errors import AdapterError, BadInput, ModelError, NotFound
-from pocketsleep.fastweights import keeping
-from pocketsleep.fastweights.keeping import load_state, save_state
+from pocketsleep.fastweights import keeping, pick
+from pocketsleep.fastweights.keeping import State, load_state, save_state
 from pocketsleep.fastweights.layer import MemoryLayer, Shape, added, features, written
 from pocketsleep.fastweights.memory import MemoryLayers, Remembering
 from pocketsleep.night.grammar import lists
@@ -110,6 +111,30 @@ def test_shipped_layers_recall_what_left_and_leave_prose_alone(smol) -> None:  #
         assert nats(seen, None, prompt, answer) > nats(seen, state, prompt, answer) + 2, question
     prose = smol.tokenizer.encode(lists.texts()[0][1])
     assert nats(seen, state, prose[:1], prose[1:]) < 1.01 * nats(seen, None, prose[:1], prose[1:])
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="native/cpu is compiled on Linux")
+def test_the_kernel_naps_for_the_shipped_layer_as_ordinary_operations_do(smol, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    file = cards.memory_layers("smollm2-135m", Path("nowhere"))
+    assert file is not None
+    memory = Memory(MemoryLayers.load(file, smol.sha256))
+    assert memory.widest == 512
+    seen = memory.layers.attach(weights_model.load(smol.folder))
+    parts = [smol.tokenizer.encode(text)[:60] for _, text in lists.texts()[:2]]
+    called: list[str] = []
+
+    def told_by(backend: pick.Backend) -> State:
+        nap = lambda *given: called.append(backend.name) or backend.nap(*given)  # noqa: E731
+        monkeypatch.setattr(pick, "for_naps", lambda Dk: pick.Choice(replace(backend, nap=nap), ()))
+        return seen.nap(parts[1], seen.nap(parts[0]), passes=3)
+
+    chosen = pick.for_naps(memory.widest).backend
+    if mx.default_device() == mx.Device(mx.cpu):
+        assert chosen.name == "cpu", "the layer that is shipped is not what the kernel is made for"
+    ours, plain = told_by(pick.by_name("cpu", memory.widest)).tensors[0], told_by(pick.by_name("graph")).tensors[0]
+    assert called == ["cpu", "cpu", "graph", "graph"]
+    assert float(mx.abs(plain).max()) > 0.1, "next to nothing was written: the comparison would prove nothing"
+    assert float(mx.abs(ours - plain).max()) < 1e-5 * float(mx.abs(plain).max())
 
 
 def nats(seen: Remembering, state: object, prompt: list[int], answer: list[int]) -> float:

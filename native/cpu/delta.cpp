@@ -12,10 +12,11 @@ extern "C" {
 #include "numbers.h"
 
 #define TOKENS 32 /* of a block: its S before each token, for R rows, fills the nearest cache in the backward pass */
+#define WIDEST 1024 /* key channels: a few rows and a token fit the nearest cache */
 #define PIECES 16 /* at least so many pieces of work where there are rows enough; fixed, so that threads change no number */
 
 struct Block { /* tokens of one head: k, q, dq, dk [n, K], a [n] or [n, K], b, db [n], v, e, o [n, rows] */
-    int64_t n, rows;
+    int64_t n, rows, K;
     float *q, *k, *a, *b, *v, *e, *o, *dq, *dk, *da, *db;
 };
 
@@ -33,7 +34,7 @@ struct Rows {
 #pragma GCC target("avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")
 namespace avx512 {
 #define W 16
-#define WIDTHS HOLDS(1, 4) HOLDS(2, 4) HOLDS(4, 4) HOLDS(6, 2) HOLDS(8, 2) HOLDS(12, 1) HOLDS(16, 1)
+#define WIDTHS HOLDS(1, 4) HOLDS(2, 4) HOLDS(4, 4) HOLDS(6, 2) HOLDS(8, 2) HOLDS(12, 1) HOLDS(16, 1) SWEPT(4)
 #include "rows.h"
 #undef W
 #undef WIDTHS
@@ -43,7 +44,7 @@ namespace avx512 {
 #pragma GCC target("avx2,fma")
 namespace avx2 {
 #define W 8
-#define WIDTHS HOLDS(2, 4) HOLDS(4, 2) HOLDS(8, 1) HOLDS(16, 1) HOLDS(32, 1)
+#define WIDTHS HOLDS(2, 4) HOLDS(4, 2) HOLDS(8, 1) HOLDS(16, 1) HOLDS(32, 1) SWEPT(2)
 #include "rows.h"
 #undef W
 #undef WIDTHS
@@ -52,7 +53,7 @@ namespace avx2 {
 #endif
 namespace narrow { /* SSE2 or NEON */
 #define W 4
-#define WIDTHS HOLDS(4, 4) HOLDS(16, 1) HOLDS(32, 1) HOLDS(64, 1)
+#define WIDTHS HOLDS(4, 4) HOLDS(16, 1) HOLDS(32, 1) HOLDS(64, 1) SWEPT(2)
 #include "rows.h"
 #undef W
 #undef WIDTHS
@@ -81,7 +82,7 @@ static Rows pick(int64_t Dk, bool channels) {
     return narrow::rows(Dk, channels);
 }
 
-extern "C" int64_t ps_delta_widest(void) { return 256; }
+extern "C" int64_t ps_delta_widest(void) { return WIDEST; }
 
 /* One call, cut into pieces: piece = (sequence, value head, part of the rows) */
 
@@ -137,7 +138,7 @@ static Piece cut(const Work * w, int64_t piece, bool back) {
         p.kept = at, at += (TOKENS + 1) * R * K;
         p.marks = at;
     }
-    p.x.rows = p.padded;
+    p.x.rows = p.padded, p.x.K = K;
     return p;
 }
 
@@ -304,10 +305,10 @@ static void reduce_token(void * with, int64_t bt) {
     const Work * w = (const Work *) with;
     const Delta * c = w->c;
     const int64_t Dk = c->Dk, group = c->Hv / c->Hk, b = bt / c->T, t = bt % c->T, gates = c->channels ? Dk : 1;
-    float dq[256], dk[256];
+    float dq[WIDEST], dk[WIDEST];
     for (int64_t hk = 0; hk < c->Hk; hk++) {
-        memset(dq, 0, sizeof dq);
-        memset(dk, 0, sizeof dk);
+        memset(dq, 0, (size_t) Dk * 4);
+        memset(dk, 0, (size_t) Dk * 4);
         for (int64_t h = hk * group; h < (hk + 1) * group; h++) {
             const int64_t gate = (b * c->T + t) * c->Hv + h;
             for (int64_t j = 0; j < gates; j++) c->ddecay[gate * gates + j] = 0.0f;
@@ -376,7 +377,7 @@ static void step_piece(void * with, int64_t piece) {
     const Rows & by = w->by;
     const int64_t h = piece % c->Hv, b = piece / c->Hv, Dk = c->Dk, Dv = c->Dv, gate = b * c->Hv + h;
     const int64_t K = by.K, key = (b * c->Hk + h / (c->Hv / c->Hk)) * Dk;
-    alignas(64) float q[256], k[256], a[256], row[256];
+    alignas(64) float q[WIDEST], k[WIDEST], a[WIDEST], row[WIDEST];
     float beta = c->beta[gate];
     float * v = (float *) room_for(3 * Dv);
     if (!v) {
@@ -390,7 +391,7 @@ static void step_piece(void * with, int64_t piece) {
     if (c->channels) for (int64_t j = Dk; j < K; j++) a[j] = 0.0f;
     take(v, c->v, gate * Dv, Dv, c->dtype);
     Block x = {};
-    x.n = 1, x.rows = Dv, x.q = q, x.k = k, x.a = a, x.b = &beta, x.v = v, x.e = v + Dv, x.o = v + 2 * Dv;
+    x.n = 1, x.rows = Dv, x.K = K, x.q = q, x.k = k, x.a = a, x.b = &beta, x.v = v, x.e = v + Dv, x.o = v + 2 * Dv;
     const float * from = c->state + gate * Dv * Dk;
     float * to = c->last + gate * Dv * Dk;
     const int64_t whole = K == Dk ? Dv - Dv % by.R : 0;

@@ -1,7 +1,7 @@
 /* Included once for each instruction set, inside a namespace, with W the floats of a vector.
  *
  * Rows of S never meet: given k and the decay, row i of S needs v[i] and nothing of its neighbours. So R rows are taken
- * into registers, all tokens of a block pass by, and the rows are put back. NV vectors hold a row. */
+ * into registers, all tokens of a block pass by, and the rows are put back. NV vectors hold a row; swept.h has longer ones. */
 
 typedef float V __attribute__((vector_size(4 * W)));
 typedef float U __attribute__((vector_size(4 * W), aligned(4), may_alias)); /* anywhere in memory */
@@ -9,6 +9,7 @@ typedef float U __attribute__((vector_size(4 * W), aligned(4), may_alias)); /* a
 #ifndef AHEAD
 #define AHEAD 2048 /* floats: memory is asked for what the next rows need while these are computed */
 #endif
+#define P 2 /* sums of a row that is swept over: with R rows enough to hide what an addition waits for */
 #define HOT static inline __attribute__((always_inline))
 #define ALL(i, n) _Pragma("GCC unroll 64") for (int i = 0; i < n; i++)
 
@@ -32,11 +33,12 @@ HOT float sum(V x) {
     return b[0] + b[1];
 }
 
-HOT V joined(const V * parts) { return (parts[0] + parts[1]) + (parts[2] + parts[3]); }
+HOT V joined(const V (&parts)[4]) { return (parts[0] + parts[1]) + (parts[2] + parts[3]); }
+HOT V joined(const V (&parts)[2]) { return parts[0] + parts[1]; }
 
 /* to[r] = sum of row r's parts. Rows of AVX-512 are folded into one vector first: two shuffles for a row instead of four. */
-template <int R>
-HOT void totals(const V (*parts)[4], float * to) {
+template <int R, int N>
+HOT void totals(const V (*parts)[N], float * to) {
 #if W == 16
     if (R == 2 || R == 4) {
         V pairs[2];
@@ -185,12 +187,16 @@ static Rows rows_of() {
             step<NV, R, CHANNELS>, step<NV, 1, CHANNELS>};
 }
 
+#include "swept.h"
+
 /* The narrowest kernel whose rows hold Dk channels; its K is 0 where none does. */
 template <bool CHANNELS>
 static Rows widths(int64_t Dk) {
 #define HOLDS(NV, R) if (Dk <= NV * W) return rows_of<NV, R, CHANNELS>();
+#define SWEPT(R) if (Dk <= WIDEST) return swept<R, CHANNELS>(Dk);
     WIDTHS
 #undef HOLDS
+#undef SWEPT
     return Rows {};
 }
 
@@ -198,3 +204,4 @@ static Rows rows(int64_t Dk, bool channels) { return channels ? widths<true>(Dk)
 
 #undef HOT
 #undef ALL
+#undef P

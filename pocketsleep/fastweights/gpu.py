@@ -24,7 +24,7 @@ PACKAGE = Path(__file__).resolve().parent.parent
 NATIVE = PACKAGE / "native" if (PACKAGE / "native").is_dir() else PACKAGE.parent / "native"
 DIALECTS = {"metal": "metal/dialect.metal", "cuda": "cuda/dialect.cuh"}
 NEAR = 32 * 1024  # bytes that the threads of a group share: Metal's bound, and below CUDA's
-WIDEST, MOST = 256, 2**31 - 1  # key channels; numbers of an array, which the text counts in 32 bits
+WIDEST, MOST = 512, 2**31 - 1  # key channels; numbers of an array, which the text counts in 32 bits
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,6 +143,10 @@ CASES = tuple(dict.fromkeys((
     *(replace(c, passes=n, channels=h, stateful=s) for c, n, h, s in product(
         (SHAPES[2], SHAPES[5], Case(18, 24, 20, B=2, Hk=1, Hv=3)), (2, 3, 4), (False, True), (False, True))),
     *(replace(c, passes=4, gates="extreme", channels=h) for c, h in product((SHAPES[4], SHAPES[8]), (False, True))),
+    # rows that no registers hold, over more tokens than a block; the head of the layer that is shipped
+    *(Case(35, 300, 7, dtype=d, channels=h, stateful=h) for d, h in product(TYPES, (False, True))),
+    *(Case(34, 511, 3, Hv=2, channels=h, stateful=True, gates="extreme", passes=2 - h) for h in (False, True)),
+    *(Case(3, 512, 576, channels=h, stateful=not h, passes=1 + h) for h in (False, True)),
     *(Case(T, 24, 20, Hk=1, Hv=2, channels=h, stateful=True, passes=n) for (T, n), h in product(((257, 1), (500, 2), (1025, 1)), (False, True))),
 )))
 STEPS = tuple(dict.fromkeys(replace(c, T=1, passes=1, stateful=True) for c in CASES))  # one token: decode
