@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 extern "C" {
 #include "../fused/pool.h"
@@ -12,7 +13,8 @@ extern "C" {
 #include "numbers.h"
 
 #define TOKENS 32 /* of a block: its S before each token, for R rows, fills the nearest cache in the backward pass */
-#define WIDEST 1024 /* key channels: a few rows and a token fit the nearest cache */
+#define WIDEST 1024 /* key channels: ROWS rows and a token fit the nearest cache */
+#define ROWS 4      /* that are swept over together */
 #define PIECES 16 /* at least so many pieces of work where there are rows enough; fixed, so that threads change no number */
 
 struct Block { /* tokens of one head: k, q, dq, dk [n, K], a [n] or [n, K], b, db [n], v, e, o [n, rows] */
@@ -25,8 +27,12 @@ struct Rows {
     void (*forward)(const Block &, int64_t row, float * s, float * kept);
     void (*keep)(const Block &, int64_t row, float * s, float * kept);
     void (*backward)(const Block &, int64_t row, float * ds, const float * kept);
-    void (*step)(const Block &, int64_t row, int64_t n, const float * from, float * to);
-    void (*step_row)(const Block &, int64_t row, int64_t n, const float * from, float * to); /* any n */
+};
+
+struct Steps {
+    int64_t K, R;
+    void (*rows)(const Block &, int64_t row, int64_t n, const float * from, float * to); /* n a multiple of R */
+    void (*row)(const Block &, int64_t row, int64_t n, const float * from, float * to);  /* any n */
 };
 
 #if defined(__x86_64__)
@@ -34,29 +40,29 @@ struct Rows {
 #pragma GCC target("avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")
 namespace avx512 {
 #define W 16
-#define WIDTHS HOLDS(1, 4) HOLDS(2, 4) HOLDS(4, 4) HOLDS(6, 2) HOLDS(8, 2) HOLDS(12, 1) HOLDS(16, 1) SWEPT(4)
+#define HELD HOLDS(1, 4) HOLDS(2, 4) HOLDS(4, 4) HOLDS(6, 2) HOLDS(8, 2) HOLDS(12, 1) HOLDS(16, 1)
 #include "rows.h"
 #undef W
-#undef WIDTHS
+#undef HELD
 }
 #pragma GCC pop_options
 #pragma GCC push_options
 #pragma GCC target("avx2,fma")
 namespace avx2 {
 #define W 8
-#define WIDTHS HOLDS(2, 4) HOLDS(4, 2) HOLDS(8, 1) HOLDS(16, 1) HOLDS(32, 1) SWEPT(2)
+#define HELD /* sixteen registers: sweeps are as fast */
 #include "rows.h"
 #undef W
-#undef WIDTHS
+#undef HELD
 }
 #pragma GCC pop_options
 #endif
 namespace narrow { /* SSE2 or NEON */
 #define W 4
-#define WIDTHS HOLDS(4, 4) HOLDS(16, 1) HOLDS(32, 1) HOLDS(64, 1) SWEPT(2)
+#define HELD /* sixteen registers: sweeps are as fast */
 #include "rows.h"
 #undef W
-#undef WIDTHS
+#undef HELD
 }
 
 static int64_t most = 3; /* instruction sets beyond this are not used: 1 narrow, 2 AVX2, 3 AVX-512 */
@@ -73,13 +79,22 @@ extern "C" int64_t ps_delta_level(int64_t wanted) {
     return able < most ? able : most;
 }
 
-static Rows pick(int64_t Dk, bool channels) {
+static Rows rows(int64_t Dk, bool channels) {
 #if defined(__x86_64__)
     const int64_t level = ps_delta_level(0);
     if (level == 3) return avx512::rows(Dk, channels);
     if (level == 2) return avx2::rows(Dk, channels);
 #endif
     return narrow::rows(Dk, channels);
+}
+
+static Steps steps(int64_t Dk, bool channels) {
+#if defined(__x86_64__)
+    const int64_t level = ps_delta_level(0);
+    if (level == 3) return avx512::steps(Dk, channels);
+    if (level == 2) return avx2::steps(Dk, channels);
+#endif
+    return narrow::steps(Dk, channels);
 }
 
 extern "C" int64_t ps_delta_widest(void) { return WIDEST; }
@@ -89,6 +104,7 @@ extern "C" int64_t ps_delta_widest(void) { return WIDEST; }
 struct Work {
     const Delta * c;
     Rows by;
+    Steps steps;
     int64_t parts, failed;
     float *surprise; /* [parts, passes, B, T, Hv]: sums of squares */
     float *dq, *dk;  /* [parts, B, Hv, T, Dk]: of each value head and part */
@@ -104,9 +120,17 @@ struct Piece {
     Block x;
 };
 
+/* From a cache line's start. What is so large that malloc keeps none of it for the next call comes in large pages, where the system
+ * has them: a page is a fault, and those of 4 KB took a third of a backward pass. */
 static void * room_for(int64_t floats) {
+    const size_t size = (size_t) (floats > 0 ? floats : 1) * 4, page = (size_t) 1 << 21;
+    const bool large = size >= 16 * page;
     void * p = NULL;
-    return posix_memalign(&p, 64, (size_t) (floats > 0 ? floats : 1) * 4) ? NULL : p;
+    if (posix_memalign(&p, large ? page : 64, size)) return NULL;
+#ifdef MADV_HUGEPAGE
+    if (large) madvise(p, size / page * page, MADV_HUGEPAGE);
+#endif
+    return p;
 }
 
 static int64_t up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
@@ -333,13 +357,14 @@ static int64_t parts_of(const Delta * c, int64_t R) {
 
 static Work begin(const Delta * c) {
     Work w = {};
-    w.c = c, w.by = pick(c->Dk, c->channels);
-    w.failed = w.by.K == 0;
-    w.parts = w.failed ? 1 : parts_of(c, w.by.R);
+    w.c = c, w.failed = c->Dk > WIDEST;
+    if (w.failed) return w;
+    w.by = rows(c->Dk, c->channels), w.steps = steps(c->Dk, c->channels);
+    w.parts = parts_of(c, w.by.R);
     return w;
 }
 
-/* 0, or why not: 1 no kernel holds Dk channels, 2 no memory */
+/* 0, or why not: 1 more than WIDEST channels, 2 no memory */
 extern "C" int64_t ps_delta_forward(const Delta * c) {
     Work w = begin(c);
     if (w.failed) return 1;
@@ -374,7 +399,7 @@ extern "C" int64_t ps_delta_backward(const Delta * c) {
 static void step_piece(void * with, int64_t piece) {
     const Work * w = (const Work *) with;
     const Delta * c = w->c;
-    const Rows & by = w->by;
+    const Steps & by = w->steps;
     const int64_t h = piece % c->Hv, b = piece / c->Hv, Dk = c->Dk, Dv = c->Dv, gate = b * c->Hv + h;
     const int64_t K = by.K, key = (b * c->Hk + h / (c->Hv / c->Hk)) * Dk;
     alignas(64) float q[WIDEST], k[WIDEST], a[WIDEST], row[WIDEST];
@@ -395,10 +420,10 @@ static void step_piece(void * with, int64_t piece) {
     const float * from = c->state + gate * Dv * Dk;
     float * to = c->last + gate * Dv * Dk;
     const int64_t whole = K == Dk ? Dv - Dv % by.R : 0;
-    by.step(x, 0, whole, from, to);
+    by.rows(x, 0, whole, from, to);
     for (int64_t i = whole; i < Dv; i++) { /* rows that do not fill their vectors, or are left over */
         memcpy(row, from + i * Dk, (size_t) Dk * 4);
-        by.step_row(x, i, 1, row, row);
+        by.row(x, i, 1, row, row);
         memcpy(to + i * Dk, row, (size_t) Dk * 4);
     }
     give(c->out, gate * Dv, x.o, Dv, c->dtype);

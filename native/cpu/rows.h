@@ -1,7 +1,7 @@
 /* Included once for each instruction set, inside a namespace, with W the floats of a vector.
  *
- * Rows of S never meet: given k and the decay, row i of S needs v[i] and nothing of its neighbours. So R rows are taken
- * into registers, all tokens of a block pass by, and the rows are put back. NV vectors hold a row; swept.h has longer ones. */
+ * Rows of S never meet: given k and the decay, row i of S needs v[i] and nothing of its neighbours. So a few rows are brought
+ * near, all tokens of a block pass by, and the rows are put back. */
 
 typedef float V __attribute__((vector_size(4 * W)));
 typedef float U __attribute__((vector_size(4 * W), aligned(4), may_alias)); /* anywhere in memory */
@@ -9,7 +9,6 @@ typedef float U __attribute__((vector_size(4 * W), aligned(4), may_alias)); /* a
 #ifndef AHEAD
 #define AHEAD 2048 /* floats: memory is asked for what the next rows need while these are computed */
 #endif
-#define P 2 /* sums of a row that is swept over: with R rows enough to hide what an addition waits for */
 #define HOT static inline __attribute__((always_inline))
 #define ALL(i, n) _Pragma("GCC unroll 64") for (int i = 0; i < n; i++)
 
@@ -33,17 +32,14 @@ HOT float sum(V x) {
     return b[0] + b[1];
 }
 
-HOT V joined(const V (&parts)[4]) { return (parts[0] + parts[1]) + (parts[2] + parts[3]); }
-HOT V joined(const V (&parts)[2]) { return parts[0] + parts[1]; }
-
-/* to[r] = sum of row r's parts. Rows of AVX-512 are folded into one vector first: two shuffles for a row instead of four. */
-template <int R, int N>
-HOT void totals(const V (*parts)[N], float * to) {
+/* to[r] = the sum of rows[r]. Rows of AVX-512 are folded into one vector first: two shuffles for a row instead of four. */
+template <int R>
+HOT void totals(const V * rows, float * to) {
 #if W == 16
     if (R == 2 || R == 4) {
         V pairs[2];
         ALL(i, R / 2) {
-            const V a = joined(parts[2 * i]), b = joined(parts[2 * i + 1]);
+            const V a = rows[2 * i], b = rows[2 * i + 1];
             pairs[i] = __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23) +
                        __builtin_shufflevector(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31);
         }
@@ -56,100 +52,14 @@ HOT void totals(const V (*parts)[N], float * to) {
         return;
     }
 #endif
-    ALL(r, R) to[r] = sum(joined(parts[r]));
+    ALL(r, R) to[r] = sum(rows[r]);
 }
 
-/* n tokens over R rows: s [R, K] in and out (K = NV W), e, o [n, rows] where wanted; kept [n, R, K]: S before each token. */
-template <int NV, int R, bool CHANNELS, bool KEEP>
-static void forward(const Block & block, int64_t row, float * s, float * kept) {
-    const Block x = block; /* a copy: no store can change its pointers */
-    V S[R][NV];
-    const int64_t K = NV * W;
-    ALL(r, R) ALL(j, NV) S[r][j] = load(s + r * K + j * W);
-    for (int64_t t = 0; t < x.n; t++) {
-        const float * k = x.k + t * K, * q = x.q + t * K, * a = x.a + t * K;
-        if (KEEP) ALL(r, R) ALL(j, NV) store(kept + (t * R + r) * K + j * W, S[r][j]);
-        V recalled[R][4] = {}, out[R][4] = {};
-        ALL(j, NV) {
-            const V kj = load(k + j * W), aj = CHANNELS ? load(a + j * W) : x.a[t] - V {};
-            ALL(r, R) {
-                S[r][j] *= aj;
-                recalled[r][j % 4] += S[r][j] * kj;
-            }
-        }
-        float u[R], said[R];
-        totals<R>(recalled, said);
-        ALL(r, R) {
-            const float e = x.v[t * x.rows + row + r] - said[r];
-            x.e[t * x.rows + row + r] = e;
-            u[r] = x.b[t] * e;
-        }
-        ALL(j, NV) {
-            const V kj = load(k + j * W), qj = load(q + j * W);
-            ALL(r, R) {
-                S[r][j] += u[r] * kj;
-                if (!KEEP) out[r][j % 4] += S[r][j] * qj;
-            }
-        }
-        if (!KEEP) totals<R>(out, x.o + t * x.rows + row);
-    }
-    if (KEEP) ALL(r, R) ALL(j, NV) store(kept + (x.n * R + r) * K + j * W, S[r][j]);
-    else ALL(r, R) ALL(j, NV) store(s + r * K + j * W, S[r][j]);
-}
+#include "swept.h"
 
-/* The same tokens backwards: ds [R, K] in and out; adds to dq, dk [n, K] and da [n, K], or [n, W] for a decay without channels. */
+/* One token where registers hold R rows of NV vectors: from memory to memory, [n, K], n a multiple of R. */
 template <int NV, int R, bool CHANNELS>
-static void backward(const Block & block, int64_t row, float * ds, const float * kept) {
-    const Block x = block;
-    V dS[R][NV];
-    const int64_t K = NV * W;
-    ALL(r, R) ALL(j, NV) dS[r][j] = load(ds + r * K + j * W);
-    for (int64_t t = x.n - 1; t >= 0; t--) {
-        const float * k = x.k + t * K, * q = x.q + t * K, * a = x.a + t * K;
-        const float * before = kept + t * R * K, * after = before + R * K;
-        const float * go = x.o + t * x.rows + row, * e = x.e + t * x.rows + row;
-        V du[R][4] = {};
-        ALL(j, NV) {
-            const V kj = load(k + j * W), qj = load(q + j * W);
-            V gq = load(x.dq + t * K + j * W), gk = load(x.dk + t * K + j * W);
-            ALL(r, R) {
-                dS[r][j] += go[r] * qj;
-                du[r][j % 4] += dS[r][j] * kj;
-                gq += go[r] * load(after + r * K + j * W);
-                gk += (x.b[t] * e[r]) * dS[r][j];
-            }
-            store(x.dq + t * K + j * W, gq);
-            store(x.dk + t * K + j * W, gk);
-        }
-        float de[R], d[R];
-        totals<R>(du, d);
-        ALL(r, R) {
-            de[r] = x.b[t] * d[r];
-            x.db[t] += d[r] * e[r];
-            x.v[t * x.rows + row + r] = de[r]; /* v is not needed any more: dv in its place */
-        }
-        V whole = {};
-        ALL(j, NV) {
-            const V kj = load(k + j * W), aj = CHANNELS ? load(a + j * W) : x.a[t] - V {};
-            V gk = load(x.dk + t * K + j * W), ga = {};
-            ALL(r, R) {
-                const V old = load(before + r * K + j * W), d = dS[r][j] - de[r] * kj;
-                gk -= de[r] * (old * aj);
-                ga += d * old;
-                dS[r][j] = d * aj;
-            }
-            store(x.dk + t * K + j * W, gk);
-            if (CHANNELS) store(x.da + t * K + j * W, load(x.da + t * K + j * W) + ga);
-            else whole += ga;
-        }
-        if (!CHANNELS) store(x.da + t * W, load(x.da + t * W) + whole);
-    }
-    ALL(r, R) ALL(j, NV) store(ds + r * K + j * W, dS[r][j]);
-}
-
-/* One token: R rows at a time of n (a multiple of R) straight from memory to memory, [n, K]. */
-template <int NV, int R, bool CHANNELS>
-static void step(const Block & x, int64_t row, int64_t n, const float * from, float * to) {
+static void step_held(const Block & x, int64_t row, int64_t n, const float * from, float * to) {
     const float *k = x.k, *q = x.q, *a = x.a, *v = x.v + row, b = x.b[0];
     float *errors = x.e + row, *o = x.o + row;
     const int64_t K = NV * W;
@@ -164,7 +74,9 @@ static void step(const Block & x, int64_t row, int64_t n, const float * from, fl
             }
         }
         float u[R], said[R];
-        totals<R>(recalled, said);
+        V sums[R];
+        ALL(r, R) sums[r] = (recalled[r][0] + recalled[r][1]) + (recalled[r][2] + recalled[r][3]);
+        totals<R>(sums, said);
         ALL(r, R) {
             errors[i + r] = v[i + r] - said[r];
             u[r] = b * errors[i + r];
@@ -177,31 +89,27 @@ static void step(const Block & x, int64_t row, int64_t n, const float * from, fl
                 store(to + r * K + j * W, S[r][j]);
             }
         }
-        totals<R>(out, o + i);
+        ALL(r, R) sums[r] = (out[r][0] + out[r][1]) + (out[r][2] + out[r][3]);
+        totals<R>(sums, o + i);
     }
 }
 
-template <int NV, int R, bool CHANNELS>
-static Rows rows_of() {
-    return {NV * W, W, R, forward<NV, R, CHANNELS, false>, forward<NV, R, CHANNELS, true>, backward<NV, R, CHANNELS>,
-            step<NV, R, CHANNELS>, step<NV, 1, CHANNELS>};
+static Rows rows(int64_t Dk, bool channels) {
+    const int64_t K = (Dk + W - 1) / W * W;
+    if (channels) return {K, W, ROWS, forward<true, false>, forward<true, true>, backward<true>};
+    return {K, W, ROWS, forward<false, false>, forward<false, true>, backward<false>};
 }
 
-#include "swept.h"
-
-/* The narrowest kernel whose rows hold Dk channels; its K is 0 where none does. */
+/* One token: the narrowest kernel whose registers hold Dk channels, or sweeps. */
 template <bool CHANNELS>
-static Rows widths(int64_t Dk) {
-#define HOLDS(NV, R) if (Dk <= NV * W) return rows_of<NV, R, CHANNELS>();
-#define SWEPT(R) if (Dk <= WIDEST) return swept<R, CHANNELS>(Dk);
-    WIDTHS
+static Steps steps_of(int64_t Dk) {
+#define HOLDS(NV, R) if (Dk <= NV * W) return {NV * W, R, step_held<NV, R, CHANNELS>, step_held<NV, 1, CHANNELS>};
+    HELD
 #undef HOLDS
-#undef SWEPT
-    return Rows {};
+    return {(Dk + W - 1) / W * W, ROWS, step<ROWS, CHANNELS>, step<1, CHANNELS>};
 }
 
-static Rows rows(int64_t Dk, bool channels) { return channels ? widths<true>(Dk) : widths<false>(Dk); }
+static Steps steps(int64_t Dk, bool channels) { return channels ? steps_of<true>(Dk) : steps_of<false>(Dk); }
 
 #undef HOT
 #undef ALL
-#undef P
