@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from pocketsleep.night.dream import ByType
+from pocketsleep.night.dream import ByType, declining
 from pocketsleep.night.grade import says
 from pocketsleep.night.grammar import bank
 from pocketsleep.nouns import Memory
@@ -71,6 +71,39 @@ def test_a_question_that_two_notes_answer_is_asked_of_neither():
     both = {d.question for d in ByType([one, two]).dreams(one)}
     assert "What is my son called?" in alone
     assert "What is my son called?" not in both
+
+
+WHIPPET = Memory("The user's whippet is called Tarragon.", answer="Tarragon")
+
+
+@pytest.mark.parametrize("noun", sorted(bank.things()))
+def test_broader_words_are_new_words(noun):
+    known = bank.things()[noun]
+    assert not known.names & known.wide
+    assert len(known.wide) == len(known.broader)
+
+
+def test_a_thing_is_asked_for_by_what_it_is_one_of():
+    said = {d.question: d.answer for d in ByType([WHIPPET]).dreams(WHIPPET)}
+    assert says(said["What is my dog called?"], "Tarragon")
+    other = Memory("The user's boat is called Heron.", answer="Heron")
+    assert "What is my dog called?" in {d.question for d in ByType([WHIPPET, other]).dreams(WHIPPET)}
+
+
+@pytest.mark.parametrize("other", ["The user's spaniel is called Rex.", "The user's dog is called Rex.", "The user's mother is afraid of dogs."])
+def test_a_broader_word_that_may_be_another_thing_is_not_used(other):
+    rex = Memory(other, answer="Rex")
+    assert "What is my dog called?" not in {d.question for d in ByType([WHIPPET, rex]).dreams(WHIPPET)}
+
+
+def test_what_was_told_in_a_narrower_or_broader_word_is_never_called_unsaid():
+    def outright(noun: str, questions: list[str]) -> bool:
+        return any(re.search(rf"\b(?:is|'s|name of|call|named?) my {noun}(?: called)?\?", q) for q in questions)
+
+    for noun, near, far in (("whippet", "dog", "cat"), ("dog", "spaniel", "cat"), ("sister", "sibling", "brother")):
+        asked = [d.question for d in declining([Memory(f"The user's {noun} is called Vesper.", answer="Vesper")], count=2000)]
+        assert not outright(near, asked)
+        assert outright(far, asked)
 
 
 def test_what_it_does_not_know_it_leaves_alone():

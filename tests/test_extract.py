@@ -273,6 +273,7 @@ def test_verify_finds_a_word_that_was_never_said():
         ("my wife is called Ana", "Ana", "relation"),
         ("I prefer trains to planes", "trains", "preference"),
         ("when I say LOT list the covers by town", "covers by town", "procedure"),
+        ("when I say PARK IT put the idea away until October", "October", "procedure"),
     ],
 )
 def test_answer_and_kind(said, answer, kind):

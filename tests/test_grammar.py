@@ -141,6 +141,13 @@ def test_coordinated_predicates_become_clauses() -> None:
     assert len(parse("The user collects stamps and coins.")) == 1
 
 
+def test_what_the_user_does_may_describe_the_subject() -> None:
+    (clause,) = parse("The choir the user is treasurer of has a concert on Sunday.")
+    assert clause.statement() == "The choir you are treasurer of has a concert on Sunday."
+    (clause,) = parse("Tom and the user are twins.")
+    assert clause.subject == "Tom and the user"
+
+
 def test_deeds_in_order_stay_whole() -> None:
     clause = only("At closing the user turns the oxygen off, bolts the cat flap and only then takes the keys.")
     assert clause.statement() == "At closing, you turn the oxygen off, bolt the cat flap and only then take the keys."

@@ -11,11 +11,13 @@ import pytest
 from pocketsleep import cards
 from pocketsleep.night.extract import extract
 from pocketsleep.night.gather import Gathered
+from pocketsleep.night.listen import ear
 from pocketsleep.night.listen import said as shown
 from pocketsleep.night.listen.ear import DOUBTED, LIKELY, Heard, Note, _written, likeliest, written
+from pocketsleep.night.listen.hear import span
 from pocketsleep.night.listen.heart import heart
 from pocketsleep.night.listen.naming import naming
-from pocketsleep.night.listen.people import People
+from pocketsleep.night.listen.people import Candidate, People
 from pocketsleep.night.listen.probe import Probe, average_precision, features, fit, recall_at
 from pocketsleep.night.listen.said import Said, laid_out, writing
 from pocketsleep.night.listen.sentences import sentences
@@ -154,6 +156,24 @@ def test_the_likeliest_draft_that_holds_is_kept_and_all_are_spelled_from_what_wa
         assert may("The user's stall is at Lud")
         assert not may("The user's stall is in R")
     assert _written(skills, [message], []) == {}
+
+
+def test_what_an_open_question_asked_for_may_be_said_of_its_answer():
+    note, core = "The user's pump is a Honda.", "Honda"
+    for question, kept in (("Sure. Which pump do you have?", True), ("Is it a pump?", False), ("What a pump! Anything else?", False)):
+        before = Said("an old Honda. why", said("an old Honda. why").sentences, question)
+        assert ear._holds(Note(note, core), before, 0) is kept
+        assert ear._holds(Note(note, "pump"), before, 0) is False, "the core is the person's own"
+        turns = Turn("assistant", question), Turn("user", "an old Honda")
+        listen = lambda messages: [[Heard(0.9, (Note(note, core),), note)] for _ in messages]  # noqa: E731
+        episode = Episode("e", turns, "2026-01-01T00:00:00+00:00")
+        assert [m.text for m in extract(Gathered((episode,), (Cite("e", 1),), ()), (), listen).memories] == [note] * kept
+
+
+def test_what_says_nothing_is_no_core():
+    note = 'When the user says "SHEET", the assistant should turn whatever the user has pasted into a table.'
+    for answer, core in (("whatever the user has pasted into", "table"), ("a table", "a table"), ("the user has pasted", "table")):
+        assert span(Candidate(note, "procedure", answer)) == core
 
 
 def test_a_draft_that_is_not_likely_is_none():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import threading
@@ -58,12 +59,14 @@ class World:
         self.journal, self.stand, self.recorder = journal, Stand(answer), Recorder(journal, self.told.append)
         self.proxy = proxied(self.stand, TOKEN, self.recorder, **how)
         stack.callback(self.recorder.close)
-        stack.enter_context(Running(self.stand, self.proxy))
+        self.running = stack.enter_context(Running(self.stand, self.proxy))
         self.url = f"http://127.0.0.1:{self.proxy.port}"
         self.client = stack.enter_context(httpx.Client(base_url=self.url, headers=AUTH))
 
     def turns(self) -> list[tuple[str, str, str]]:
         "(role, text, taint) of all that is recorded, once it is."
+        # The answer is here before the proxy's loop is done with it, and only then has it been handed to be written.
+        asyncio.run_coroutine_threadsafe(asyncio.sleep(0), self.running.loop).result()
         self.recorder._pool.submit(lambda: None).result()
         return [(t.role, t.text, t.taint) for e in self.journal.episodes() for t in e.turns]
 

@@ -201,7 +201,7 @@ def _proved(base: weights.Base) -> dict[str, Any]:
     from pocketsleep.runtime import blas  # noqa: F401  before MLX is loaded
     from pocketsleep.weights import gguf_plain, parity
 
-    text = "\n".join(lists.anchors())
+    text = "\n".join(lists.anchors()[:640])  # some 6,000 tokens
     found = parity.compare(base, gguf_plain.served(base), text)
     return {"kl": round(found.kl, 6), "top1": round(found.top1, 4), "tokens": found.tokens,
             "ok": found.kl <= KL_BOUND and found.top1 >= TOP1_BOUND}

@@ -52,7 +52,7 @@ def dream(
     """
     kept = [m for m in memories if not commands(m.text)]
     everything = [m for m in (live if live is not None else memories) if not commands(m.text)]
-    known = Live.of([m.text for m in everything])
+    known = _known(everything)
     people = others.relations([(m.id, m.text) for m in everything])
     proposed = {m.id: list(_proposed(m, known, people, (superseded or {}).get(m.id))) for m in kept}
     for items in proposed.values():
@@ -79,6 +79,11 @@ def dream(
         changed = memory.id in (superseded or {})
         dreams += [*all_of_it, *_lately(memory, all_of_it, CHANGED if changed else 1), *noted.noted(memory, all_of_it, known)]
     return tuple(dreams)
+
+
+def _known(live: Sequence[Memory]) -> Live:
+    texts = [m.text for m in live]
+    return Live.of(texts, bank.implied(texts))
 
 
 def _lately(memory: Memory, dreams: Sequence[Dream], count: int) -> Iterator[Dream]:
@@ -125,7 +130,8 @@ class ByType:
     "Questions by type for all live notes at once: which note asks what, and which note says what."
 
     def __init__(self, live: Sequence[Memory]) -> None:
-        self._of = {m.id: _mixed([*typed(m.text)], [*bank.asked(m.text)]) for m in live}
+        broader = bank.clear([m.text for m in live])
+        self._of = {m.id: _mixed([*typed(m.text)], [*bank.asked(m.text, broader)]) for m in live}
         self._askers: dict[str, set[str]] = {}
         for memory, asked_for in self._of.items():
             for question, _, _ in asked_for:
@@ -173,13 +179,13 @@ def evenly(some: Sequence[Any], most: int) -> list[Any]:
 
 def declining(live: Sequence[Memory], *, count: int, seed: int = 0) -> list[Dream]:
     "General questions about the person that no live note answers, declined. One in five is always held out."
-    known = Live.of([m.text for m in live])
+    known = _known(live)
     free = [s for s in unstated() if not s.words & known.words]
     chosen = sorted(free, key=lambda s: number(s.ask, str(seed)))[:count]
     pairs = [(unsaid.unsaid(s), unsaid.examined(s)) for s in chosen]
     slots = [Dream(voiced(i.question, str(seed)), i.answer, "unstated", held_out=held) for i, held in pairs]
     taken = {plain(d.question) for d in slots}
-    names = [(q, a, x) for q, a, x in unnamed([m.text for m in live]) if plain(q) not in taken]
+    names = [(q, a, x) for q, a, x in unnamed([m.text for m in live], known.words) if plain(q) not in taken]
     found = slots + [Dream(q, a, "unstated", held_out=number("examined", x) % 5 == 0) for q, a, x in names]
     taken |= {plain(d.question) for d in found}
     more = [(q, x, before) for q, x, before in bank.unsaid([m.text for m in live], count, str(seed)) if plain(q) not in taken]

@@ -22,7 +22,7 @@ from pocketsleep.night.listen.hear import candidates, refused, span
 from pocketsleep.night.listen.naming import naming
 from pocketsleep.night.listen.people import Candidate, People
 from pocketsleep.night.listen.provenance import LONG_MESSAGE, Span, own_words
-from pocketsleep.night.listen.said import Said
+from pocketsleep.night.listen.said import Said, asked_for
 from pocketsleep.night.listen.sentences import Sentence, expand, sentences
 from pocketsleep.night.listen.slots import slot
 from pocketsleep.night.listen.standing import standing
@@ -195,8 +195,9 @@ def _hear(one: _Spoken, before: str, heard: Sequence[Heard] | None, people: Peop
             named = _named(heard[n], sentence, previous or before, people)
             found = _with_ear(found, heard[n], sentence, people, one.answering, cite, hearing)
             found += [c for c in named if all(c.answer not in f.text for f in found)]
+        written = {note.text for note in heard[n].notes} if heard is not None else ()
         for candidate in found:
-            whole = said + _subject(candidate, hearing.live)
+            whole = said + _subject(candidate, hearing.live) + (f" {asked_for(one.answering)}" if candidate.text in written else "")
             hearing.keep(candidate, sentence.text, whole, cite, message.since)
         previous = sentence.text
 

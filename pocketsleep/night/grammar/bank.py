@@ -1,7 +1,8 @@
 """A bank of everyday questions: how people ask for what common notes say, in words that the notes do not hold.
 
-    prompts/things.jsonl       "The user's NOUN is (called) VALUE.": other names of the noun, and questions for the value
-    prompts/predicates.jsonl   other predicates, with {v} for the value and {x}, {r}, {n}, {y} for what is repeated
+    prompts/things.jsonl       "The user's NOUN is (called) VALUE.": other names of the noun, broader ones, and questions for the value
+    prompts/predicates.jsonl   other predicates, with {v} for the value and {x}, {r}, {n}, {y} for what is repeated; `fits`: by what a
+                               value or an {x} must look like, where the words around it say too little ("takes ramipril", "takes a train")
 """
 
 from __future__ import annotations
@@ -16,24 +17,15 @@ from pocketsleep.night.grammar.items import inside, number
 from pocketsleep.night.grammar.lead import of_pattern, of_thing
 from pocketsleep.night.grammar.lists import kinds, shipped
 from pocketsleep.night.grammar.live import content
+from pocketsleep.night.grammar.things import Thing, clear, implied, named, thing, things
 
 _NUMBER = r"(?:about |over |some )?(?:[£$€]?\d[\d.,]*|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|[a-z]+ty(?:-[a-z]+)?|a hundred|a dozen)"
 _GROUPS = {
-    "v": r"(?P<v>[^;]+?)", "x": r"(?P<x>(?!user\b)[\w'’À-ÿ -]+?)", "r": r"(?P<r>[\w' -]+?)", "y": r"(?P<y>[\w'’À-ÿ -]+?)",
+    "v": r"(?P<v>[^;]+?)", "x": r"(?P<x>(?!(?:user|the|an?|his|her|its|their)\b)[\w'’À-ÿ -]+?)", "r": r"(?P<r>[\w' -]+?)", "y": r"(?P<y>[\w'’À-ÿ -]+?)",
     "n": rf"(?P<n>{_NUMBER})",
 }
 _NAMED_KINDS = {"person", "animal", "group", "project", "product", "place"}
 Asked = tuple[str, str, str]  # question, answer, form
-
-
-@dataclass(frozen=True, slots=True)
-class Thing:
-    "A noun of which people have one: what else it is called, and how one asks for its name or make."
-
-    noun: str
-    kind: str
-    same: tuple[str, ...]
-    asks: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +38,16 @@ class Predicate:
     polar: tuple[str, ...]
     wrong: tuple[str, ...]
     answer: str
+    fits: dict[str, re.Pattern[str]]
+
+    def read(self, note: str) -> re.Match[str] | None:
+        "The parts of a note of this kind."
+        hits = (hit for way in self.patterns if (hit := way.fullmatch(note)))
+        return next((hit for hit in hits if all(self._fit(hit, part) for part in hit.groupdict())), None)
+
+    def _fit(self, hit: re.Match[str], part: str) -> bool:
+        wanted, found = self.fits.get(part), hit[part] or ""
+        return (wanted is None or bool(wanted.fullmatch(found))) and not (part == "x" and _LONG.search(found))
 
     def lead(self, parts: dict[str, str]) -> str:
         "How a note of this kind begins, up to its value; '' where that cannot be told."
@@ -58,12 +60,6 @@ class Predicate:
 
 
 @lru_cache(maxsize=1)
-def things() -> dict[str, Thing]:
-    rows = (json.loads(line) for line in shipped("things.jsonl").splitlines())
-    return {r["noun"].lower(): Thing(r["noun"], r["kind"], tuple(r["same"]), tuple(r["asks"])) for r in rows}
-
-
-@lru_cache(maxsize=1)
 def predicates() -> tuple[Predicate, ...]:
     found = []
     for line in shipped("predicates.jsonl").splitlines():
@@ -71,7 +67,7 @@ def predicates() -> tuple[Predicate, ...]:
         wordings = tuple(row.get("patterns") or [row["pattern"]])
         patterns = tuple(re.compile(_expression(p)) for p in wordings)
         found.append(Predicate(wordings, patterns, tuple(row["asks"]), tuple(row.get("polar", ())), tuple(row.get("wrong", ())),
-                               row.get("answer", "{v}")))
+                               row.get("answer", "{v}"), {k: re.compile(v) for k, v in row.get("fits", {}).items()}))
     return tuple(found)
 
 
@@ -90,23 +86,23 @@ def _expression(pattern: str) -> str:
     return "".join(out) + r"\."
 
 
+_LONG = re.compile(r"(?:\S+ ){5}|\b(?:and|but|not|does|who|which|that|when)\b")  # no thing that one asks for by this name
 _CLAUSE = re.compile(r"\b(?:must|should|shall)\b")  # a whole clause stands in no question
 _PLACED = re.compile(r" (?:in|on|at|of|for|with|from) ")
-_KINDS = frozenset("variety type kind sort brand make model name".split())
 WORDINGS = 2  # of a question that is declined
 _BRACES = re.compile(r"[{}]")
 _IS = re.compile(r"The user's (?P<noun>[\w'’À-ÿ& -]+?)(?:, (?:a|an|the) [^,]+,)? (?:is|are)(?: now)?(?P<called> called| named)? (?P<v>[^;]+)\.")
 _NO_VALUE = re.compile(r"(?:in|on|at|from|to|not|made|built|kept|by|of|for|with|a very|too|always|[a-z]+ing)\b")
 
 
-def asked(note: str) -> Iterator[Asked]:
-    "Questions on a note, each with its answer and form."
-    if (found := _IS.fullmatch(note)) and (named := list(_of_thing(found["noun"], found["v"], bool(found["called"])))):
-        yield from named
+def asked(note: str, broader: frozenset[str] = frozenset()) -> Iterator[Asked]:
+    "Questions on a note, each with its answer and form. `broader`: the words beyond a thing's own names that may be used for it."
+    if (found := _IS.fullmatch(note)) and (of_it := list(_of_thing(found["noun"], found["v"], bool(found["called"]), broader))):
+        yield from of_it
         return
-    hits = [(p, hit) for p in predicates() if (hit := next((h for way in p.patterns if (h := way.fullmatch(note))), None))]
+    hits = [(p, hit) for p in predicates() if (hit := p.read(note))]
     for predicate, hit in sorted(hits, key=lambda one: sum(map(len, one[1].groupdict(default="").values())))[:2]:
-        yield from _of_predicate(predicate, {k: v for k, v in hit.groupdict().items() if v}, note)
+        yield from _of_predicate(predicate, {k: v for k, v in hit.groupdict().items() if v}, note, broader)
 
 
 def unsaid(notes: Sequence[str], count: int, key: str) -> Iterator[tuple[str, str, str]]:
@@ -114,11 +110,12 @@ def unsaid(notes: Sequence[str], count: int, key: str) -> Iterator[tuple[str, st
     first: who has told of a sister and a plumber is asked for a brother and a vet."""
     told, said = " ".join(notes).lower(), {w for n in notes for w in content(n)}
     known = [t for n in notes if (found := _IS.fullmatch(n)) and (t := thing(found["noun"]))]
-    near, taken = {t.kind for t in known}, {s.lower() for t in known for s in (t.noun, *t.same)}
+    near, taken = {t.kind for t in known}, frozenset(name for t in known for name in t.names) | implied(notes)
     answered = {q.lower() for n in notes for q, _, _ in asked(n)}
-    free = [t for t in things().values() if not taken & {s.lower() for s in (t.noun, *t.same)} and not _spoken_of(t, told)]
+    spoken_of = named(notes)
+    free = [t for t in things().values() if not taken & t.names and not t.wide & spoken_of and not _spoken_of(t, told)]
     ranked = sorted(free, key=lambda t: number(t.noun, key) >> (1 if t.kind in near else 0))
-    met = [any(p.fullmatch(n) for n in notes for p in one.patterns) for one in predicates()]
+    met = [any(p.fullmatch(n) for n in notes for p in one.patterns) for one in predicates()]  # fitting or not: nothing near is declined
     habits = [(one.asks, f"habit {n}", one.lead({})) for n, one in enumerate(predicates()) if not met[n] and not _BRACES.search(one.asks[0])]
     rows = [((*t.asks, f"What is my {t.noun} called?", f"Who is my {t.noun}?" if t.kind == "person" else f"What is my {t.noun}?"), t.noun,
              of_thing(t.noun, t.kind))
@@ -143,21 +140,14 @@ def _spoken_of(known: Thing, told: str) -> bool:
     return any(re.search(rf"\b{re.escape(word.lower())}s?\b", told) for word in (known.noun, *known.same) if " " not in word)
 
 
-def thing(phrase: str) -> Thing | None:
-    'The thing that a noun phrase names: itself, or its last words ("old farm van").'
-    words = phrase.lower().split()
-    words = words[:-1] if len(words) > 1 and words[-1] in _KINDS else words
-    return next((things()[tail] for n in range(len(words)) if (tail := " ".join(words[n:])) in things()), None)
-
-
-def _of_thing(noun: str, value: str, called: bool) -> Iterator[Asked]:
+def _of_thing(noun: str, value: str, called: bool, broader: frozenset[str]) -> Iterator[Asked]:
     known = thing(noun)
     if known is None or (not called and _NO_VALUE.match(value)):
         return
     answer = f"{_capital(value)}."
     for question in known.asks:
         yield question, answer, "paraphrase"
-    for same in known.same:
+    for same in (*known.same, *(word for word in known.broader if word.lower() in broader)):
         yield from ((q.format(s=_mine(same)), answer, "paraphrase") for q in _asking(known.kind, called))
     if known.kind == "person" or called:
         word = "Who" if known.kind == "person" else "What"
@@ -196,10 +186,10 @@ def _asking(kind: str, called: bool) -> tuple[str, ...]:
     return ("What is {s}?", "Which is {s}?")
 
 
-def _of_predicate(one: Predicate, parts: dict[str, str], note: str) -> Iterator[Asked]:
+def _of_predicate(one: Predicate, parts: dict[str, str], note: str, broader: frozenset[str]) -> Iterator[Asked]:
     value = one.answer.format(**{"v": parts.get("n", ""), **parts})
     answer, own = f"{_capital(value)}.", "{v}" in one.answer
-    ways = [parts, *_otherwise(parts)]
+    ways = [parts, *_otherwise(parts, broader)]
     for n, question in enumerate(one.asks):
         for way in ways if n % 3 == 0 else ways[:1]:
             if full := filled(question, way):
@@ -215,11 +205,11 @@ def _of_predicate(one: Predicate, parts: dict[str, str], note: str) -> Iterator[
                 yield full, f"No, {core}.", "yes_no"
 
 
-def _otherwise(parts: dict[str, str]) -> Iterator[dict[str, str]]:
+def _otherwise(parts: dict[str, str], broader: frozenset[str]) -> Iterator[dict[str, str]]:
     "The same parts with another name for the thing they speak of."
     for key in ("x", "r"):
         if key in parts and not _PLACED.search(parts[key]) and (known := thing(parts[key])):
-            for same in known.same[:3]:
+            for same in (*known.same[:3], *[word for word in known.broader if word.lower() in broader][:2]):
                 if same.lower() != parts[key].lower():
                     yield {**parts, key: same}
 
@@ -247,4 +237,4 @@ def _said(note: str) -> str:
     return statement(note)
 
 
-__all__ = ["Asked", "asked", "predicates", "thing", "things"]
+__all__ = ["Asked", "asked", "clear", "implied", "predicates", "thing", "things"]

@@ -27,8 +27,9 @@ class Live:
     words: frozenset[str]
 
     @classmethod
-    def of(cls, notes: Sequence[str]) -> Live:
-        return cls(tuple(notes), frozenset(w for note in notes for w in content(note)))
+    def of(cls, notes: Sequence[str], implied: frozenset[str] = frozenset()) -> Live:
+        "`implied`: words that no note has and that say what one does."
+        return cls(tuple(notes), frozenset(w for note in notes for w in content(note)) | implied)
 
     def knows(self, phrase: str) -> bool:
         "Whether any word of the phrase stands in any note."

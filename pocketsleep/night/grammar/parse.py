@@ -162,7 +162,7 @@ def _finite_index(words: list[str]) -> int | None:
         if before.endswith(",") and (close := _closing(words, i)) is not None:
             i = close + 1
             continue
-        if word in _RELATIVE:
+        if word in _RELATIVE or _of_the_users(words, i):
             relative = True
         elif _finite(words, i):
             if not relative:
@@ -172,6 +172,11 @@ def _finite_index(words: list[str]) -> int | None:
             relative = False
         i += 1
     return None
+
+
+def _of_the_users(words: list[str], i: int) -> bool:
+    "Whether a clause without its pronoun begins: 'the choir the user sings in'."
+    return i > 2 and words[i].lower() == "user" and words[i - 1].lower() == "the" and words[i - 2].lower() not in PREPOSITIONS | {"and", "or"}
 
 
 def _closing(words: list[str], start: int) -> int | None:

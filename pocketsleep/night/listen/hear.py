@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pocketsleep.night.listen import frames, slots, words
+from pocketsleep.night.listen.heart import heart, stands_out
 from pocketsleep.night.listen.people import Candidate, People, pronoun_relation, relations
 from pocketsleep.night.listen.presumed import presumed
 from pocketsleep.night.listen.reading import Unfit
@@ -70,10 +71,19 @@ def refused(sentence: Sentence) -> str:
     return "joke: not meant" if frames.joke(sentence.text) else ""
 
 
+_SAYS_NOTHING = re.compile(
+    r".*\b(?:user|users|assistant)\b.*|(?:whatever|be|will|not)\b.*|them|it|then|that|this|these|those|one", re.IGNORECASE)
+
+
 def span(candidate: Candidate) -> str:
-    "The answer, if it is a span of the text of one to six words, else ''."
+    """The answer, if it is a span of the text of one to six words that says something, else the heart of the text. Of what is to
+    be done at a word, a name or a figure is what counts: 'October' of 'put the idea away until October'."""
     answer = candidate.answer.strip()
-    return answer if 1 <= len(answer.split()) <= 6 and answer in candidate.text else ""
+    fits = 1 <= len(answer.split()) <= 6 and answer in candidate.text and not _SAYS_NOTHING.fullmatch(answer)
+    core = heart(candidate.text) if not fits or candidate.text.startswith("When ") else ""
+    if fits and (core in answer or not stands_out(core)):
+        return answer
+    return "" if _SAYS_NOTHING.fullmatch(core) else core
 
 
 def _stated(text: str, sentence: Sentence) -> list[Clause]:

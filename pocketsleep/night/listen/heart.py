@@ -62,6 +62,11 @@ def heart(note: str) -> str:
     return _trimmed(core(_VERB.sub(lambda m: m["rest"], predicate)) or core(predicate))
 
 
+def stands_out(span: str) -> bool:
+    "Whether a name or a figure is in it."
+    return bool(_FIGURE.search(span) or re.search(r"[\dA-ZÀ-ÞŁŠŽČ]", span))
+
+
 def _named(predicate: str) -> str:
     called = re.match(r"(?:is|are|was|were)(?: now)? (?:called|named) (.+)$", predicate)
     return called[1] if called and len(called[1].split()) <= LONGEST else ""

@@ -82,8 +82,17 @@ def named(said: Said, one: Sentence) -> list[str]:
 
 
 def written_from(said: Said, one: Sentence) -> str:
-    "Where the words of a sentence's notes come from: the person's own, no later ones, and what is known of whom it names."
-    return "\n".join([*named(said, one), said.text[max(0, one.start - LEAD) : one.end]])
+    "Where the words of a sentence's notes come from: what is known of whom it names, what was asked, and the person's own so far."
+    return "\n".join([*named(said, one), asked_for(said.before), said.text[max(0, one.start - LEAD) : one.end]])
+
+
+_OPEN = re.compile(r"[^.!?\n]*\b(?:which|what|what's|who|whose|where|when|how)\b[^.!?\n]*\?", re.IGNORECASE)
+
+
+def asked_for(before: str) -> str:
+    """The open questions among what the assistant said last: who answers 'Which pump do you have?' with 'the old Honda' has said
+    'pump' as well. What it asks with yes or no it may have made up."""
+    return " ".join(hit.strip() for hit in _OPEN.findall(before[-BEFORE:]))
 
 
 def _names(note: str) -> Sequence[str]:
