@@ -18,7 +18,7 @@ from mlx.utils import tree_flatten
 from pocketsleep import cards, weights
 from pocketsleep.bench import memory_check, memory_layers, memory_sets, told, told_long
 from pocketsleep.errors import BadInput
-from pocketsleep.fastweights import fit, learn
+from pocketsleep.fastweights import fit, join, learn
 from pocketsleep.fastweights.free import training_free
 from pocketsleep.fastweights.layer import Shape, normed, written
 from pocketsleep.fastweights.memory import MemoryLayers
@@ -185,6 +185,46 @@ def test_a_run_cut_short_ends_as_the_whole_one(model, tmp_path: Path) -> None:  
         np.testing.assert_allclose(np.array(a), np.array(b), rtol=1e-4, atol=1e-5, err_msg=name)
 
 
+def test_what_a_learner_gives_is_the_mean_of_its_cycles_ends(model, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    for before, marks in ((False, (12, 24)), (True, (0, 12, 24))):
+        one, ends = learner(model, tmp_path / str(before), replace(RECIPE, before=before)), {}
+
+        def look(done: int, *_: object, one: learn.Learner = one, ends: dict = ends) -> None:
+            ends[done] = dict(tree_flatten(one.small.trainable_parameters()))
+
+        look(0)
+        one.run(look)
+        assert one.recipe.marks == marks
+        for name, value in tree_flatten(one.small.trainable_parameters()):
+            np.testing.assert_allclose(np.array(value), np.mean([np.array(ends[done][name]) for done in marks], axis=0), rtol=1e-5, atol=1e-6)
+        assert float(mx.abs(ends[0]["key"] - ends[24]["key"]).max()) > 1e-3, "weights that stand still have any mean"
+
+
+def test_heads_joined_answer_as_they_did_written_more_boldly(model, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    "One word told, asked for under the key that it was told under: the same reading, by as much more as it was written."
+    one = learner(model, tmp_path)
+    small, talk = one.small, one.talks[0]
+    now, before = 0.1 * mx.random.normal((2, 1, 16), key=mx.random.key(0))
+    small.write = mx.concatenate([now, now, before, before])  # both heads write alike, so that their mean is theirs
+    whole = join.joined(small)
+    s = whole._shape
+    assert (s.heads, s.key, s.value) == (1, 16, 64)
+    z, words = talk.small[2:4].astype(np.float32), model.model.embed_tokens(mx.array(talk.tokens[2:4]))  # the second is flagged
+    read, strength = [], []
+    for each in (small, whole):
+        k, v, decay, beta = each.writing(mx.array(z), words)
+        state = written((k[:, 1:], v[:, 1:], decay[:, 1:], beta[:, 1:]), mx.zeros((1, each._shape.heads, each._shape.value, each._shape.key)))
+        asking = mx.concatenate([mx.array(z[:1, :-2]), mx.ones((1, 1))], axis=1)
+        read.append(np.array(each.reading(asking, state)))
+        strength.append(np.array(beta[0, 1]))
+    assert np.ptp(strength[0]) < 1e-6
+    bolder = [float(np.log(each[0] / (1 - each[0]))) for each in strength]
+    assert bolder[1] - bolder[0] == pytest.approx(join.BOLDER, abs=1e-3)
+    assert np.abs(read[0]).max() > 0.01
+    np.testing.assert_allclose(read[1], read[0] * strength[1][0] / strength[0][0], rtol=1e-3, atol=1e-5)
+    assert strength[1][0] > 1.01 * strength[0][0]
+
+
 def test_another_recipe_begins_again(model, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     learner(model, tmp_path, replace(RECIPE, cycles=((2, 1e-3),))).run(lambda *_: None)
     steps: list[int] = []
@@ -219,7 +259,8 @@ def test_the_command_makes_layers_and_goes_on(small: weights.Base, tmp_path: Pat
                 raise KeyboardInterrupt
 
         recipe = learn.Recipe(cycles=((4, 1e-4),), single=2, answers=24)
-        made = memory_layers.train(small, tmp_path / "layers", memory_layers.Sources(STUDY), tmp_path / "work", lambda s: None, tick, 24, recipe)
+        after = replace(join.AFTER, cycles=((2, 1e-4),), answers=24)
+        made = memory_layers.train(small, tmp_path / "layers", memory_layers.Sources(STUDY), tmp_path / "work", lambda s: None, tick, 24, recipe, after)
         return made | {"ticks": ticks}
 
     with pytest.raises(KeyboardInterrupt):
@@ -230,6 +271,9 @@ def test_the_command_makes_layers_and_goes_on(small: weights.Base, tmp_path: Pat
     layers = MemoryLayers.load(tmp_path / "layers", small.sha256)
     assert layers.sha256 == made["sha256"]
     assert layers.recipe["talks"] == made["talks"]
+    where, shape = memory_layers.shape(small), layers.layers[0].shape
+    assert (shape.heads, shape.key, shape.value) == (1, where.heads * where.key, where.heads * where.value)
+    assert [t for t in made["ticks"] if t[0] == "steps, heads as one"][-1][1] == 2
     said: list[str] = []
     prose = tmp_path / "prose.txt"
     prose.write_text("\n = A = \n" + "The keeper paints the door of his lighthouse blue in spring. " * 120)

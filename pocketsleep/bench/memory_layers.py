@@ -1,4 +1,5 @@
-"""How memory layers are made for a base: talks, their states, a solved start, steps of descent (fastweights/fit.py, learn.py).
+"""How memory layers are made for a base: talks, their states, a solved start, steps of descent, heads joined and more steps
+(fastweights/fit.py, learn.py, join.py).
 
 Everything is kept in a work folder and goes on where it stopped. `memory_check.py` measures what comes out.
 """
@@ -17,7 +18,7 @@ import numpy as np
 
 from pocketsleep.bench import told, told_long
 from pocketsleep.errors import BadInput, ModelError
-from pocketsleep.fastweights import fit, learn
+from pocketsleep.fastweights import fit, join, learn
 from pocketsleep.fastweights.layer import Shape
 from pocketsleep.fastweights.memory import MemoryLayers
 from pocketsleep.nouns import Message
@@ -29,6 +30,7 @@ from pocketsleep.weights import model as weights_model
 TALKS, ASKS, LONGEST = 800, 5, 420  # talks; questions a talk; tokens that leave together, and that naps go over at once
 DEPTHS = (0.6, 0.73, 0.87)  # where in the base a layer looks
 HEADS, KEY, VALUE = 2, 256, 0.5  # value: of the base's width
+WHOLE = ("lives", "quoted")  # kinds whose answers are whole sentences: twice in the last steps, which make room for them
 LEAD, END = 0.15, 0.3  # weight of an answer's beginning, and of the end of the turn
 Say = Callable[[str], None]
 
@@ -100,7 +102,7 @@ def shape(base: Base) -> Shape:
 
 
 def train(base: Base, out: Path, sources: Sources, work: Path, say: Say, tick: Callable[[str, int, int, str], None],
-          count: int = TALKS, recipe: learn.Recipe = learn.Recipe()) -> dict[str, Any]:
+          count: int = TALKS, recipe: learn.Recipe = learn.Recipe(), after: learn.Recipe = join.AFTER) -> dict[str, Any]:
     "The layers at `out`; figures of the making. Raises BadInput, ModelError."
     began = time.monotonic()
     if not list(sources.study.glob("s*.jsonl")):
@@ -116,10 +118,14 @@ def train(base: Base, out: Path, sources: Sources, work: Path, say: Say, tick: C
     entering = Entering(model, texts, where.taps, len(opening), work).fill(lambda done, all_: tick("states", done, all_, ""))
     start = _start(work / f"{entering.name}-start.npz", rows, entering, where, recipe.seed)
     seen = MemoryLayers.new([where], base.sha256).attach(model)
-    learner = learn.Learner(learn.Small(where, start, recipe.seed), evicted(rows, entering, start), model, seen.embed, recipe, work)
-    layer = learner.run(lambda done, all_, loss: tick("steps", done, all_, f"{loss:.2f} nats"))
+    left = evicted(rows, entering, start)
+    first = learn.Learner(learn.Small(where, start, recipe.seed), left, model, seen.embed, recipe, work)
+    first.run(lambda done, all_, loss: tick("steps", done, all_, f"{loss:.2f} nats"))
+    again = [talk for talk, row in zip(left, rows, strict=True) if row.kind in WHOLE]
+    learner = learn.Learner(join.joined(first.small), left + again, model, seen.embed, after, work, first)
+    layer = learner.run(lambda done, all_, loss: tick("steps, heads as one", done, all_, f"{loss:.2f} nats"))
     made = {"talks": len(rows), "kinds": {k: sum(r.kind == k for r in rows) for k in sorted({r.kind for r in rows})},
-            "recipe": asdict(recipe), "loss": round(float(np.mean(learner.losses[-50:])), 3)}
+            "recipe": asdict(recipe), "joined": asdict(after), "loss": round(float(np.mean(learner.losses[-50:])), 3)}
     layers = MemoryLayers([layer], base.sha256, {"base": base.card.name, "chunk": LONGEST, "passes": 1, **made})
     layers.save(out)
     return {"path": str(out), "sha256": layers.sha256, "parameters": layers.parameters, **made,

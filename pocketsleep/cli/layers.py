@@ -31,7 +31,7 @@ def train(
     talks: Annotated[int, typer.Option(help="Talks to learn from.", min=20)] = 800,
     json_: Json = False,
 ) -> None:
-    """Train memory layers for a base: states, a solved start, steps. Stopped, the same command goes on.
+    """Train memory layers for a base: states, a solved start, steps, heads joined. Stopped, the same command goes on.
 
     Example: pocketsleep memory-layers train models/study
     """

@@ -7,6 +7,10 @@ are brought down once to the n directions of `fit.start`; what is trained lies i
     stage 1   talks leave (hard eviction), one pass over them, questions on some: cross-entropy of the answers; and, in each step,
               something that has nothing to do with them: divergence from the bare base
     stage 2   the same through 1, 2 or 4 passes, by chance
+    stage 3   on the heads as one (join.py), one pass again
+
+What a learner gives is the mean of its weights at the ends of its cycles: later ones recall more, earlier ones choose better
+between an old value and a new one.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -49,11 +54,17 @@ class Recipe:
     talks: int = 5  # at most, that leave together
     answers: int = 112  # tokens a step
     held: float = 1.0  # weight of the divergence
+    before: bool = False  # the weights that it begins with belong to the mean
     seed: int = 0
 
     @property
     def steps(self) -> int:
         return sum(steps for steps, _ in self.cycles)
+
+    @property
+    def marks(self) -> tuple[int, ...]:
+        "Steps after which the weights are taken whose mean is the layer."
+        return (0,) * self.before + tuple(accumulate(steps for steps, _ in self.cycles))
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +169,10 @@ class Learner:
     "Goes on where its folder says it stopped; the same talks and recipe give the same layer."
 
     def __init__(self, small: Small, talks: Sequence[Evicted], model: nn.Module, embed: Callable[[mx.array], mx.array],
-                 recipe: Recipe, folder: Path) -> None:
+                 recipe: Recipe, folder: Path, after: Learner | None = None) -> None:
         self.small, self.talks, self.model, self.embed, self.recipe = small, list(talks), model, embed, recipe
-        self.path = folder / "memory-layer.safetensors"
+        self.path = folder / ("memory-layer.safetensors" if after is None else "memory-layer-joined.safetensors")
+        self.earlier = after._task() if after is not None else ""
         table = model.model.embed_tokens.weight if "lm_head" not in model else model.lm_head.weight
         self.table = table.astype(mx.float32)
         counts: Counter[int] = Counter()
@@ -170,10 +182,12 @@ class Learner:
         self.common = np.array([token for token, _ in counts.most_common(COMMON)])
         self.optimizer, self.done = self._optimizer(), 0
         self.losses: list[float] = []
+        self.sums: dict[str, mx.array] = {}
 
     def run(self, tick: Tick, every: int = 50) -> MemoryLayer:
         "All steps that are left; `tick(done, steps, loss)`. What is interrupted goes on from the last `every` steps."
-        self._resume()
+        if not self._resume():
+            self._mark()
         slopes = nn.value_and_grad(self.small, self.loss)
         while self.done < self.recipe.steps:
             chance = Random(self.recipe.seed * 1_000_003 + self.done)
@@ -184,10 +198,19 @@ class Learner:
             mx.eval(self.small.parameters(), self.optimizer.state, loss)
             self.losses.append(float(loss))
             self.done += 1
+            self._mark()
             tick(self.done, self.recipe.steps, float(np.mean(self.losses[-50:])))
             if self.done % every == 0 or self.done == self.recipe.steps:
                 self._keep()
+        mean: Any = tree_unflatten([(name, value / len(self.recipe.marks)) for name, value in self.sums.items()])
+        self.small.update(mean)
         return self.small.whole()
+
+    def _mark(self) -> None:
+        if self.done in self.recipe.marks:
+            now: Any = tree_flatten(self.small.trainable_parameters())
+            self.sums = {name: value + self.sums.get(name, 0.0) for name, value in now}
+            mx.eval(self.sums)
 
     def loss(self, small: Small, step: Step, passes: int) -> mx.array:
         "Nats a token."
@@ -254,26 +277,28 @@ class Learner:
                                          [lambda name, _: name in slow, lambda name, _: name == "out"])
 
     def _keep(self) -> None:
-        flat: Any = tree_flatten({"small": self.small.trainable_parameters(), "optimizer": self.optimizer.state})
+        flat: Any = tree_flatten({"small": self.small.trainable_parameters(), "optimizer": self.optimizer.state, "sums": self.sums})
         note = {"done": self.done, "losses": self.losses[-50:], "task": self._task()}
         with disk.new_file(self.path) as draft:
             file = draft.with_suffix(".safetensors")
             mx.save_safetensors(str(file), dict(flat), metadata={"note": json.dumps(note)})
             file.replace(draft)
 
-    def _resume(self) -> None:
+    def _resume(self) -> bool:
         if not self.path.exists():
-            return
+            return False
         loaded: Any = mx.load(str(self.path), format="safetensors", return_metadata=True)
         arrays, metadata = loaded
         note = json.loads(metadata["note"])
         if note["task"] != self._task():
-            return  # other talks or another recipe: begin again
+            return False  # other talks or another recipe: begin again
         tree: Any = tree_unflatten(list(arrays.items()))
         self.small.update(tree["small"])
         self.optimizer.state = tree["optimizer"]
         self.done, self.losses = note["done"], note["losses"]
+        self.sums = {name.removeprefix("sums."): value for name, value in arrays.items() if name.startswith("sums.")}
+        return True
 
     def _task(self) -> str:
         sizes = [len(self.talks), sum(len(t.tokens) for t in self.talks), sum(len(o.tokens) for t in self.talks for o in t.asked)]
-        return repr((self.recipe, self.small._shape, sizes))
+        return repr((self.recipe, self.small._shape, sizes, self.earlier))
