@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -71,6 +72,34 @@ def test_a_question_that_two_notes_answer_is_asked_of_neither():
     both = {d.question for d in ByType([one, two]).dreams(one)}
     assert "What is my son called?" in alone
     assert "What is my son called?" not in both
+
+
+@pytest.mark.parametrize(("note", "question", "right"), [
+    ("The user takes ramipril.", "What medicine am I on?", True),
+    ("The user is on 40 mg of propranolol.", "What medicine am I on?", True),
+    ("The user takes the 39 bus to town.", "What medicine am I on?", False),
+    ("The user is on 38 dollars for a haircut.", "What medicine am I on?", False),
+    ("The user plays bass.", "What's my instrument?", True),
+    ("The user plays bass.", "What's my game?", False),
+    ("The user plays chess.", "What's my game?", True),
+    ("The user plays the Caro-Kann.", "What's my instrument?", False),
+    ("The user runs a bakery.", "What's my business?", True),
+    ("The user runs Debian 12.", "What's my business?", False),
+    ("The user drives an old Volvo.", "What car do I have?", True),
+    ("The user drives their mother to dialysis.", "What car do I have?", False),
+    ("The user calls the bike Cheeto.", "What's my name for the bike?", True),
+    ("The user calls the bike Cheeto.", "What's my name for the the?", False),
+])
+def test_a_note_is_asked_for_in_its_own_sense(note, question, right):
+    assert (question in asked(note)) is right
+
+
+def test_every_sense_is_there_and_every_expression_stands():
+    named = {name for row in map(json.loads, bank.shipped("predicates.jsonl").splitlines()) for e in row.get("fits", {}).values()
+             for name in re.findall(r"@([A-Z_]+)@", e)}
+    assert named <= set(bank.senses())
+    assert not [name for name in bank.senses() if "@" in bank.sense(f"@{name}@")]
+    assert not [p for p in bank.predicates() for part in p.fits if not any(f"(?P<{part}>" in way.pattern for way in p.patterns)]
 
 
 WHIPPET = Memory("The user's whippet is called Tarragon.", answer="Tarragon")

@@ -6,10 +6,13 @@ from collections import Counter
 
 from pocketsleep.night.asked import asked
 from pocketsleep.night.dream import CHANGED, LATELY, LEAST, MOST, OTHERS, declining, dream, well_asked
+from pocketsleep.night.examine import compose
 from pocketsleep.night.grade import declines, says
 from pocketsleep.night.grammar import bank, noted
 from pocketsleep.night.grammar.items import near, plain
 from pocketsleep.night.grammar.live import Live
+from pocketsleep.night.recipe import derive
+from pocketsleep.night.seed import lessons
 from pocketsleep.nouns import Cite, Dream, Memory
 from pocketsleep.runtime.scripted import Scripted
 
@@ -225,6 +228,22 @@ def test_the_context_is_followed() -> None:
     for item in altered:
         core = item.answer.rstrip(".").split()[-1].lower()
         assert any(core in note.lower() for note in item.notes), item
+
+
+def test_what_stands_in_front_is_examined_by_several_false_values_and_they_are_never_studied() -> None:
+    names = {f"The user's {noun} is called {value}.": value for noun, value in (
+        ("dog", "Tarragon"), ("boat", "Heron"), ("sister", "Gwenfair"), ("band", "Clatter Lane"), ("horse", "Comet"), ("choir", "Ebb"))}
+    live = [Memory(text, answer=value) for text, value in names.items()]
+    dreams = dream(live, seed=0, per_memory=40)
+    examined = compose(dreams, live, [], []).context
+    assert len(examined) >= 4
+    assert len({d.notes for d in examined}) == len(examined)
+    assert max(Counter(d.question for d in examined).values()) >= 3
+    assert not any(says(d.answer, m.answer) for d in examined for m in live if m.id in d.memories)
+    studied = {(d.question, d.notes) for d in dreams if not d.held_out}
+    assert not studied & {(d.question, d.notes) for d in examined}
+    _, held = lessons(dreams, {m.id: m for m in live}, [], derive(6, 135_000_000, 30))
+    assert len({lesson.prompt[-1] for lesson in held}) == len(held), "what decides when to stop asks each question once"
 
 
 def test_orders_never_become_items() -> None:

@@ -16,6 +16,7 @@ from pocketsleep.night.recipe import Recipe
 from pocketsleep.nouns import Dream, Lesson, Memory
 from pocketsleep.runtime.prompting import ask
 
+AGAIN_TURNS = 2  # an item of the levels below is taken in one pass of so many
 ANCHOR_TOKENS = 16  # general answers go wrong in their first words, and many prompts hold better than long answers
 
 
@@ -24,14 +25,15 @@ def lessons(dreams: Sequence[Dream], memories: Mapping[str, Memory], anchors: Se
     "(to train on, held out)."
     asking = [d for d in dreams if not d.held_out]
     study = [_lesson(d, memories, recipe) for d in balanced(asking, recipe.decline_share)]
-    held = [_lesson(d, memories, recipe) for d in dreams if d.held_out and d.memories]
+    once = {(d.memories, d.question): d for d in dreams if d.held_out and d.memories}  # some have several notes in front
+    held = [_lesson(d, memories, recipe) for d in once.values()]
     return study + _holding(anchors, recipe), held
 
 
 def again(dreams: Sequence[Dream], recipe: Recipe) -> list[Lesson]:
     "What the levels below answer already: to be answered by all of them together as they do now."
     asked = [(ask(d.question, d.notes), d.answer) for d in dreams]
-    return [Lesson(q, a, hard=0.0, soft=recipe.anchor_weight, teacher=q, every=recipe.anchor_turns) for q, a in asked]
+    return [Lesson(q, a, hard=0.0, soft=recipe.anchor_weight, teacher=q, every=AGAIN_TURNS) for q, a in asked]
 
 
 def _holding(anchors: Sequence[tuple[str, str]], recipe: Recipe) -> list[Lesson]:

@@ -1,8 +1,9 @@
 """A bank of everyday questions: how people ask for what common notes say, in words that the notes do not hold.
 
     prompts/things.jsonl       "The user's NOUN is (called) VALUE.": other names of the noun, broader ones, and questions for the value
-    prompts/predicates.jsonl   other predicates, with {v} for the value and {x}, {r}, {n}, {y} for what is repeated; `fits`: by what a
-                               value or an {x} must look like, where the words around it say too little ("takes ramipril", "takes a train")
+    prompts/predicates.jsonl   other predicates, with {v} for the value and {x}, {r}, {n}, {y} for what is repeated; `fits`: what these
+                               must look like where the words around them say too little ("takes ramipril", "takes a train")
+    prompts/senses.json        expressions that `fits` uses by name: @MEDICINE@, @DAYS@
 """
 
 from __future__ import annotations
@@ -67,8 +68,18 @@ def predicates() -> tuple[Predicate, ...]:
         wordings = tuple(row.get("patterns") or [row["pattern"]])
         patterns = tuple(re.compile(_expression(p)) for p in wordings)
         found.append(Predicate(wordings, patterns, tuple(row["asks"]), tuple(row.get("polar", ())), tuple(row.get("wrong", ())),
-                               row.get("answer", "{v}"), {k: re.compile(v) for k, v in row.get("fits", {}).items()}))
+                               row.get("answer", "{v}"), {k: re.compile(sense(v)) for k, v in row.get("fits", {}).items()}))
     return tuple(found)
+
+
+def sense(expression: str) -> str:
+    "A regular expression with others in it by name. Raises KeyError for a name that is none."
+    return _NAMED.sub(lambda hit: sense(senses()[hit[1]]), expression)
+
+
+@lru_cache(maxsize=1)
+def senses() -> dict[str, str]:
+    return dict(json.loads(shipped("senses.json")))
 
 
 def _expression(pattern: str) -> str:
@@ -86,6 +97,7 @@ def _expression(pattern: str) -> str:
     return "".join(out) + r"\."
 
 
+_NAMED = re.compile(r"@([A-Z_]+)@")
 _LONG = re.compile(r"(?:\S+ ){5}|\b(?:and|but|not|does|who|which|that|when)\b")  # no thing that one asks for by this name
 _CLAUSE = re.compile(r"\b(?:must|should|shall)\b")  # a whole clause stands in no question
 _PLACED = re.compile(r" (?:in|on|at|of|for|with|from) ")

@@ -160,6 +160,9 @@ def relations(notes: Sequence[tuple[str, str]]) -> dict[str, tuple[str, str]]:
     return found
 
 
+EXAMINED = 3  # further false values of a note, with which an exam asks whether what stands in front wins
+
+
 def in_context(clause: Clause, note: str, live: Live, key: str) -> Iterator[Item]:
     """Questions with notes in front: the note among others; the note altered (the answer follows it);
     other notes only, asked for what none of them says."""
@@ -182,14 +185,18 @@ def _noted(clause: Clause, gap: Gap, name: str, notes: tuple[str, ...]) -> Item:
 
 
 def _altered(clause: Clause, note: str, live: Live, others: Sequence[str], key: str) -> Iterator[Item]:
-    "The first value that can be exchanged is, in the note and in the answer."
-    i, old, new, _ = next(false_values(clause, live.knows, key), (0, "", "", False))
-    altered = note.replace(old, new, 1)
-    if not old or altered == note:
-        return
-    turned = swapped(clause, i, old, new)
-    for gap in (g for g in gaps(turned) if g.index == i and new in g.answer):
-        yield _noted(turned, gap, "altered", _among(altered, others[: number(key, new) % 4], key))
+    "The first value that can be exchanged is, in the note and in the answer; by other values for the exam."
+    seen = set()
+    for n in range(1 + EXAMINED):
+        i, old, new, _ = next(false_values(clause, live.knows, f"{key} {n}" if n else key), (0, "", "", False))
+        altered = note.replace(old, new, 1)
+        if not old or altered == note or new in seen:
+            continue
+        seen.add(new)
+        turned = swapped(clause, i, old, new)
+        for gap in (g for g in gaps(turned) if g.index == i and new in g.answer):
+            notes = _among(altered, others[: number(key, new) % 4], key)
+            yield _noted(turned, gap, "examined" if n else "altered", notes)
 
 
 def swapped(clause: Clause, i: int, old: str, new: str) -> Clause:
