@@ -62,6 +62,17 @@ def test_yes_and_no_are_the_ledger_s_where_names_and_numbers_say_which(
     assert (found.text if found else None) == said
 
 
+@pytest.mark.parametrize(("question", "meant"), [
+    ("Where did Idwal grow up?", [HELP]),  # the person's own home town is no answer to it
+    ("Idwal grew up where?", [HELP]),
+    ("Where did Idwal and I grow up?", [DOG, GREW, HELP]),
+    ("Where did I grow up?", [DOG, GREW, HELP]),
+    ("Where did Rex grow up?", [DOG, GREW, HELP]),  # nobody that the notes know
+])
+def test_whoever_is_asked_after_by_name_is_in_the_note(question: str, meant: list[Memory]) -> None:
+    assert BACKING.meant(question, [DOG, GREW, HELP]) == meant
+
+
 @pytest.mark.parametrize(("question", "answer", "personal"), [
     ("What's my dog called?", "Your dog is called Quillon.", True),
     ("Where did Idwal grow up?", "Idwal grew up in Amlwch.", True),

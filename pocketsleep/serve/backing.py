@@ -63,6 +63,12 @@ class Backing:
         "Whether a question can be after the person, or after somebody that the notes know."
         return bool(_MINE.search(question)) or bool(names(f"of {question}") & self._names)
 
+    def meant(self, question: str, notes: Sequence[Memory]) -> list[Memory]:
+        "Of notes, those that can be meant: a question after somebody by name alone is after no note without that name."
+        after = frozenset(w for name in names(f"of {question}") & self._names for w in words(name))
+        free = not after or _MINE.search(question)
+        return [note for note in notes if free or after & self._words[note.id]]
+
     def opens(self, answer: str) -> bool:
         "Whether an answer begins like one that speaks of the person, or of somebody that the notes know."
         first = answer.split(" ", 1)[0].removesuffix("'s").strip(".,")

@@ -23,7 +23,8 @@ class Notes:
         plugin may choose instead, among live notes alone.
         """
         chosen = self._chosen(question)
-        return self.ledger()[0].find(question) if chosen is None else chosen
+        index, backing = self.ledger()
+        return backing.meant(question, index.find(question)) if chosen is None else chosen
 
     def _chosen(self, question: str) -> list[Memory] | None:
         "What a plugin chose, None where none does."
