@@ -94,7 +94,9 @@ def derive(memories: int, parameters: int, layers: int, seed: int = 0, epochs: i
         ("self_asked", "no: under 1B the base repeats its examples when asked for questions" if parameters < MIDDLE
          else "yes: the base proposes questions, kept only if it can answer them with the note and not without"),
         ("anchors", "the base's own answers to general prompts hold it in place (KL on its 20 likeliest tokens): many prompts "
-         "with short answers, a third of them in each pass; with a third as many, answers to other general questions moved more"),
+         + ("with short answers, a third of them in each pass; with a third as many, answers to other general questions moved more"
+            if small else "with short answers, half of them in each pass; three times as many help bases under 500M, and a larger "
+            "one would take long to answer them first")),
         ("passages", "a model held at its own answers alone finds the prose of others less likely every night (5%)"),
         ("level", "a hundred memories are rebuilt in five minutes on two fast cores; beyond 128, the levels that changed"),
         ("whiten", "0.9: inputs are whitened by their moment on the anchors; what is learnt then answers less to general prompts"),
@@ -107,7 +109,8 @@ def derive(memories: int, parameters: int, layers: int, seed: int = 0, epochs: i
         first_layer=layers // 2, layers=layers, learning_rate=6e-4, batch=4,
         epochs=epochs or (3 if memories >= 10 else 5) + dial.passes,
         seed=seed,
-        per_memory=per_memory, skilled=14, anchors=1935, passages=160, anchor_weight=2.0, anchor_turns=3, whiten=0.9,
+        per_memory=per_memory, skilled=14, anchors=1935 if small else 640, passages=160,
+        anchor_weight=2.0, anchor_turns=3 if small else 2, whiten=0.9,
         decline_share=0.4, decline_weight=1.0, declines=max(320, memories),
         distil=0.0 if small else 0.5, self_asked=parameters >= MIDDLE, enough=0.97, level=128, slices=2,
         reasons=reasons,
