@@ -30,7 +30,7 @@ from tests import short
 
 FACTS, OTHERS = (tuple(some[n] for n in (1, 3, 5)) for some in (poison.NOTES, poison.OTHERS))  # a dog, an allergy, an instrument
 NEW = "The user's dog is called Merganser."
-SMALL = {"per_memory": 12, "declines": 56, "decline_share": 0.6, "anchors": 40, "passages": 4, "epochs": 3, "learning_rate": 8e-4,
+SMALL = {"per_memory": 12, "declines": 56, "decline_share": 0.6, "anchors": 40, "anchor_turns": 2, "passages": 4, "epochs": 3, "learning_rate": 8e-4,
          "whiten": 0.0, "skilled": 0}
 GOOD = ("a good night", OTHERWISE := "a good night, written down otherwise")
 BROKEN = {

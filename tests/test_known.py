@@ -71,7 +71,7 @@ def test_what_is_shipped_is_what_the_base_says(name: str, cache: Path) -> None:
         if runtime.name != "llamacpp":
             pytest.skip(f"the answers are {told['runtime']}'s; {runtime.variant} serves here and answers for itself")
         assert told["runtime"] == runtime.variant, "nobody would read them: run `python -m pocketsleep.bench.answers` again"
-        wanted = {seed.ANCHOR_TOKENS: list(lists.anchors()), examine.GENERAL_TOKENS: [q for q, _ in lists.general()]}
+        wanted = {seed.ANCHOR_TOKENS: list(lists.anchors()), examine.GENERAL_TOKENS: [*(q for q, _ in lists.general()), *lists.harmful()]}
         assert set(told["answers"]) == {str(n) for n in wanted}
         for length, prompts in wanted.items():
             answers = told["answers"][str(length)]

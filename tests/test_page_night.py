@@ -14,7 +14,7 @@ from pocketsleep.pocket import Pocket, Wishes
 from tests import browser as browsers
 from tests.test_page import free
 
-SMALL = Wishes(changes={"per_memory": 16, "declines": 40, "anchors": 48, "passages": 8, "epochs": 3})
+SMALL = Wishes(changes={"per_memory": 16, "declines": 40, "anchors": 48, "anchor_turns": 2, "passages": 8, "epochs": 3})
 NIGHT = 600_000  # milliseconds that a busy machine may take; half a minute on a free one
 
 
