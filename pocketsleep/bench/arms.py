@@ -46,7 +46,7 @@ NIGHTS: Mapping[str, Planted] = {
 }
 ARMS = (*BARE, "transcripts", "stacked", "ours", "both")
 ROOM = 1500  # tokens of notes in front of a question
-SMALL = {"per_memory": 20, "declines": 64, "anchors": 160, "anchor_turns": 2, "passages": 24, "skilled": 0}  # two minutes on two free cores
+SMALL = {"per_memory": 20, "declines": 64, "anchors": 160, "anchor_turns": 2, "passages": 24, "skilled": 0}  # two minutes
 
 
 @dataclass(frozen=True, slots=True)
