@@ -11,6 +11,7 @@ from pocketsleep.nouns import Adapter, Dream, Memory, Message, Night, Sampling, 
 from pocketsleep.runtime.scripted import Scripted
 from pocketsleep.serve.backing import UNKNOWN, Backing
 from pocketsleep.serve.day import Day
+from pocketsleep.serve.notes import Notes
 
 DOG = Memory("The user's dog is called Quillon.", answer="Quillon")
 SITE = Memory("The user's website launches on 8 May.", answer="8 May")
@@ -83,6 +84,15 @@ def test_whoever_is_asked_after_by_name_is_in_the_note(question: str, meant: lis
 ])
 def test_what_speaks_of_the_person(question: str, answer: str, personal: bool) -> None:
     assert BACKING.personal(question, answer) is personal
+
+
+def test_the_notes_in_front_are_of_whoever_is_asked_after(tmp_path: Path) -> None:
+    mine, theirs = Memory("The user is allergic to celery.", answer="celery"), Memory("The user's electrician is Idwal.", answer="Idwal")
+    with Journal(tmp_path / "journal.db") as journal:
+        for one in (mine, theirs):
+            journal.learn(one)
+        assert Notes(journal).find("What is Idwal allergic to?") == [theirs]
+        assert Notes(journal).find("What am I allergic to?") == [mine]
 
 
 class Says(Scripted):

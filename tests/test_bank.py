@@ -87,6 +87,7 @@ def test_a_question_that_two_notes_answer_is_asked_of_neither():
     ("The user runs Debian 12.", "What's my business?", False),
     ("The user drives an old Volvo.", "What car do I have?", True),
     ("The user drives their mother to dialysis.", "What car do I have?", False),
+    ("The user goes to church and does not ride on Sundays.", "When's my church and does not ride?", False),
     ("The user calls the bike Cheeto.", "What's my name for the bike?", True),
     ("The user calls the bike Cheeto.", "What's my name for the the?", False),
 ])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 
+from pocketsleep.night import seed
 from pocketsleep.night.asked import asked
 from pocketsleep.night.dream import CHANGED, LATELY, LEAST, MOST, OTHERS, declining, dream, well_asked
 from pocketsleep.night.examine import compose
 from pocketsleep.night.grade import declines, says
 from pocketsleep.night.grammar import bank, noted
 from pocketsleep.night.grammar.items import near, plain
+from pocketsleep.night.grammar.lists import anchors
 from pocketsleep.night.grammar.live import Live
 from pocketsleep.night.recipe import derive
 from pocketsleep.night.seed import lessons
@@ -244,6 +246,13 @@ def test_what_stands_in_front_is_examined_by_several_false_values_and_they_are_n
     assert not studied & {(d.question, d.notes) for d in examined}
     _, held = lessons(dreams, {m.id: m for m in live}, [], derive(6, 135_000_000, 30))
     assert len({lesson.prompt[-1] for lesson in held}) == len(held), "what decides when to stop asks each question once"
+
+
+def test_a_small_base_is_held_by_all_general_prompts_that_are_shipped() -> None:
+    small, large = derive(10, 135_000_000, 30), derive(10, 2_000_000_000, 30)
+    assert small.anchors == len(anchors()) > large.anchors
+    (again,) = {lesson.every for lesson in seed.again([Dream("Q?", "A.", "direct", ("m",))], small)}
+    assert again < small.anchor_turns, "what is known already is heard more often than the general prompts are"
 
 
 def test_orders_never_become_items() -> None:

@@ -160,7 +160,7 @@ def test_the_likeliest_draft_that_holds_is_kept_and_all_are_spelled_from_what_wa
 
 def test_what_an_open_question_asked_for_may_be_said_of_its_answer():
     note, core = "The user's pump is a Honda.", "Honda"
-    for question, kept in (("Sure. Which pump do you have?", True), ("Is it a pump?", False), ("What a pump! Anything else?", False)):
+    for question, kept in (("Sure. Which pump do you have?", True), ("Is it a pump?", False), ("Shall I ask when your pump comes?", False), ("Sure. And for which pump?", True), ("What a pump! Anything else?", False)):
         before = Said("an old Honda. why", said("an old Honda. why").sentences, question)
         assert ear._holds(Note(note, core), before, 0) is kept
         assert ear._holds(Note(note, "pump"), before, 0) is False, "the core is the person's own"

@@ -79,23 +79,11 @@ extern "C" int64_t ps_delta_level(int64_t wanted) {
     return able < most ? able : most;
 }
 
-static Rows rows(int64_t Dk, bool channels) {
 #if defined(__x86_64__)
-    const int64_t level = ps_delta_level(0);
-    if (level == 3) return avx512::rows(Dk, channels);
-    if (level == 2) return avx2::rows(Dk, channels);
+#define BY_LEVEL(of) (ps_delta_level(0) == 3 ? avx512::of : ps_delta_level(0) == 2 ? avx2::of : narrow::of)
+#else
+#define BY_LEVEL(of) narrow::of
 #endif
-    return narrow::rows(Dk, channels);
-}
-
-static Steps steps(int64_t Dk, bool channels) {
-#if defined(__x86_64__)
-    const int64_t level = ps_delta_level(0);
-    if (level == 3) return avx512::steps(Dk, channels);
-    if (level == 2) return avx2::steps(Dk, channels);
-#endif
-    return narrow::steps(Dk, channels);
-}
 
 extern "C" int64_t ps_delta_widest(void) { return WIDEST; }
 
@@ -359,7 +347,7 @@ static Work begin(const Delta * c) {
     Work w = {};
     w.c = c, w.failed = c->Dk > WIDEST;
     if (w.failed) return w;
-    w.by = rows(c->Dk, c->channels), w.steps = steps(c->Dk, c->channels);
+    w.by = BY_LEVEL(rows)(c->Dk, c->channels), w.steps = BY_LEVEL(steps)(c->Dk, c->channels);
     w.parts = parts_of(c, w.by.R);
     return w;
 }

@@ -23,8 +23,10 @@ class Notes:
         plugin may choose instead, among live notes alone.
         """
         chosen = self._chosen(question)
+        if chosen is not None:
+            return chosen
         index, backing = self.ledger()
-        return backing.meant(question, index.find(question)) if chosen is None else chosen
+        return backing.meant(question, index.find(question))
 
     def _chosen(self, question: str) -> list[Memory] | None:
         "What a plugin chose, None where none does."

@@ -74,7 +74,7 @@ def predicates() -> tuple[Predicate, ...]:
 
 def sense(expression: str) -> str:
     "A regular expression with others in it by name. Raises KeyError for a name that is none."
-    return _NAMED.sub(lambda hit: sense(senses()[hit[1]]), expression)
+    return _SENSE.sub(lambda hit: sense(senses()[hit[1]]), expression)
 
 
 @lru_cache(maxsize=1)
@@ -97,7 +97,7 @@ def _expression(pattern: str) -> str:
     return "".join(out) + r"\."
 
 
-_NAMED = re.compile(r"@([A-Z_]+)@")
+_SENSE = re.compile(r"@([A-Z_]+)@")
 _LONG = re.compile(r"(?:\S+ ){5}|\b(?:and|but|not|does|who|which|that|when)\b")  # no thing that one asks for by this name
 _CLAUSE = re.compile(r"\b(?:must|should|shall)\b")  # a whole clause stands in no question
 _PLACED = re.compile(r" (?:in|on|at|of|for|with|from) ")

@@ -11,7 +11,7 @@ from pocketsleep.night.grammar.items import Item, near, number, plain, voiced
 from pocketsleep.night.grammar.lead import told
 from pocketsleep.nouns import Dream, Memory
 
-EXAMINED = "context/examined"  # never studied
+FOR_THE_EXAM = "context/examined"  # never studied
 REWRITES_A_TURN = 8  # free rewrites of one cited turn: one source may not fill a night
 "How many items of each form stand in a study set, relative to each other."
 SHARES: Mapping[str, int] = {
@@ -68,7 +68,7 @@ def chosen(
     rest = [
         i
         for i in pool
-        if i not in held and i.frame not in {*held_frames, EXAMINED} and not any(near(plain(i.question), b) for b in barred)
+        if i not in held and i.frame not in {*held_frames, FOR_THE_EXAM} and not any(near(plain(i.question), b) for b in barred)
     ]
     for item in held:
         if not item.notes:
@@ -105,7 +105,7 @@ def _held_out(pool: Sequence[Item], memory: Memory) -> list[Item]:
                 held.append(item)
     altered = [i for i in pool if i.frame == "context/altered"]
     if altered and number("altered", memory.id) % 3 == 0:  # does what stands in front of it win?
-        held += [altered[0], *{i.notes: i for i in pool if i.frame == EXAMINED}.values()]
+        held += [altered[0], *{i.notes: i for i in pool if i.frame == FOR_THE_EXAM}.values()]
     doubtful = [i for i in pool if i.form == "yes_no"]
     if len(doubtful) >= 3:
         held.append(min(doubtful, key=lambda i: number("held", i.frame, memory.id)))

@@ -160,7 +160,7 @@ def relations(notes: Sequence[tuple[str, str]]) -> dict[str, tuple[str, str]]:
     return found
 
 
-EXAMINED = 3  # further false values of a note, with which an exam asks whether what stands in front wins
+OTHER_VALUES = 3  # further false values of a note, with which an exam asks whether what stands in front wins
 
 
 def in_context(clause: Clause, note: str, live: Live, key: str) -> Iterator[Item]:
@@ -187,7 +187,7 @@ def _noted(clause: Clause, gap: Gap, name: str, notes: tuple[str, ...]) -> Item:
 def _altered(clause: Clause, note: str, live: Live, others: Sequence[str], key: str) -> Iterator[Item]:
     "The first value that can be exchanged is, in the note and in the answer; by other values for the exam."
     seen = set()
-    for n in range(1 + EXAMINED):
+    for n in range(1 + OTHER_VALUES):
         i, old, new, _ = next(false_values(clause, live.knows, f"{key} {n}" if n else key), (0, "", "", False))
         altered = note.replace(old, new, 1)
         if not old or altered == note or new in seen:

@@ -31,6 +31,7 @@ class Thing:
 
     @property
     def wide(self) -> frozenset[str]:
+        "What is said of it and of others."
         return frozenset(w.lower() for w in self.broader)
 
 

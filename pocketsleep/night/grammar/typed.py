@@ -168,13 +168,13 @@ def _named(who: str, name: str) -> Iterator[tuple[str, str, str]]:
 _UNNAMED = ("What is my {x} called?", "What is my {x}'s name?", "Who is my {x}?", "What is the name of my {x}?", "How is my {x} called?")
 
 
-def unnamed(texts: Sequence[str], implied: frozenset[str] = frozenset()) -> Iterator[tuple[str, str, str]]:
+def unnamed(texts: Sequence[str], said: frozenset[str] = frozenset()) -> Iterator[tuple[str, str, str]]:
     """(question, answer, kin or animal) for relatives and animals that no note speaks of. A small model gives
-    the name it knows for whatever kin it is asked for; these show it where to stop. `implied`: what notes speak of in other words."""
+    the name it knows for whatever kin it is asked for; these show it where to stop. `said`: words that stand for something told."""
     told = " ".join(texts).lower()
     for kind in ("relation", "animal"):
         named = [found["who"] for t in texts if (found := CALLED.fullmatch(t)) and found["who"].split()[-1] in kinds()[kind]]
-        free = [x for x in kinds()[kind] if x not in implied and not re.search(rf"\b{x}s?\b", told)]
+        free = [x for x in kinds()[kind] if x not in said and not re.search(rf"\b{x}s?\b", told)]
         for n, x in enumerate(sorted(free, key=lambda x: number(x, *named))[: 4 * min(2, len(named))]):
             for k in (n, n + 2):
                 yield _UNNAMED[k % len(_UNNAMED)].format(x=x), unknown(f"your {x} is called"), x

@@ -86,12 +86,14 @@ def written_from(said: Said, one: Sentence) -> str:
     return "\n".join([*named(said, one), asked_for(said.before), said.text[max(0, one.start - LEAD) : one.end]])
 
 
-_OPEN = re.compile(r"[^.!?\n]*\b(?:which|what|what's|who|whose|where|when|how)\b[^.!?\n]*\?", re.IGNORECASE)
+_OPEN = re.compile(
+    r"(?:^|(?<=[.!?\n]))\W*(?:(?:and|so|but|or|also|then)\b,? )?(?:(?:in|on|at|for|from|with|by|of|to|about|under|since) )?"
+    r"(?:which|what|who|whom|whose|where|when|how)\b[^.!?\n]*\?", re.IGNORECASE)
 
 
 def asked_for(before: str) -> str:
     """The open questions among what the assistant said last: who answers 'Which pump do you have?' with 'the old Honda' has said
-    'pump' as well. What it asks with yes or no it may have made up."""
+    'pump' as well. What it asks with yes or no it may have made up, whatever clauses hang on it."""
     return " ".join(hit.strip() for hit in _OPEN.findall(before[-BEFORE:]))
 
 
