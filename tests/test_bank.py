@@ -10,6 +10,7 @@ import pytest
 from pocketsleep.night.dream import ByType, declining
 from pocketsleep.night.grade import says
 from pocketsleep.night.grammar import bank
+from pocketsleep.night.grammar.typed import unnamed
 from pocketsleep.nouns import Memory
 
 PARTS = {"v": "Quorndon", "x": "barge", "r": "sister", "n": "seven", "y": "yard"}
@@ -134,6 +135,24 @@ def test_what_was_told_in_a_narrower_or_broader_word_is_never_called_unsaid():
         asked = [d.question for d in declining([Memory(f"The user's {noun} is called Vesper.", answer="Vesper")], count=2000)]
         assert not outright(near, asked)
         assert outright(far, asked)
+
+
+def test_nothing_narrower_or_broader_is_asked_for_as_unsaid():
+    for noun, related, other in (("dog", {"spaniel", "whippet"}, "cat"), ("spaniel", {"dog"}, "cat")):
+        about = {about for _, about, _ in bank.unsaid([f"The user's {noun} is called Vesper."], 2000, "0")}
+        assert not about & related
+        assert other in about
+
+
+def test_what_is_implied_was_said():
+    def questions(noun: str) -> set[str]:
+        return {d.question for d in declining([Memory(f"The user's {noun} is called Vesper.", answer="Vesper")], count=2000)}
+
+    assert any("have a pet" in q for q in questions("boat"))
+    assert not any("have a pet" in q for q in questions("spaniel"))
+    told = ["The user's cat is called Vesper."]
+    first = next(x for _, _, x in unnamed(told))
+    assert first not in {x for _, _, x in unnamed(told, frozenset({first}))}
 
 
 def test_what_it_does_not_know_it_leaves_alone():

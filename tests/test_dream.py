@@ -10,9 +10,12 @@ from pocketsleep.night.dream import CHANGED, LATELY, LEAST, MOST, OTHERS, declin
 from pocketsleep.night.examine import compose
 from pocketsleep.night.grade import declines, says
 from pocketsleep.night.grammar import bank, noted
+from pocketsleep.night.grammar.choose import FOR_THE_EXAM
 from pocketsleep.night.grammar.items import near, plain
 from pocketsleep.night.grammar.lists import anchors
 from pocketsleep.night.grammar.live import Live
+from pocketsleep.night.grammar.others import in_context
+from pocketsleep.night.grammar.parse import parse
 from pocketsleep.night.recipe import derive
 from pocketsleep.night.seed import lessons
 from pocketsleep.nouns import Cite, Dream, Memory
@@ -235,8 +238,9 @@ def test_the_context_is_followed() -> None:
 def test_what_stands_in_front_is_examined_by_several_false_values_and_they_are_never_studied() -> None:
     names = {f"The user's {noun} is called {value}.": value for noun, value in (
         ("dog", "Tarragon"), ("boat", "Heron"), ("sister", "Gwenfair"), ("band", "Clatter Lane"), ("horse", "Comet"), ("choir", "Ebb"))}
+    names |= {"The user lives in Stromness.": "Stromness", "The user is allergic to celery.": "celery", "The user drinks rooibos in the morning.": "rooibos"}
     live = [Memory(text, answer=value) for text, value in names.items()]
-    dreams = dream(live, seed=0, per_memory=40)
+    dreams = dream(live, seed=0, per_memory=MOST)
     examined = compose(dreams, live, [], []).context
     assert len(examined) >= 4
     assert len({d.notes for d in examined}) == len(examined)
@@ -244,6 +248,11 @@ def test_what_stands_in_front_is_examined_by_several_false_values_and_they_are_n
     assert not any(says(d.answer, m.answer) for d in examined for m in live if m.id in d.memories)
     studied = {(d.question, d.notes) for d in dreams if not d.held_out}
     assert not studied & {(d.question, d.notes) for d in examined}
+    known = Live.of([*names], bank.implied([*names]))
+    proposed = [i for m in live for i in in_context(parse(m.text)[0], m.text, known, m.id)]
+    never = {(plain(i.question), i.notes) for i in proposed if i.frame == FOR_THE_EXAM}
+    assert len(never) > len(live)
+    assert not never & {(plain(question), notes) for question, notes in studied}
     _, held = lessons(dreams, {m.id: m for m in live}, [], derive(6, 135_000_000, 30))
     assert len({lesson.prompt[-1] for lesson in held}) == len(held), "what decides when to stop asks each question once"
 
