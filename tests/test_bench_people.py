@@ -16,6 +16,7 @@ from pocketsleep.nouns import Cite, Lesson, Memory, Plan
 from pocketsleep.runtime.mlx_train import Trained
 from pocketsleep.runtime.prompting import ask
 from pocketsleep.runtime.scripted import Scripted
+from tests import short
 
 FACTS = [
     {"fact": "f1", "day": 1, "text": "The user's dog is called Fen.", "answer": "Fen", "superseded_by": "f3", "conversation": "c1", "message": 0},
@@ -165,6 +166,27 @@ def test_thirty_nights_of_ten_facts_share_no_value() -> None:
     for one in told:  # each change replaces what was said last of that thing
         assert live.get(one.noun, "") == one.replaces
         live[one.noun] = one.text
+
+
+def test_a_life_that_was_cut_short_goes_on(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    short.exam(monkeypatch)
+    changes = {"epochs": 1, "anchors": 6, "passages": 2, "declines": 6, "per_memory": 8, "rank": 4}
+
+    def lived(nights: int, told: int = 2) -> list[persona.Row]:
+        return list(keep.keep(keep.Run(str(tiny), nights, told, None, tmp_path / "life", changes), print))
+
+    first = lived(1)
+    with Altered(Home(tmp_path / "life" / "home"), str(tiny)) as pocket:
+        pocket.remember([one.text for day in keep.days(2, 2) for one in day][2])  # cut short as the second day was told
+    rows = lived(2)
+    assert rows[0] == first[0]
+    assert [row["night"] for row in rows] == [1, 2]
+    assert rows[1]["known"]["n"] == 2 * len({one.noun for day in keep.days(2, 2) for one in day})
+    with Altered(Home(tmp_path / "life" / "home"), str(tiny)) as pocket:
+        assert len(pocket.journal.nights()) == 2
+        assert {m.text for m in pocket.journal.memories(status=None)} == {one.text for day in keep.days(2, 2) for one in day}
+    with pytest.raises(BadInput, match="was begun with"):
+        lived(2, told=3)
 
 
 def test_what_is_kept_is_drawn(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,49 @@ def test_levels_are_trained_from_below_and_the_rest_waits() -> None:
     assert levels.tonight(wanted, made, 2) == (wanted[2:4], wanted[:4])
     assert levels.tonight(wanted, made | {wanted[4].key: "made"}, 2) == (wanted[2:4], wanted)
     assert levels.tonight(wanted, made | {wanted[4].key: "made"}, 1) == (wanted[2:3], wanted[:3])
+
+
+def test_what_was_replaced_stays_where_it_was_learnt() -> None:
+    "Until a quarter of the slice is of that kind; its successor is in a later slice."
+    old, newer, newest = _memories(*range(1, 9)), _memories(9)[0], _memories(10)[0]
+    second = replace(newer, supersedes=old[2].id)
+    third = replace(newest, supersedes=old[5].id)
+    places = {m.id: n for n, m in enumerate([*old, second, third], 1)}
+    every = {m.id: m for m in [*old, second, third]}
+    whole = levels.levels([old], _recipe, "base")
+    made = {whole[0].key}
+    after = [[m for m in old if m not in (old[2], old[5])], [second, third]]
+    gone = levels.replaced(after, every, places, 8)
+    assert gone == [[old[5], old[2]], []]
+    kept = levels.levels(after, _recipe, "base", "", gone, made)
+    assert kept[0].key == whole[0].key
+    assert set(kept[0].memories) == {m.id for m in old}
+    assert levels.levels(after, _recipe, "base", "", gone)[0].key not in made, "what was never made is made of what holds"
+    for forgotten in (old[2], old[0]):
+        left = [[m for m in after[0] if m != forgotten], after[1]]
+        still = levels.replaced(left, {m: one for m, one in every.items() if one != forgotten}, places, 8)
+        assert levels.levels(left, _recipe, "base", "", still, made)[0].key not in made, "forgetting takes it out"
+
+
+def test_a_slice_of_which_much_was_replaced_is_made_anew() -> None:
+    old = _memories(*range(1, 5))
+    new = [replace(m, supersedes=o.id) for m, o in zip(_memories(5, 6), old[:2], strict=True)]
+    places, every = {m.id: n for n, m in enumerate([*old, *new], 1)}, {m.id: m for m in [*old, *new]}
+    made = {levels.levels([old], _recipe, "base")[0].key}
+    for taken, kept in ((1, True), (2, False)):
+        held = [old[taken:], new[:taken]]
+        gone = levels.replaced(held, every, places, 4)
+        assert len(gone[0]) == taken
+        assert (levels.levels(held, _recipe, "base", "", gone, made)[0].key in made) == kept
+
+
+def test_what_was_replaced_by_something_forgotten_has_no_successor() -> None:
+    old, new = _memories(1, 2, 3, 4), _memories(5, 6)
+    chain = [new[0], replace(new[1], supersedes=new[0].id)]
+    chain[0] = replace(chain[0], supersedes=old[0].id)
+    places, every = {m.id: n for n, m in enumerate([*old, *chain], 1)}, {m.id: m for m in [*old, *chain]}
+    assert levels.replaced([old[1:], chain[1:]], every, places, 4) == [[old[0]], [chain[0]]]
+    assert levels.replaced([old[1:], chain[1:]], {m: one for m, one in every.items() if one != chain[0]}, places, 4) == [[], []]
 
 
 @pytest.mark.parametrize("ranks", [(3, 5), (4, 4, 4), (9, 9)])
@@ -308,3 +352,24 @@ def test_a_night_of_levels_that_was_killed_ends_in_the_same_adapter(slept: dict[
         assert heard.details["seed 1 of 2"] == "done before"
         assert heard.details["seed 2 of 2"] == "2 memories"
         assert night.adapter == slept["nights"][0].adapter
+
+
+def test_a_night_leaves_the_level_of_what_was_replaced_until_that_is_forgotten(tiny: Path, tmp_path: Path) -> None:
+    wishes = Wishes(seed=3, changes=SMALL | {"level": 4})
+    with Pocket(Home(tmp_path / "home"), str(tiny)) as pocket:
+        _told(pocket, TOLD)
+        night, _ = pocket.sleep(wishes, Heard())
+        lowest, _ = _parts(pocket, night).values()
+        home = next(m for m in pocket.journal.memories() if "Stromness" in m.text)
+        moved = pocket.remember("I live in Kirkwall.", home.id)
+        assert moved is not None
+        night, _ = pocket.sleep(wishes, Heard())
+        parts = list(_parts(pocket, night).values())
+        assert (parts[0], len(parts)) == (lowest, 2)
+        assert {home.id, moved.id} <= set(pocket.journal.holds(night.adapter))
+        asked = [d for d in pocket.journal.dreams(night.id, moved.id) if "Stromness" in d.question or "Stromness" in d.answer]
+        assert asked, "the level above learns the contrast"
+        pocket.forget(home.id)
+        night, _ = pocket.sleep(wishes, Heard())
+        assert lowest not in _parts(pocket, night).values()
+        assert home.id not in pocket.journal.holds(pocket.journal.current())

@@ -6,23 +6,28 @@ outright and in a second wording; wordings of a person's own are what `bench lea
 
 from __future__ import annotations
 
+import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from pocketsleep.bench.general import text
 from pocketsleep.bench.persona import Row, share
-from pocketsleep.bench.planted import Altered
+from pocketsleep.bench.planted import Altered, Quiet
+from pocketsleep.errors import BadInput
 from pocketsleep.home import Home
 from pocketsleep.night.grade import says
 from pocketsleep.night.grammar import bank, lists
 from pocketsleep.night.grammar.lead import of_thing
+from pocketsleep.pocket import Wishes
 
 Say = Callable[[str], None]
+ROWS = "nights.jsonl"
 CHANGES = 0.1  # of each night's facts replace an older one
 
 
@@ -62,24 +67,66 @@ def _names(chance: Random) -> Iterator[str]:
     yield from pairs
 
 
-def keep(base: str, nights: int, facts: int, texts: Path | None, say: Say) -> Iterator[Row]:
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What is lived, on which base; `changes`: of the recipe. `home`: where a run that was cut short goes on; without one
+    nothing of it stays."""
+
+    base: str
+    nights: int
+    facts: int
+    texts: Path | None = None
+    home: Path | None = None
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+    def key(self) -> Row:
+        return {"base": self.base, "facts": self.facts, "changes": dict(self.changes)}
+
+
+def keep(run: Run, say: Say) -> Iterator[Row]:
     "A row a night: its verdict, what is known of each earlier night by the adapter alone, and the change of plain text."
-    with tempfile.TemporaryDirectory() as folder, Altered(Home(Path(folder)), base) as pocket:
-        plain = text(pocket.serving(), texts) if texts else []
+    with ExitStack() as stack:
+        folder = run.home or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        folder.mkdir(parents=True, exist_ok=True)
+        done = _done(run, folder / ROWS)
+        pocket = stack.enter_context(Altered(Home(folder / "home"), run.base))
+        plain = text(pocket.serving(), run.texts) if run.texts else []
         live: dict[str, Told] = {}
-        for today in days(nights, facts):
-            for one in today:
-                pocket.remember(one.text, one.replaces or None)
+        for today in days(run.nights, run.facts):
             live |= {one.noun: one for one in today}
-            started = time.perf_counter()
-            _, verdict = pocket.night()
-            row = {"night": today[0].night, "verdict": verdict.outcome, "failed": list(verdict.failed),
-                   "seconds": round(time.perf_counter() - started, 1), **_known(pocket, live)}
-            if texts:
-                pocket.day().wear(pocket.journal.current())
-                row["text"] = round(_median(text(pocket.serving(), texts)) / _median(plain) - 1, 4)
-            say(f"night {row['night']}: {row['verdict']}, {row['known']['share']}% of {len(live)}, {row['seconds']:.0f} s")
+            number = today[0].night
+            row = done[number - 1] if number <= len(done) else {"night": number, **_lived(pocket, run, today, live, plain)}
+            if number > len(done):
+                with (folder / ROWS).open("a", encoding="utf-8") as file:
+                    file.write(json.dumps({**run.key(), "row": row}) + "\n")
+                say(f"night {number}: {row['verdict']}, {row['known']['share']}% of {len(live)}, {row['seconds']:.0f} s")
             yield row
+
+
+def _done(run: Run, path: Path) -> list[Row]:
+    "Rows of the nights that were lived before."
+    kept = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+    rows = [one.pop("row") for one in kept]
+    if other := [key for key in kept if key != run.key()]:
+        raise BadInput(f"what lives in `{path.parent}` was begun with {other[0]}, not {run.key()}",
+                       hint="name another folder with `--home`")
+    return rows
+
+
+def _lived(pocket: Altered, run: Run, today: Sequence[Told], live: Mapping[str, Told], plain: Sequence[float]) -> Row:
+    "One day and its night; what of it was told or slept before stays."
+    heard = {memory.text for memory in pocket.journal.memories(status=None)}
+    for one in today:
+        if one.text not in heard:
+            pocket.remember(one.text, one.replaces or None)
+    started = time.perf_counter()
+    _, verdict = pocket.sleep(Wishes(changes=run.changes), Quiet())
+    row = {"verdict": verdict.outcome, "failed": list(verdict.failed), "reasons": list(verdict.reasons),
+           "seconds": round(time.perf_counter() - started, 1), **_known(pocket, live)}
+    if run.texts:
+        pocket.day().wear(pocket.journal.current())
+        row["text"] = round(_median(text(pocket.serving(), run.texts)) / _median(plain) - 1, 4)
+    return row
 
 
 def _known(pocket: Altered, live: Mapping[str, Told]) -> dict[str, Any]:

@@ -274,6 +274,8 @@ def keep(
     facts: Annotated[int, typer.Option(help="Told before each.", min=1)] = 10,
     text: Annotated[Optional[Path], typer.Option(help="Plain text, to see what becomes of it.")] = None,  # noqa: UP045
     plot: Annotated[Optional[Path], typer.Option(help="Draw what is known against nights into this SVG.")] = None,  # noqa: UP045
+    home: Annotated[Optional[Path], typer.Option(help="A folder to live in; what was cut short goes on there.")] = None,  # noqa: UP045
+    small: Annotated[bool, typer.Option("--small", help="Smaller nights of two minutes.")] = False,
     base: BaseName = "", json_: Json = False,
 ) -> None:
     """Many nights in a row, new facts before each: what is still known of all of them.
@@ -281,10 +283,12 @@ def keep(
     Example: pocketsleep bench keep --nights 5 --plot kept.svg
     """
     from pocketsleep.bench import plot as drawing
+    from pocketsleep.bench.arms import SMALL
+    from pocketsleep.bench.keep import Run
     from pocketsleep.bench.keep import keep as measure
 
     rows = []
-    for row in measure(base, nights, facts, text, out.talk.print):
+    for row in measure(Run(base, nights, facts, text, home, SMALL if small else {}), out.talk.print):
         rows.append(row)
         said = f"{row['night']:>3}  {row['verdict']:<8} {row['known']['share']:>5}%  {row['seconds']} s"
         out.lines([row]) if json_ else out.data(said)

@@ -116,9 +116,10 @@ class Memories(Veil):
                 return self._memories(found)
         return []
 
-    def places(self) -> dict[str, int]:
-        "Where each live memory stands in the ledger, from 1 on: later ones have higher places, and none moves."
-        rows = self.rows("select id, seq from memories_shown where status = 'active' order by seq")
+    def places(self, status: str | None = "active") -> dict[str, int]:
+        """Where each live memory (None: superseded ones too) stands in the ledger, from 1 on: later ones have higher
+        places, and none moves."""
+        rows = self.rows("select id, seq from memories_shown where ? is null or status = ? order by seq", status, status)
         return {row["id"]: row["seq"] for row in rows}
 
     def recall(self, query: str, limit: int) -> list[tuple[Memory, float]]:

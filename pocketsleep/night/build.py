@@ -33,7 +33,10 @@ def study(bed: Bed, night: Night, live: Sequence[Memory]) -> dict[str, Any]:
     by_id, places, most = {m.id: m for m in live}, bed.journal.places(), bed.recipe(len(live))
     held = [[by_id[m] for m in one] for one in level_of.slices({m: places[m] for m in by_id}, most.level)]
     made = _made(bed)
-    now, worn = level_of.tonight(level_of.levels(held, bed.recipe, bed.base_sha256, bed.manner), made, most.slices)
+    every = {m.id: m for m in bed.journal.memories(status=None)}
+    gone = level_of.replaced(held, every, bed.journal.places(status=None), most.level)
+    wanted = level_of.levels(held, bed.recipe, bed.base_sha256, bed.manner, gone, made)
+    now, worn = level_of.tonight(wanted, made, most.slices)
     dreams: list[Dream] = []
     plans: dict[str, dict[str, list[str]]] = {}
     skilled = Skilled(bed, night)
