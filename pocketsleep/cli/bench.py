@@ -200,6 +200,27 @@ def recall(
     out.table(("file", "notes", "questions", "first", "from", "to", "near"), ([str(one) for one in row] for row in rows))
 
 
+@bench.command("replaced")
+def replaced(
+    folder: Annotated[Path, typer.Argument(help="Files of notes that say what they replace, as models/study has them.")],
+    fit: Annotated[bool, typer.Option("--fit", help="Fit the weights to these files instead.")] = False, json_: Json = False,
+) -> None:
+    """How often a new note replaces the one it should, and no other. No model is needed.
+
+    Example: pocketsleep bench replaced models/study
+    """
+    from pocketsleep.bench import replaced as on
+
+    if fit:
+        weights = on.fit(on.cases(folder))
+        shown = ([name or "(constant)", str(weight)] for name, weight in weights.items())
+        out.lines([weights]) if json_ else out.table(("weight of", "is"), shown)
+        return
+    rows = list(on.replaced(on.cases(folder)))
+    names = ("file", "notes", "should", "right", "wrong")
+    out.lines(rows) if json_ else out.table(names, ([str(row[name]) for name in names] for row in rows))
+
+
 @bench.command("learn")
 def learn(
     folder: Annotated[Optional[Path], typer.Argument(help="A set about a simulated person (see bench/persona.py).")] = None,  # noqa: UP045

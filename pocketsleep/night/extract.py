@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from pocketsleep.night.gather import Gathered
-from pocketsleep.night.listen import frames, slots
+from pocketsleep.night.listen import frames
 from pocketsleep.night.listen.corrected import corrected
 from pocketsleep.night.listen.ear import CHOSEN, Ear, Heard
 from pocketsleep.night.listen.grounding import empty, ungrounded
@@ -22,6 +22,7 @@ from pocketsleep.night.listen.hear import candidates, refused, span
 from pocketsleep.night.listen.naming import naming
 from pocketsleep.night.listen.people import Candidate, People
 from pocketsleep.night.listen.provenance import LONG_MESSAGE, Span, own_words
+from pocketsleep.night.listen.replaces import superseded
 from pocketsleep.night.listen.said import Said, asked_for
 from pocketsleep.night.listen.sentences import Sentence, expand, sentences
 from pocketsleep.night.listen.slots import slot
@@ -68,7 +69,7 @@ class _Hearing:
                 return None
         memory = replace(
             memory,
-            supersedes=slots.superseded(memory, [*self.live, *self.memories], candidate.update, sentence),
+            supersedes=superseded(memory, [*self.live, *self.memories], sentence),
         )
         self.memories.append(memory)
         return None
@@ -256,10 +257,10 @@ def _corrections(episode: Episode, wanted: set[Cite], people: People, hearing: _
         return
     for note in episode.feedback:
         answer, cite = episode.turns[note.turn].text, Cite(episode.id, note.turn)
-        said = corrected(answer, note.correction, hearing.live)
+        said, instead = corrected(answer, note.correction, hearing.live), f"{note.correction}, not {answer}"
         for sentence in sentences(said, 0, len(said)):
             for candidate in _heard(sentence, "", said, cite, people, hearing):
-                hearing.keep(replace(candidate, update=True), sentence.text, f"{said} {note.correction}", cite, episode.started_at)
+                hearing.keep(replace(candidate, update=True), instead, f"{said} {note.correction}", cite, episode.started_at)
         for sentence in sentences(note.correction, 0, len(note.correction)) if said != note.correction else ():
             wish = standing(expand(sentence.text)) if not refused(sentence) else None
             if wish:

@@ -12,7 +12,7 @@ from pocketsleep.nouns import Memory
 
 _MONTH = rf"(?:{'|'.join(sorted(words.MONTHS - {'may', 'mar'}, key=len, reverse=True))}|May)"
 _DAY = rf"(?:{'|'.join(sorted(words.DAYS, key=len, reverse=True))})"
-_VALUE = re.compile(
+VALUE = re.compile(
     rf"(?P<date>\b(?:\d{{1,2}}(?:st|nd|rd|th)? (?:of )?{_MONTH}|{_MONTH} \d{{1,2}}|(?:19|"
     rf"20)\d\d|{_MONTH})\b(?: \d{{4}})?)"
     r"|(?P<time>\b\d{1,2}[:.]\d\d ?(?:am|pm)?\b|\b\d{1,2} ?(?:am|pm|o'clock)\b|\bnoon\b|"
@@ -51,6 +51,8 @@ _RULES: list[tuple[re.Pattern[str], str]] = [
     (re.compile(r"^The user wants to be called\b"), "user|form of address"),
 ]
 
+SINGLE = frozenset(key for _, key in _RULES)  # of these a person has one at a time
+
 
 def slot(memory: Memory) -> str:
     """The key of what a memory is about: "user|home", "user's vet|name", "user|trains at #|time".
@@ -78,10 +80,10 @@ def _name_slot(text: str) -> str:
 
 def _value_slot(text: str) -> str:
     'The sentence with its value left out: "the user\'s roof|is", "the user trains at|time".'
-    subject, verb, rest = _parts(text)
+    subject, verb, rest = parts(text)
     if not subject:
         return ""
-    value = _VALUE.search(rest)
+    value = VALUE.search(rest)
     if verb == "has" and re.match(r"(?:been )?moved to\b", rest) and subject.lower() != "the user":
         return f"{subject.lower()[4:]}|{value.lastgroup if value else 'place'}"
     if (
@@ -95,7 +97,7 @@ def _value_slot(text: str) -> str:
     if not value:
         return ""
     rest = re.sub(r"\b(?:rung|phoned|telephoned)\b", "called", rest)
-    frame = " ".join(f"{verb} {_VALUE.sub('#', rest)}".lower().strip(" .").split())
+    frame = " ".join(f"{verb} {VALUE.sub('#', rest)}".lower().strip(" .").split())
     return f"{subject.lower()[4:]}|{frame}|{value.lastgroup}"
 
 
@@ -107,67 +109,20 @@ _PARTS = re.compile(
 )
 
 
-def _parts(text: str) -> tuple[str, str, str]:
+def parts(text: str) -> tuple[str, str, str]:
     hit = _PARTS.match(text)
     return (hit["subject"].strip(), hit["verb"], hit["rest"]) if hit else ("", "", "")
 
 
-_DENIED = re.compile(
-    r"\b(?:not|instead of|no longer|rather than|used to be|as opposed to|dropped|gave up|"
-    r"ditched|(?:switched|changed|moved) from|no more)\b ([^,.;!?]{2,40})",
-    re.IGNORECASE,
-)
-
-
-def superseded(new: Memory, live: Sequence[Memory], update: bool, said: str = "") -> str:
-    """Id of the live memory that `new` replaces, '' for none: the same slot with another text; the one
-    whose value `said` denies ("Mair, not Mari"); or, if the user marked a change, the one live memory
-    that shares its subject and kind of value."""
-    key = slot(new)
-    others = [m for m in live if m.status == "active" and m.text != new.text]
-    same = [m for m in others if slot(m) == key]
-    if same:
-        return same[-1].id
-    denied = _stems(" ".join(_DENIED.findall(said))) - _stems(new.text)
-    against = [m for m in others if _stems(m.text) & denied and _stems(m.text) & _stems(new.text)]
-    if len(against) == 1:
-        return against[0].id
-    if not update:
-        return ""
-    near = [m for m in others if _near(new.text, m.text)] or [m for m in others if _alike(new, m)]
-    return near[0].id if len(near) == 1 else ""
-
-
-def _alike(new: Memory, old: Memory) -> bool:
-    "Another value of the same kind, said of what shares a word with the old one's."
-    ours, theirs = (_stems(m.text) - _stems(m.answer) for m in (new, old))
-    return bool(ours & theirs) and _class(new.answer) == _class(old.answer) and not _stems(new.answer) & _stems(old.answer)
-
-
-def _class(answer: str) -> str:
-    if value := _VALUE.search(answer):
-        return str(value.lastgroup)
-    return "name" if answer[:1].isupper() else "word"
-
-
-_FRAME = words.bag(
+FRAME = words.bag(
     "the user user's users is are was has have will does do not a an of to in at on for and with now "
     "since called wants from by it as"
 )
 
 
-def _stems(text: str) -> set[str]:
-    return {base_form(w) for w in re.findall(r"[\w'À-ÿ-]+", text.lower()) if w not in _FRAME} - {""}
-
-
-def _near(new: str, old: str) -> bool:
-    "Do two sentences say another value of one thing: the same frame words, other values?"
-    ours, theirs = _stems(_VALUE.sub(" ", new)), _stems(_VALUE.sub(" ", old))
-    if not ours or not theirs:
-        return False
-    shared = len(ours & theirs)
-    kinds = {m.lastgroup for m in _VALUE.finditer(new)} & {m.lastgroup for m in _VALUE.finditer(old)}
-    return shared >= 1 and (shared / min(len(ours), len(theirs)) >= 0.5) and (bool(kinds) or shared >= 2)
+def stems(text: str) -> frozenset[str]:
+    "Base forms of the words that carry meaning."
+    return frozenset(base_form(w) for w in re.findall(r"[\w'À-ÿ-]+", text.lower()) if w not in FRAME) - {""}
 
 
 _NEWS = re.compile(
@@ -202,7 +157,7 @@ def news(clause: str, message: str, live: Sequence[Memory]) -> Candidate | None:
         rest = re.split(r"[,;.!?]", rest)[0].strip()
         moved = "has moved" if verb in ("moved", "shifted", "has been moved", "changed", "switched") else verb
         if head in ("it", "that") and not (
-            _VALUE.search(rest) or verb in ("sits", "stands", "has moved", "moved")
+            VALUE.search(rest) or verb in ("sits", "stands", "has moved", "moved")
         ):
             return None
         if len(rest.split()) > 10 or re.search(r"\b(?:you|it|this|that|me|not)\b", rest):
@@ -225,8 +180,8 @@ def _other_value(clause: str, live: Sequence[Memory]) -> Candidate | None:
     '"not before 1pm now": another value for the one live memory that has such a value.'
     hit = _ONLY_VALUE.match(clause)
     value = (
-        _VALUE.fullmatch(hit["value"])
-        or _VALUE.fullmatch(f"{hit['prep']} {hit['value']}", len(hit["prep"]) + 1)
+        VALUE.fullmatch(hit["value"])
+        or VALUE.fullmatch(f"{hit['prep']} {hit['value']}", len(hit["prep"]) + 1)
         if hit
         else None
     )
@@ -234,7 +189,7 @@ def _other_value(clause: str, live: Sequence[Memory]) -> Candidate | None:
         return None
     fitting = []
     for memory in live:
-        for old in _VALUE.finditer(memory.text):
+        for old in VALUE.finditer(memory.text):
             if (
                 memory.status == "active"
                 and memory.text[: old.start()].lower().endswith(hit["prep"].lower() + " ")
@@ -250,7 +205,7 @@ def _other_value(clause: str, live: Sequence[Memory]) -> Candidate | None:
 
 def _about(head: str, live: Sequence[Memory]) -> list[tuple[Memory, str]]:
     "Live memories about a thing that is named, the newest first."
-    named = [(m, _parts(m.text)[0]) for m in live if m.status == "active"]
+    named = [(m, parts(m.text)[0]) for m in live if m.status == "active"]
     return [
         (m, s) for m, s in reversed(named) if s and s.lower() != "the user" and _same_head(s.lower(), head)
     ]
@@ -258,12 +213,12 @@ def _about(head: str, live: Sequence[Memory]) -> list[tuple[Memory, str]]:
 
 def _about_it(message: str, live: Sequence[Memory]) -> list[tuple[Memory, str]]:
     "The one live memory whose thing is named somewhere in the message."
-    said = _stems(message)
-    named = [(m, _parts(m.text)[0]) for m in live if m.status == "active"]
-    fitting = [(m, s) for m, s in named if s and s.lower() != "the user" and _stems(s) & said]
+    said = stems(message)
+    named = [(m, parts(m.text)[0]) for m in live if m.status == "active"]
+    fitting = [(m, s) for m, s in named if s and s.lower() != "the user" and stems(s) & said]
     return fitting if len(fitting) == 1 else []
 
 
 def _same_head(subject: str, head: str) -> bool:
     last = head.split()[-1]
-    return len(last) > 2 and last not in _FRAME and last in subject.split()
+    return len(last) > 2 and last not in FRAME and last in subject.split()

@@ -12,8 +12,8 @@ from pocketsleep.night.listen.ear import Note
 from pocketsleep.night.listen.hear import candidates, span
 from pocketsleep.night.listen.heart import heart
 from pocketsleep.night.listen.people import HEADS, Candidate, People
+from pocketsleep.night.listen.replaces import superseded
 from pocketsleep.night.listen.sentences import Sentence, expand
-from pocketsleep.night.listen.slots import superseded
 from pocketsleep.night.listen.statements import NO_BASE, UPDATE
 from pocketsleep.night.listen.voice import MODALS, about_user, third_person
 from pocketsleep.nouns import Kind, Memory
@@ -32,12 +32,12 @@ def told(text: str, supersedes: str | None, live: Sequence[Memory], since: str =
         )
     candidate = _as_told(said)
     memory = Memory(candidate.text, (), candidate.kind, span(candidate), told=True, since=since)
-    return replace(memory, supersedes=_replaced(memory, supersedes, live, candidate.update, said))
+    return replace(memory, supersedes=_replaced(memory, supersedes, live, said))
 
 
-def _replaced(memory: Memory, supersedes: str | None, live: Sequence[Memory], update: bool, said: str) -> str:
+def _replaced(memory: Memory, supersedes: str | None, live: Sequence[Memory], said: str) -> str:
     if supersedes is None:
-        return superseded(memory, live, update, said)
+        return superseded(memory, live, said)
     for other in live:
         if (
             supersedes in (other.text, other.id)
