@@ -84,7 +84,7 @@ def _renames(new: Memory, old: Memory) -> bool:
 
 def _denied(new: Memory, old: Memory, said: str) -> bool:
     denied = stems(" ".join(_DENIED.findall(said))) - stems(new.text)
-    return bool(denied & stems(_value(old)))
+    return frozenset() != stems(_value(old)) <= denied
 
 
 def _value(memory: Memory) -> str:
