@@ -160,6 +160,9 @@ def test_thirty_nights_of_ten_facts_share_no_value() -> None:
     days = list(keep.days(30, 10))
     told = [one for day in days for one in day]
     assert len(days) == 30
+    for day in keep.days(4, 50):
+        replaced = [one.replaces for one in day if one.replaces]
+        assert len(set(replaced)) == len(replaced), "nothing is replaced twice a day"
     assert len({one.value for one in told}) == len(told) == 300
     assert sum(bool(one.replaces) for one in told) == 29
     live: dict[str, str] = {}

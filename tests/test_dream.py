@@ -10,7 +10,7 @@ from pocketsleep.night.dream import CHANGED, LATELY, LEAST, MOST, OTHERS, declin
 from pocketsleep.night.examine import compose
 from pocketsleep.night.grade import declines, says
 from pocketsleep.night.grammar import bank, noted
-from pocketsleep.night.grammar.choose import FOR_THE_EXAM
+from pocketsleep.night.grammar.choose import FOR_THE_EXAM, follows
 from pocketsleep.night.grammar.items import near, plain
 from pocketsleep.night.grammar.lists import anchors
 from pocketsleep.night.grammar.live import Live
@@ -150,10 +150,29 @@ def test_questions_are_asked_again_with_notes_in_front() -> None:
     given = [d for d in found if cat.text in d.notes]
     absent = [d for d in found if not any("cat" in note for note in d.notes)]
     other = [d for d in found if d not in given and d not in absent]
-    assert (len(given), len(absent), len(other)) == (noted.GIVEN, noted.ABSENT, noted.ALTERED)
+    assert (len(given), len(absent)) == (noted.GIVEN, noted.ABSENT)
+    assert sum(not d.held_out for d in other) == noted.ALTERED
     assert all(d.answer == "Gus." for d in given + absent)
     values = [d.answer.removeprefix("Your cat is called ") for d in other]
     assert all(value != "Gus." and any(says(note, value) for note in d.notes) for d, value in zip(other, values, strict=True))
+
+
+def test_an_exam_asks_one_memory_in_three_with_altered_notes_in_front_whatever_it_was_asked_by() -> None:
+    "By grammar, or as people ask for a thing: with values that are not studied."
+    some = [Memory(f"The user's {noun} is called {name}.", answer=name)
+            for noun, name in zip(("dory", "stables", "club", "choir", "orchard", "van", "kiln", "blog", "hen"),
+                                  ("Petunia", "Marsh", "Lindqvist", "Okafor", "Tanaka", "Delgado", "Hartley", "Moreau", "Petrov"),
+                                  strict=True)]
+    dreams = dream(some, seed=0, per_memory=44)
+    examined = {m.id: [d for d in dreams if d.memories == (m.id,) and d.held_out and d.notes] for m in some}
+    assert {m.id for m in some if examined[m.id]} == {m.id for m in some if follows(m)} != set()
+    for memory in some:
+        studied = {note for d in dreams if d.memories == (memory.id,) and not d.held_out for note in d.notes}
+        for again in examined[memory.id]:
+            (altered,) = [note for note in again.notes if note.startswith(memory.text.split(" is called ")[0] + " ")]
+            assert altered not in studied, "never studied"
+            assert altered != memory.text
+            assert altered.split()[-1].rstrip(".") in again.answer
 
 
 def test_what_was_replaced_is_asked_as_of_now() -> None:

@@ -50,9 +50,11 @@ def days(nights: int, facts: int, seed: int = 0) -> Iterator[list[Told]]:
     names = _names(chance)
     live: dict[str, Told] = {}
     for night in range(1, nights + 1):
-        today = []
+        today: list[Told] = []
         for n in range(facts):
-            old = chance.choice(list(live.values())) if live and n < facts * CHANGES else None
+            same = {one.noun for one in today}
+            may = [one for one in live.values() if one.noun not in same] if n < facts * CHANGES else []
+            old = chance.choice(may) if may else None
             noun = old.noun if old else nouns.pop().noun
             name = next(names)
             today.append(Told(night, noun, f"The user's {noun} is called {name}.", name, old.text if old else ""))

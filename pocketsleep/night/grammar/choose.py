@@ -104,12 +104,17 @@ def _held_out(pool: Sequence[Item], memory: Memory) -> list[Item]:
             if len(held) < count and not alike and not (fresh and _family(item) in seen):
                 held.append(item)
     altered = [i for i in pool if i.frame == "context/altered"]
-    if altered and number("altered", memory.id) % 3 == 0:  # does what stands in front of it win?
+    if altered and follows(memory):
         held += [altered[0], *{i.notes: i for i in pool if i.frame == FOR_THE_EXAM}.values()]
     doubtful = [i for i in pool if i.form == "yes_no"]
     if len(doubtful) >= 3:
         held.append(min(doubtful, key=lambda i: number("held", i.frame, memory.id)))
     return held
+
+
+def follows(memory: Memory) -> bool:
+    "Whether an exam asks of this memory, one in three, if what stands in front wins over what was learnt."
+    return number("altered", memory.id) % 3 == 0
 
 
 def _family(item: Item) -> str:

@@ -76,7 +76,7 @@ def _name_kind(clause: Clause, i: int, noun: str) -> str:
     chunk = clause.chunks[i]
     capitals = [w for w in words if w[:1].isupper() or w in ("of", "de", "la", "le", "van", "von")]
     if len(capitals) != len(words) or any(
-        w in ws for w in words for k, ws in kinds().items() if k not in ("person", "place", "pet", "thing")
+        w in ws for w in words for k, ws in kinds().items() if k not in _NAMES
     ):
         return ""
     if words[0] in TITLES:
