@@ -128,6 +128,35 @@ def test_a_slice_of_which_much_was_replaced_is_made_anew() -> None:
         assert (levels.levels(held, _recipe, "base", "", gone, made)[0].key in made) == kept
 
 
+def test_what_a_slice_was_not_trained_on_does_not_excuse_what_it_holds() -> None:
+    "Of sixteen places six held when it was trained; four of these were replaced since."
+    old = _memories(*range(1, 7))
+    made = {levels.levels([old], _recipe, "base")[0].key}
+    for taken, kept in ((2, False), (1, True)):
+        gone = [old[:taken] + _memories(*range(20, 30))]
+        assert (levels.levels([old[taken:], _memories(9)], _recipe, "base", "", [*gone, []], made)[0].key in made) == kept
+
+
+def test_versions_of_a_memory_are_followed_back_and_a_circle_ends() -> None:
+    one, two, three = _memories(1, 2, 3)
+    two, three = replace(two, supersedes=one.id), replace(three, supersedes=two.id)
+    every = {m.id: m for m in (one, two, three)}
+    assert list(levels.chain(three, every)) == [two, one]
+    one = replace(one, supersedes=three.id)
+    assert list(levels.chain(three, every | {one.id: one})) == [two, one]
+    assert not list(levels.chain(three, {three.id: three}))
+
+
+def test_what_was_said_again_holds_and_is_no_longer_replaced() -> None:
+    "The second replaced the first, and then the first was told again."
+    old, new = _memories(1, 2, 3, 4), _memories(5)[0]
+    again, new = replace(old[0], supersedes=new.id), replace(new, supersedes=old[0].id)
+    places = {m.id: n for n, m in enumerate([*old, new], 1)}
+    held = [[again, *old[1:]], _memories(6)]
+    places[held[1][0].id] = 6
+    assert levels.replaced(held, {m.id: m for m in (again, *old[1:], new, *held[1])}, places, 4) == [[], [new]]
+
+
 def test_what_was_replaced_by_something_forgotten_has_no_successor() -> None:
     old, new = _memories(1, 2, 3, 4), _memories(5, 6)
     chain = [new[0], replace(new[1], supersedes=new[0].id)]
@@ -369,6 +398,7 @@ def test_a_night_leaves_the_level_of_what_was_replaced_until_that_is_forgotten(t
         assert {home.id, moved.id} <= set(pocket.journal.holds(night.adapter))
         asked = [d for d in pocket.journal.dreams(night.id, moved.id) if "Stromness" in d.question or "Stromness" in d.answer]
         assert asked, "the level above learns the contrast"
+        assert pocket.sleep(wishes, Heard())[1].outcome == "nothing", "what was replaced is no reason for another night"
         pocket.forget(home.id)
         night, _ = pocket.sleep(wishes, Heard())
         assert lowest not in _parts(pocket, night).values()

@@ -25,6 +25,13 @@ from pocketsleep.night.listen.tell import told
     ("The user charges 60 for a cut.", "The user has twelve hens.", "I've got twelve hens now", False),
     ("The user's van is a Vivaro.", "The user's van is a Transit Custom.", "the van's a Transit Custom now", True),
     ("The user's van is a Vivaro.", "The user's van is long wheelbase.", "it's the long wheelbase", False),
+    ("The user goes to the gym on Mondays.", "The user goes to the gym on Thursdays.", "gym is on Thursdays now, not Mondays", True),
+    ("The user eats meat.", "The user does not eat meat.", "I don't eat meat any more", True),
+    ("The user's brother eats fish.", "The user eats chips.", "I eat chips, not fish", False),
+    ("The user plays go.", "The user plays chess.", "I play not only go but also chess", False),
+    ("The user takes ramipril.", "The user takes metformin.", "I also take metformin now", False),
+    ("The user's mum lives in York.", "The user's mum works in Leeds.", "mum moved from York and works in Leeds", False),
+    ("The user likes techno.", "The user likes jazz.", "I like jazz too", False),
 ])
 def test_a_note_replaces_another_value_of_the_same_thing_and_nothing_else(old: str, new: str, said: str, replaced: bool) -> None:
     before, after = (told(text, None, []) for text in (old, new))

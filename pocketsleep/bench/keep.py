@@ -82,7 +82,7 @@ class Run:
     changes: Mapping[str, Any] = field(default_factory=dict)
 
     def key(self) -> Row:
-        return {"base": self.base, "facts": self.facts, "changes": dict(self.changes)}
+        return {"base": self.base, "facts": self.facts, "texts": self.texts is not None, "changes": dict(self.changes)}
 
 
 def keep(run: Run, say: Say) -> Iterator[Row]:
@@ -107,7 +107,8 @@ def keep(run: Run, say: Say) -> Iterator[Row]:
 
 def _done(run: Run, path: Path) -> list[Row]:
     "Rows of the nights that were lived before."
-    kept = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+    lines = path.read_text(encoding="utf-8").split("\n")[:-1] if path.exists() else []  # a row without its end was cut short
+    kept = [json.loads(line) for line in lines]
     rows = [one.pop("row") for one in kept]
     if other := [key for key in kept if key != run.key()]:
         raise BadInput(f"what lives in `{path.parent}` was begun with {other[0]}, not {run.key()}",

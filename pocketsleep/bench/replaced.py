@@ -82,7 +82,7 @@ def _id(text: str | None, known: Sequence[Memory]) -> str:
 def _sentence(message: str, span: str) -> str:
     "The one that a span begins in; without a span the message."
     at, start = message.find(span) if span else -1, 0
-    for sentence in re.findall(r".+?(?:[.!?\n]\s+|$)", message, re.DOTALL) if at >= 0 else ():
+    for sentence in re.findall(r".+?(?:(?<!\bDr)(?<!\bMr)(?<!\bMrs)[.!?]\s+|\n\s*|$)", message, re.DOTALL) if at >= 0 else ():
         start += len(sentence)
         if at < start:
             return str(sentence).strip()
@@ -98,6 +98,8 @@ def fit(some: Sequence[Case]) -> dict[str, float]:
             if common(case.new, old):
                 rows.append(traits(case.new, old, case.said))
                 marks.append(old.id == case.old)
+    if not rows:
+        raise BadInput("no note shares a word with what it meets", hint="pocketsleep bench replaced models/study --fit")
     names = list(rows[0])
     x = np.array([[*(row[name] for name in names), 1.0] for row in rows])
     y, ridge, weights = np.array(marks, float), RIDGE * np.eye(len(names) + 1), np.zeros(len(names) + 1)

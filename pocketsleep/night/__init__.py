@@ -66,7 +66,8 @@ def idle(bed: Bed, night: Night, turns: Mapping[str, Any], memories: Mapping[str
     "A night with nothing to write: said so, with the reason."
     live, current = set(memories["live"]), bed.journal.current()
     held = set(bed.journal.holds(current)) if current else set()
-    if live and live != held:
+    replaced = {m.id for m in bed.journal.memories(status=None)} - live  # levels may hold on to these
+    if live and live != held - replaced:
         return None
     if not live and current:
         reason = "every memory was forgotten: the bare base is worn"
@@ -100,8 +101,7 @@ def judged(bed: Bed, night: Night, memories: Mapping[str, Any], dreams: Mapping[
     current = bed.journal.current()
     before = bed.journal.holds(current) if current else []
     live = _live(bed, memories)
-    was = {m.id: m.answer for m in bed.journal.memories(status=None)}
-    old = {m.id: was[m.supersedes] for m in live if m.supersedes in was}
+    old = {new: was.answer for new, was in building.replaced(bed, live).items()}
     exam = examining.compose(bed.journal.dreams(night.id), live, before, lists.general(), old)
     worn = bed.dress(current) if current else None
     gentler = cache(lambda: building.gentler(bed, [key for key, _ in dreams["levels"]], candidate["parts"]).id)

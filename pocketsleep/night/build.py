@@ -77,11 +77,23 @@ def _dreamt(bed: Bed, night: Night, held: Slices, skilled: Skilled) -> tuple[lis
 
 def _about(bed: Bed, night: Night, mine: Sequence[Memory], skilled: Skilled) -> list[Dream]:
     "The study items of a slice's memories, held-out ones included."
-    recipe, old = bed.recipe(len(mine)), {m.id: m for m in bed.journal.memories(status=None)}
-    superseded = {m.id: old[m.supersedes] for m in mine if m.supersedes in old}
+    recipe, superseded = bed.recipe(len(mine)), replaced(bed, mine)
     imagined = skilled.dreams([m for m in mine if not dreaming.well_asked(m)], recipe.skilled)
     dreams = list(dreaming.dream(mine, superseded=superseded, seed=night.seed, per_memory=recipe.per_memory, beside=imagined))
     return dreams + (asking.asked(bed.serving(), mine, seed=night.seed) if recipe.self_asked else [])
+
+
+def replaced(bed: Bed, live: Sequence[Memory]) -> dict[str, Memory]:
+    """What each of these replaced, by its id: of a chain the oldest version that the adapter worn now holds, for that may be in
+    a level that stays, else the last."""
+    every, current = {m.id: m for m in bed.journal.memories(status=None)}, bed.journal.current()
+    worn = set(bed.journal.holds(current)) if current else set()
+    found = {}
+    for memory in live:
+        chain = list(level_of.chain(memory, every))
+        if chain:
+            found[memory.id] = next((old for old in reversed(chain) if old.id in worn), chain[0])
+    return found
 
 
 class Skilled:

@@ -69,10 +69,16 @@ class _Hearing:
                 return None
         memory = replace(
             memory,
-            supersedes=superseded(memory, [*self.live, *self.memories], sentence),
+            supersedes=superseded(memory, self._standing(), sentence),
         )
         self.memories.append(memory)
         return None
+
+
+    def _standing(self) -> list[Memory]:
+        "What holds so far: nothing is replaced twice."
+        gone = {m.supersedes for m in self.memories}
+        return [m for m in (*self.live, *self.memories) if m.id not in gone]
 
 
 def extract(gathered: Gathered, live: Sequence[Memory], ear: Ear | None = None) -> Extracted:
@@ -257,10 +263,11 @@ def _corrections(episode: Episode, wanted: set[Cite], people: People, hearing: _
         return
     for note in episode.feedback:
         answer, cite = episode.turns[note.turn].text, Cite(episode.id, note.turn)
-        said, instead = corrected(answer, note.correction, hearing.live), f"{note.correction}, not {answer}"
+        said = corrected(answer, note.correction, hearing.live)
+        wrong = " ".join(word for word in answer.rstrip(".").split() if word.lower() not in said.lower().split())
         for sentence in sentences(said, 0, len(said)):
             for candidate in _heard(sentence, "", said, cite, people, hearing):
-                hearing.keep(replace(candidate, update=True), instead, f"{said} {note.correction}", cite, episode.started_at)
+                hearing.keep(candidate, f"{note.correction}, not {wrong}", f"{said} {note.correction}", cite, episode.started_at)
         for sentence in sentences(note.correction, 0, len(note.correction)) if said != note.correction else ():
             wish = standing(expand(sentence.text)) if not refused(sentence) else None
             if wish:

@@ -65,14 +65,22 @@ def replaced(held: Sequence[Sequence[Memory]], every: Mapping[str, Memory], plac
 def _followed(held: Sequence[Sequence[Memory]], every: Mapping[str, Memory],
               live: Collection[str]) -> Iterator[tuple[Memory, Memory]]:
     "(what was replaced, what replaced it), back along each live memory's chain."
-    seen = set(live)
     for last in (memory for one in held for memory in one):
         successor = last
-        while successor.supersedes in every and successor.supersedes not in seen:
-            old = every[successor.supersedes]
-            seen.add(old.id)
+        for old in chain(last, every):
+            if old.id in live:
+                break
             yield old, successor
             successor = old
+
+
+def chain(memory: Memory, every: Mapping[str, Memory]) -> Iterator[Memory]:
+    "What a memory replaced, what that replaced, and so on, the latest first."
+    seen = {memory.id}
+    while memory.supersedes in every and memory.supersedes not in seen:
+        memory = every[memory.supersedes]
+        seen.add(memory.id)
+        yield memory
 
 
 def levels(held: Sequence[Sequence[Memory]], recipe: Callable[[int], Recipe], base_sha256: str, below: str = "",
@@ -85,7 +93,7 @@ def levels(held: Sequence[Sequence[Memory]], recipe: Callable[[int], Recipe], ba
     for number, one in enumerate(held):
         below = found[-1].key if found else below
         gone = replaced[number] if number < len(replaced) else ()
-        ways = ([*one, *gone[:more]] for more in range(1 + min(len(gone), int(REPLACED * (len(one) + len(gone))))))
+        ways = ([*one, *gone[:more]] for more in range(1 + len(gone)) if more <= REPLACED * (len(one) + more))
         named = [Level(_key(recipe(len(way)), base_sha256, way, below), tuple(m.id for m in way)) for way in ways]
         found.append(next((level for level in named if level.key in made), named[0]))
     return found

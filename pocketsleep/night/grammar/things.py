@@ -64,16 +64,8 @@ def clear(notes: Sequence[str]) -> frozenset[str]:
     return frozenset(word for noun in nouns for word in things()[noun].wide if owners[word] == 1)
 
 
-@lru_cache(maxsize=1)
-def _aliases() -> dict[str, Thing]:
-    'Names that only one thing goes by beside its own: "hubby", "firstborn son".'
-    owners = Counter(name for one in things().values() for name in one.names | one.wide)
-    return {name: one for one in things().values() for name in one.names if owners[name] == 1 and " the " not in f" {name} "}
-
-
 def thing(phrase: str) -> Thing | None:
     'The thing that a noun phrase names: itself, or its last words ("old farm van").'
     words = phrase.lower().split()
     words = words[:-1] if len(words) > 1 and words[-1] in _KINDS else words
-    tails = [" ".join(words[n:]) for n in range(len(words))]
-    return next((one for tail in tails if (one := things().get(tail) or _aliases().get(tail))), None)
+    return next((things()[tail] for n in range(len(words)) if (tail := " ".join(words[n:])) in things()), None)

@@ -1,4 +1,4 @@
-"""What a memory is about, as a key: two memories with the same key and another value exclude each other."""
+"""What a memory is about, as a key: of two memories with the same key the later may have replaced the earlier (replaces.py)."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def parts(text: str) -> tuple[str, str, str]:
     return (hit["subject"].strip(), hit["verb"], hit["rest"]) if hit else ("", "", "")
 
 
-FRAME = words.bag(
+_FRAME = words.bag(
     "the user user's users is are was has have will does do not a an of to in at on for and with now "
     "since called wants from by it as"
 )
@@ -122,7 +122,7 @@ FRAME = words.bag(
 
 def stems(text: str) -> frozenset[str]:
     "Base forms of the words that carry meaning."
-    return frozenset(base_form(w) for w in re.findall(r"[\w'À-ÿ-]+", text.lower()) if w not in FRAME) - {""}
+    return frozenset(base_form(w) for w in re.findall(r"[\w'À-ÿ-]+", text.lower()) if w not in _FRAME) - {""}
 
 
 _NEWS = re.compile(
@@ -221,4 +221,4 @@ def _about_it(message: str, live: Sequence[Memory]) -> list[tuple[Memory, str]]:
 
 def _same_head(subject: str, head: str) -> bool:
     last = head.split()[-1]
-    return len(last) > 2 and last not in FRAME and last in subject.split()
+    return len(last) > 2 and last not in _FRAME and last in subject.split()

@@ -23,7 +23,7 @@ _NAMING = re.compile(r"\b((?:is|are) (?:called|named)|name is) ([a-zà-ÿ][\w'-]
 
 def told(text: str, supersedes: str | None, live: Sequence[Memory], since: str = "") -> Memory:
     """A memory that the user asks for: "The user's X is Y." as it is, the first person rewritten.
-    `supersedes` is the text of a live memory; without it the slot decides. Raises BadInput."""
+    `supersedes` is the text of a live memory; without it what it says decides (replaces.py). Raises BadInput."""
     said = re.sub(r"\s+", " ", text).strip()
     if not said:
         raise BadInput(
