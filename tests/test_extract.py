@@ -229,6 +229,11 @@ def test_a_new_value_supersedes_the_old(said, old, new):
     assert (memory.text, memory.supersedes) == (new, Memory(old).id)
 
 
+def test_nothing_is_replaced_twice_in_a_day():
+    first, second = hear("my vet is Ann now", "no wait, my vet is Bea now", live=("The user's vet is Cy.",)).memories
+    assert (first.supersedes, second.supersedes) == (Memory("The user's vet is Cy.").id, first.id)
+
+
 def test_another_friend_supersedes_nobody():
     (memory,) = hear("my friend Petra came", live=("The user's friend is called Ana.",)).memories
     assert memory.supersedes == ""
@@ -293,6 +298,9 @@ def test_a_correction_in_feedback_counts_only_as_a_lasting_wish():
     ("Your dog is called Fen.", "No, it's Moss, not Fen.", "The user's dog is called Fen.", "The user's dog is called Moss."),
     ("Your cat is called... you haven't told me that.", "Gus", "", "The user's cat is called Gus."),
     ("You live in... you haven't told me that.", "I live in Stromness.", "", "The user lives in Stromness."),
+    ("Your choir's summer concert is in the old Corn Exchange at Hadleigh.", "Ipswich",
+     "The user's choir's summer concert is in the old Corn Exchange at Hadleigh.",
+     "The user's choir's summer concert is in the old Corn Exchange at Ipswich."),
     ("Paris is the capital of Italy.", "Rome", "", ""),
     ("Dear Sir, my sister is called Otto.", "Dear Sir, my sister is called Ottoline.", "", ""),
     ("Your dog is called Fen.", "Write it as a poem of four lines with a rhyme please", "The user's dog is called Fen.", ""),
