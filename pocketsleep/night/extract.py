@@ -67,13 +67,8 @@ class _Hearing:
             if other.text == memory.text:
                 self.memories[at] = replace(other, cites=tuple(sorted({*other.cites, cite})))
                 return None
-        memory = replace(
-            memory,
-            supersedes=superseded(memory, self._standing(), sentence),
-        )
-        self.memories.append(memory)
+        self.memories.append(replace(memory, supersedes=superseded(memory, self._standing(), sentence)))
         return None
-
 
     def _standing(self) -> list[Memory]:
         "What holds so far: nothing is replaced twice."

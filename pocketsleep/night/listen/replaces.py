@@ -22,7 +22,7 @@ WEIGHTS: dict[str, float] = {
     "same frame, same kind of value": 0.73, "both of the user": 1.3, "same subject": 0.95, "same verb": 0.77,
     "same kind of value": 1.19, "same slot": 1.47, "same slot of a kind": 1.02, "one of them names": -1.07,
     "old value in the new note": 1.26, "over": 1.42, "new value in the old note": 0.22, "more than the frame": -1.19,
-    "a change was said": 2.36, "a change, shared of the shorter": 0.46, "there may be many": -0.83, "the old was said": 0.01,
+    "a change was said": 2.36, "a change, shared of the shorter": 0.46, "there may be many": -0.83,
     "the old was said to be over": 1.3, "": -7.43,
 }
 _NUMBER = re.compile(
@@ -135,7 +135,6 @@ def traits(new: Memory, old: Memory, said: str) -> dict[str, float]:
         "a change was said": changed,
         "a change, shared of the shorter": changed * whole,
         "there may be many": bool(_MANY.search(new.text)),
-        "the old was said": bool((theirs - ours) & heard),
         "the old was said to be over": bool((theirs - ours) & heard) and bool(_LOST.search(said)),
     }.items()}
 
