@@ -137,6 +137,12 @@ def test_what_a_slice_was_not_trained_on_does_not_excuse_what_it_holds() -> None
         assert (levels.levels([old[taken:], _memories(9)], _recipe, "base", "", [*gone, []], made)[0].key in made) == kept
 
 
+def test_a_slice_of_all_there_is_holds_on_to_nothing() -> None:
+    old, new = _memories(1, 2, 3, 4), replace(_memories(5)[0], supersedes=_memories(1)[0].id)
+    places, every = {m.id: n for n, m in enumerate([*old, new], 1)}, {m.id: m for m in [*old, new]}
+    assert levels.replaced([[*old[1:], new]], every, places, 8) == [[]]
+
+
 def test_versions_of_a_memory_are_followed_back_and_a_circle_ends() -> None:
     one, two, three = _memories(1, 2, 3)
     two, three = replace(two, supersedes=one.id), replace(three, supersedes=two.id)
