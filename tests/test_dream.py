@@ -11,6 +11,7 @@ from pocketsleep.night.examine import compose
 from pocketsleep.night.grade import declines, says
 from pocketsleep.night.grammar import bank, noted
 from pocketsleep.night.grammar.choose import FOR_THE_EXAM, follows
+from pocketsleep.night.grammar.distract import false_values
 from pocketsleep.night.grammar.items import near, plain
 from pocketsleep.night.grammar.lists import anchors
 from pocketsleep.night.grammar.live import Live
@@ -163,13 +164,16 @@ def test_an_exam_asks_one_memory_in_three_with_altered_notes_in_front_whatever_i
             for noun, name in zip(("dory", "stables", "club", "choir", "orchard", "van", "kiln", "blog", "hen"),
                                   ("Petunia", "Marsh", "Lindqvist", "Okafor", "Tanaka", "Delgado", "Hartley", "Moreau", "Petrov"),
                                   strict=True)]
+    some += [Memory(f"The user's {noun} is a {make}.", answer=make) for noun, make in
+             (("van", "Kangoo"), ("bike", "Brompton"), ("drill", "Makita"), ("tractor", "Massey"), ("car", "Fabia"), ("phone", "Fairphone"))]
+    assert [m for m in some if follows(m) and not list(false_values(parse(m.text)[0], lambda word: False, "k"))]
     dreams = dream(some, seed=0, per_memory=44)
     examined = {m.id: [d for d in dreams if d.memories == (m.id,) and d.held_out and d.notes] for m in some}
     assert {m.id for m in some if examined[m.id]} == {m.id for m in some if follows(m)} != set()
     for memory in some:
         studied = {note for d in dreams if d.memories == (memory.id,) and not d.held_out for note in d.notes}
         for again in examined[memory.id]:
-            (altered,) = [note for note in again.notes if note.startswith(memory.text.split(" is called ")[0] + " ")]
+            (altered,) = [note for note in again.notes if note.startswith(memory.text.partition(memory.answer)[0])]
             assert altered not in studied, "never studied"
             assert altered != memory.text
             assert altered.split()[-1].rstrip(".") in again.answer

@@ -232,6 +232,9 @@ def test_a_new_value_supersedes_the_old(said, old, new):
 def test_nothing_is_replaced_twice_in_a_day():
     first, second = hear("my vet is Ann now", "no wait, my vet is Bea now", live=("The user's vet is Cy.",)).memories
     assert (first.supersedes, second.supersedes) == (Memory("The user's vet is Cy.").id, first.id)
+    first, second = hear("my choir is on Fridays now", "my choir is on Mondays now, not Tuesdays",
+                         live=("The user's choir is on Tuesdays.",)).memories
+    assert (first.supersedes, second.supersedes) == (Memory("The user's choir is on Tuesdays.").id, first.id)
 
 
 def test_another_friend_supersedes_nobody():

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import mlx.core as mx
@@ -405,6 +406,10 @@ def test_a_night_leaves_the_level_of_what_was_replaced_until_that_is_forgotten(t
         asked = [d for d in pocket.journal.dreams(night.id, moved.id) if "Stromness" in d.question or "Stromness" in d.answer]
         assert asked, "the level above learns the contrast"
         assert pocket.sleep(wishes, Heard())[1].outcome == "nothing", "what was replaced is no reason for another night"
+        again = pocket.remember("I live in Lerwick.", moved.id)
+        assert again is not None
+        replaced = build.replaced(SimpleNamespace(journal=pocket.journal), [again])  # type: ignore[arg-type]
+        assert replaced == {again.id: pocket.journal.memory(home.id)}, "what the level below still holds is what is unlearnt"
         pocket.forget(home.id)
         night, _ = pocket.sleep(wishes, Heard())
         assert lowest not in _parts(pocket, night).values()
