@@ -52,8 +52,8 @@ def days(nights: int, facts: int, seed: int = 0) -> Iterator[list[Told]]:
     for night in range(1, nights + 1):
         today: list[Told] = []
         for n in range(facts):
-            same = {one.noun for one in today}
-            may = [one for one in live.values() if one.noun not in same] if n < facts * CHANGES else []
+            spoken_of = {one.noun for one in today}
+            may = [one for one in live.values() if one.noun not in spoken_of] if n < facts * CHANGES else []
             old = chance.choice(may) if may else None
             noun = old.noun if old else nouns.pop().noun
             name = next(names)
@@ -122,9 +122,10 @@ def _lived(pocket: Altered, run: Run, today: Sequence[Told], live: Mapping[str, 
     for one in today:
         if one.text not in heard:
             pocket.remember(one.text, one.replaces or None)
-    nights = [night.verdict for night in pocket.journal.nights() if night.verdict]
+    verdicts = [night.verdict for night in pocket.journal.nights() if night.verdict]
     started = time.perf_counter()
-    slept = nights[today[0].night - 1] if len(nights) >= today[0].night else pocket.sleep(Wishes(changes=run.changes), Quiet())[1]
+    before = len(verdicts) >= today[0].night
+    slept = verdicts[today[0].night - 1] if before else pocket.sleep(Wishes(changes=run.changes), Quiet())[1]
     row = {"verdict": slept.outcome, "failed": list(slept.failed), "reasons": list(slept.reasons),
            "seconds": round(time.perf_counter() - started, 1), **_known(pocket, live)}
     if run.texts:
