@@ -87,6 +87,19 @@ def test_a_talk_is_told_and_asked_by_its_first_speaker(data: Path) -> None:
     assert [q.id for q in read("locomo", data, 1, 1, 1).asked] == ["talk-1-0"], "not what rests on a later session"
 
 
+def test_a_writers_notes_are_told_and_asked_in_their_own_words(tmp_path: Path) -> None:
+    items = {"questions": [["Who purrs?", "Zeb"]], "reverse": [["Who is Zeb?", "your cat"]], "use": [["A bowl for?", "Zeb"]]}
+    noted = {"text": "The user's cat is called Zeb.", "study": items}
+    for writer, notes in (("w1", [[{"text": "The user rows."}]]), ("w2", [[noted], [], [{**noted, "text": "Zeb is fat."}]])):
+        (tmp_path / f"{writer}.jsonl").write_text("".join(json.dumps({"memories": n}) + "\n" for n in notes))
+    life = read("study", tmp_path, 2, 5, 1)
+    assert life.days[0].notes == ("The user's cat is called Zeb.", "Zeb is fat."), "nobody asked anything of the first writer's notes"
+    assert [(q.id, q.question, q.golds) for q in life.asked][:3] == [
+        ("w2-0-questions-0", "Who purrs?", ("Zeb",)), ("w2-0-reverse-0", "Who is Zeb?", ("your cat",)), ("w2-0-use-0", "A bowl for?", ("Zeb",))]
+    assert life.asked[0].context == ("The user's cat is called Zeb.",)
+    assert read("study", tmp_path / "w2.jsonl", 1, 1, 1).asked == life.asked[:3]
+
+
 @pytest.mark.parametrize(("name", "said"), [("hotpot", "no set is called"), ("squad", "cannot be read as squad")])
 def test_what_is_no_set_says_so(name: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "passages.json").write_text('[{"title": "x"}]')

@@ -1,10 +1,11 @@
 """How the manner of answering is made: a skill adapter that says first what was asked for, and that nobody said it.
 
-    python -m pocketsleep.bench.manner OUT models/study [PROMPTS ...]
+    python -m pocketsleep.bench.manner OUT models/study [PROMPTS ...] [--leave WRITER,...]
 
 It is taught by the question bank (night/prompts): thousands of questions about a person of whom nothing is known, each answered
 with the beginning of the note that would answer it and "... you haven't told me that.", and by invented notes in front of
-a question, read or found wanting. A night starts from it, and teaches what its own person said.
+a question, read or found wanting; and by questions that people wrote on notes by hand (byhand.py). A night starts from it, and
+teaches what its own person said.
 What people say that asks for nothing of the kind is answered as the bare base does: anchors, the messages of the study, and PROMPTS
 (a line each, or one JSON object with `prompt` a line). Where that has a `response`, the words of that text stay as likely as
 they were: a
@@ -23,7 +24,7 @@ from random import Random
 from typing import Any
 
 from pocketsleep import cards
-from pocketsleep.bench import skills
+from pocketsleep.bench import byhand, skills
 from pocketsleep.night import skill
 from pocketsleep.night.grammar import bank, lists, others
 from pocketsleep.night.grammar.items import voiced
@@ -55,11 +56,11 @@ class Invented:
     before: str
 
 
-def lessons(seed: int = 0) -> list[Lesson]:
-    "Everything but the anchors."
+def lessons(seed: int = 0, noted: Sequence[byhand.Note] = ()) -> list[Lesson]:
+    "Everything but the anchors. `noted`: notes with questions by hand."
     chance = Random(seed)
     found = [Lesson(ask(voiced(q, str(seed))), a) for q, a in [*_of_things(chance), *_of_habits(chance), *_of_slots(chance)]]
-    found += list(_noted(chance))
+    found += [*_noted(chance), *byhand.lessons(noted, chance)]
     chance.shuffle(found)
     return found
 
@@ -176,15 +177,17 @@ def _held(prompt: str, answer: str) -> Lesson:
 
 def main(arguments: list[str]) -> None:
     "One JSON object on stdout."
-    out, folder, *further = map(Path, arguments)
+    at = arguments.index("--leave") if "--leave" in arguments else len(arguments)
+    left = arguments[at + 1].split(",") if arguments[at + 1 :] else []
+    out, folder, *further = map(Path, arguments[:at])
     rows = (json.loads(line) for path in sorted(folder.glob("*.jsonl")) for line in path.read_text("utf-8").splitlines())
     said = [row["message"] for row in rows if len(row["message"]) <= SHORT][::2]
     lines = [line for path in further for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     told = [json.loads(line) if line.startswith("{") else {"prompt": line} for line in lines]
-    study, held = lessons(), anchors([*said, *(row["prompt"] for row in told)])
+    study, held = lessons(0, byhand.notes(folder, left)), anchors([*said, *(row["prompt"] for row in told)])
     texts = [row for row in told if len(row.get("response", "")) > WRITTEN]
     held += [_held(row["prompt"], row["response"][:WRITTEN].rpartition(" ")[0]) for row in texts]
-    made: dict[str, Any] = {"asked": len(study), "anchors": len(held)}
+    made: dict[str, Any] = {"asked": len(study), "anchors": len(held), "left_out": left}
     out.mkdir(parents=True, exist_ok=True)
     figures = skills.train(skill.MANNER, [*study, *held], out, EPOCHS, made, RATE, rank=RANK, first=15)
     sys.stdout.write(json.dumps(figures) + "\n")

@@ -1,10 +1,11 @@
-"""Public sets as lives: what is told before each night, and what is asked of it. Read from a path of yours; nothing of them is
-kept here.
+"""Public sets, and writers' notes, as lives: what is told before each night, and what is asked of it. Read from a path of yours;
+nothing of them is kept here.
 
     tofu       full.jsonl, {"question", "answer"}, twenty rows an author
     squad      passages.json, [{"title", "context", "questions"}]; SEAL's protocol, a passage a night
     prefeval   mcq_options/*.json, the right option always first: shuffled here
     locomo     locomo.json, [{"conversation", "observation", "qa"}]; the first speaker is the user, asked in the first person
+    study      hand-written messages (models/study), a file a writer: a writer's notes, and the questions written on them by hand
 
 TOFU is MIT, SQuAD CC BY-SA 4.0; LoCoMo and PrefEval are CC BY-NC: for measuring only.
 """
@@ -198,12 +199,33 @@ def mine(question: str, me: str) -> str:
     return said
 
 
+def study(path: Path, size: Size) -> Iterator[Life]:
+    "A life a writer, of those of whose notes people asked questions."
+    files = [path] if path.is_file() else sorted(path.glob("*.jsonl"))
+    noted = [(file.stem, _studied(file)[: size.each]) for file in files]
+    for writer, notes in [one for one in noted if one[1]][: size.limit]:
+        told = [Told((n["text"],), ((GO_ON, n["text"]),)) for n in notes]
+        parts = [(one, _on(writer, i, n)) for i, (one, n) in enumerate(zip(told, notes, strict=True))]
+        yield _life(parts, size.nights)
+
+
+def _studied(file: Path) -> list[Row]:
+    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
+    notes = {note["text"]: note for row in rows for note in row["memories"] if "study" in note}
+    return list(notes.values())
+
+
+def _on(writer: str, n: int, note: Row) -> Callable[[int], Iterator[Asked]]:
+    return lambda night: (Asked(f"{writer}-{n}-{kind}-{i}", writer, night, question, (answer,), (note["text"],))
+                          for kind in ("questions", "reverse", "use") for i, (question, answer) in enumerate(note["study"][kind]))
+
+
 def _json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
 READERS: Mapping[str, Callable[[Path, Size], Iterator[Life]]] = {
-    "tofu": tofu, "squad": squad, "prefeval": prefeval, "locomo": locomo}
+    "tofu": tofu, "squad": squad, "prefeval": prefeval, "locomo": locomo, "study": study}
 
 
 __all__ = ["READERS", "Asked", "Life", "Size", "Told", "lives", "mine", "sentences"]

@@ -99,4 +99,4 @@ def _interrupted() -> None:
     sys.exit(130)
 
 
-from pocketsleep.cli import ask, assistants, bench, care, importing, layers, memory, page, private, sleeping  # noqa: E402,F401  each registers its commands
+from pocketsleep.cli import ask, assistants, bench, bench_notes, care, importing, layers, memory, page, private, sleeping  # noqa: E402,F401  each registers its commands

@@ -1,5 +1,5 @@
-"""Commands that measure: bench train, fastweights, naps, generate, score, serve, proxy, night, growth, extract, recall, learn,
-keep, general, poison.
+"""Commands that measure: bench train, fastweights, naps, generate, score, serve, proxy, night, growth, learn, keep, general,
+poison, import. Those on notes that people wrote are in bench_notes.py.
 """
 
 from __future__ import annotations
@@ -160,67 +160,6 @@ def growth(
     _show(measure(base, passes, out.talk.print), json_)
 
 
-@bench.command("extract")
-def extract(
-    folder: Annotated[Path, typer.Argument(help="Files of messages with hand-made notes, as models/study has them.")],
-    json_: Json = False,
-) -> None:
-    """Listening against notes made by hand, by rules alone and with the trained ear.
-
-    Example: pocketsleep bench extract models/study
-    """
-    from pocketsleep.bench.extract import both
-
-    with opened("") as pocket:
-        rows = both(folder, pocket.ear())
-    if json_:
-        out.lines(rows)
-        return
-    names = ("file", "arm", "precision", "agreement", "recall", "clean", "superseded", "memories", "notes")
-    out.table(names, ([str(row[name]) for name in names] for row in rows))
-
-
-@bench.command("recall")
-def recall(
-    folder: Annotated[Path, typer.Argument(help="Files of notes with hand-written questions, as models/study has them.")],
-    items: Annotated[int, typer.Option(help="Study items a note, which help to find it.", min=0)] = 44, json_: Json = False,
-) -> None:
-    """How often the note that a question is on comes first. No model is needed.
-
-    Example: pocketsleep bench recall models/study
-    """
-    from pocketsleep.bench.recall import recall as measure
-
-    found = list(measure(folder, items))
-    if json_:
-        out.lines(found)
-        return
-    ways = ("share", "low", "high")
-    rows = ((r["file"], r["notes"], r["questions"], *(r["first"][x] for x in ways), r["near"]["share"]) for r in found)
-    out.table(("file", "notes", "questions", "first", "from", "to", "near"), ([str(one) for one in row] for row in rows))
-
-
-@bench.command("replaced")
-def replaced(
-    folder: Annotated[Path, typer.Argument(help="Files of notes that say what they replace, as models/study has them.")],
-    fit: Annotated[bool, typer.Option("--fit", help="Fit the weights to these files instead.")] = False, json_: Json = False,
-) -> None:
-    """How often a new note replaces the one it should, and no other. No model is needed.
-
-    Example: pocketsleep bench replaced models/study
-    """
-    from pocketsleep.bench import replaced as on
-
-    if fit:
-        weights = on.fit(on.cases(folder))
-        shown = ([name or "(constant)", str(weight)] for name, weight in weights.items())
-        out.lines([weights]) if json_ else out.table(("weight of", "is"), shown)
-        return
-    rows = list(on.replaced(on.cases(folder)))
-    names = ("file", "notes", "should", "right", "wrong")
-    out.lines(rows) if json_ else out.table(names, ([str(row[name]) for name in names] for row in rows))
-
-
 @bench.command("learn")
 def learn(
     folder: Annotated[Optional[Path], typer.Argument(help="A set about a simulated person (see bench/persona.py).")] = None,  # noqa: UP045
@@ -228,7 +167,7 @@ def learn(
     nights: Annotated[int, typer.Option(help="Over how many nights; 0: one a day, an author or a passage.", min=0)] = 0,
     arms: Annotated[str, typer.Option(help="Of a person: base, weights, recall, both. Of a public set: see bench/arms.py.")] = "",
     variants: Annotated[str, typer.Option(help="ours, or with a part left out: `no anchors`, ... (bench/learn.py).")] = "ours",
-    set_: Annotated[str, typer.Option("--set", help="A public set instead of a person: tofu, squad, prefeval, locomo.")] = "",
+    set_: Annotated[str, typer.Option("--set", help="Instead of a person: tofu, squad, prefeval, locomo, study (notes).")] = "",
     data: Annotated[Optional[Path], typer.Option(help="Where that set is.")] = None,  # noqa: UP045
     limit: Annotated[int, typer.Option(help="Authors, passages, preferences or conversations of it.", min=1)] = 2,
     each: Annotated[int, typer.Option(help="Facts, questions or sessions of each.", min=1)] = 6,

@@ -1,0 +1,94 @@
+"bench extract, recall, chosen, replaced: what is heard, found, dreamt and replaced of notes that people wrote by hand."
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pocketsleep.cli import BaseName, Json, opened, out
+from pocketsleep.cli.bench import bench
+
+
+@bench.command("extract")
+def extract(
+    folder: Annotated[Path, typer.Argument(help="Files of messages with hand-made notes, as models/study has them.")],
+    json_: Json = False,
+) -> None:
+    """Listening against notes made by hand, by rules alone and with the trained ear.
+
+    Example: pocketsleep bench extract models/study
+    """
+    from pocketsleep.bench.extract import both
+
+    with opened("") as pocket:
+        rows = both(folder, pocket.ear())
+    if json_:
+        out.lines(rows)
+        return
+    names = ("file", "arm", "precision", "agreement", "recall", "clean", "superseded", "memories", "notes")
+    out.table(names, ([str(row[name]) for name in names] for row in rows))
+
+
+@bench.command("recall")
+def recall(
+    folder: Annotated[Path, typer.Argument(help="Files of notes with hand-written questions, as models/study has them.")],
+    items: Annotated[int, typer.Option(help="Study items a note, which help to find it.", min=0)] = 44, json_: Json = False,
+) -> None:
+    """How often the note that a question is on comes first. No model is needed.
+
+    Example: pocketsleep bench recall models/study
+    """
+    from pocketsleep.bench.recall import recall as measure
+
+    found = list(measure(folder, items))
+    if json_:
+        out.lines(found)
+        return
+    ways = ("share", "low", "high")
+    rows = ((r["file"], r["notes"], r["questions"], *(r["first"][x] for x in ways), r["near"]["share"]) for r in found)
+    out.table(("file", "notes", "questions", "first", "from", "to", "near"), ([str(one) for one in row] for row in rows))
+
+
+@bench.command("chosen")
+def chosen(
+    file: Annotated[Path, typer.Argument(help="One writer's notes with questions by hand, as models/study has them.")],
+    notes: Annotated[int, typer.Option(help="Of its notes.", min=2)] = 40,
+    draws: Annotated[int, typer.Option(help="Dream sets of each note.", min=2)] = 4,
+    base: BaseName = "", json_: Json = False,
+) -> None:
+    """Whether dream sets that are chosen by what they teach teach more: by the dreamer's own questions, and by people's.
+
+    Example: pocketsleep bench chosen models/study/s5.jsonl
+    """
+    from pocketsleep.bench.chosen import chosen as measure
+
+    found = measure(file, base, notes, draws, out.talk.print)
+    if json_:
+        out.one(found)
+        return
+    out.data(f"{found['asked']} questions on {found['notes']} notes")
+    rows = ([name, f"{arm['nats']:.3f}", f"{arm['right']}%"] for name, arm in found["arms"].items())
+    out.table(("learnt", "nats", "right"), rows)
+
+
+@bench.command("replaced")
+def replaced(
+    folder: Annotated[Path, typer.Argument(help="Files of notes that say what they replace, as models/study has them.")],
+    fit: Annotated[bool, typer.Option("--fit", help="Fit the weights to these files instead.")] = False, json_: Json = False,
+) -> None:
+    """How often a new note replaces the one it should, and no other. No model is needed.
+
+    Example: pocketsleep bench replaced models/study
+    """
+    from pocketsleep.bench import replaced as on
+
+    if fit:
+        weights = on.fit(on.cases(folder))
+        shown = ([name or "(constant)", str(weight)] for name, weight in weights.items())
+        out.lines([weights]) if json_ else out.table(("weight of", "is"), shown)
+        return
+    rows = list(on.replaced(on.cases(folder)))
+    names = ("file", "notes", "should", "right", "wrong")
+    out.lines(rows) if json_ else out.table(names, ([str(row[name]) for name in names] for row in rows))

@@ -1,0 +1,68 @@
+"Dream sets chosen by what they teach."
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pocketsleep.bench import chosen
+from pocketsleep.errors import BadInput
+from pocketsleep.nouns import Dream, Memory
+
+CAT, JOB = "The user's cat is called Zebulon.", "The user works as a bookbinder."
+
+
+def note(text: str, answer: str, *asks: tuple[str, str]) -> dict[str, object]:
+    return {"text": text, "answer": answer, "study": {"questions": [list(one) for one in asks]}}
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Path:
+    cat = note(CAT, "Zebulon", ("What is my cat called?", "Zebulon"), ("Who is Zebulon?", "your cat"), ("Who purrs here?", "Zebulon"),
+               ("My tomcat's name?", "Zebulon"))
+    job = note(JOB, "bookbinder", ("What do I do for a living?", "a bookbinder"), ("What is my trade?", "bookbinder"))
+    rows = [{"memories": [cat]}, {"memories": [note("The user rows.", "rows", ("Do I row?", "yes")), job, {"text": "None."}]}]
+    (tmp_path / "s1.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return tmp_path / "s1.jsonl"
+
+
+def test_what_chooses_does_not_measure(written: Path) -> None:
+    cat, job = chosen.noted(written, 9)
+    assert cat.choosing == (("What is my cat called?", "Zebulon"), ("My tomcat's name?", "Zebulon"))
+    assert cat.asked == (("Who purrs here?", "Zebulon"),), "who Zebulon is asks for something else than the note's core"
+    assert (job.memory.text, len(job.choosing), len(job.asked)) == (JOB, 1, 1)
+    assert len(chosen.noted(written, 1)) == 1
+
+
+def test_a_file_without_questions_says_so(tmp_path: Path) -> None:
+    (tmp_path / "s.jsonl").write_text(json.dumps({"memories": [{"text": CAT}]}))
+    with pytest.raises(BadInput, match="no notes with questions"):
+        chosen.noted(tmp_path / "s.jsonl", 9)
+
+
+def test_what_rewards_is_in_no_set() -> None:
+    cat = Memory(CAT, answer="Zebulon")
+    held = {cat.id: [Dream("What is my cat called?", "Zebulon.", "paraphrase", (cat.id,))]}
+    asks = [("What is my cat called?", "paraphrase"), ("Who purrs at my place?", "paraphrase"), ("When was it born?", "unstated")]
+    further = {cat.id: [Dream(q, "Zebulon.", form, (cat.id,)) for q, form in asks]}  # type: ignore[arg-type]
+    assert list(chosen._unheld(cat, further, [{}, held])) == ["Who purrs at my place?"]
+    assert list(chosen._unheld(cat, {}, [held])) == []
+
+
+def test_the_best_rewarded_draw_is_chosen_and_the_first_where_none_is() -> None:
+    assert chosen._best("a", [{"a": -3.0}, {"a": -1.0}, {"a": -2.0}]) == 1
+    assert chosen._best("b", [{"a": -3.0}, {"a": -1.0}]) == 0
+
+
+def test_sets_are_dreamt_learnt_and_asked_on_the_real_base(written: Path) -> None:
+    said: list[str] = []
+    found = chosen.chosen(written, "", 2, 2, said.append)
+    assert (found["notes"], found["asked"], found["draws"]) == (2, 2, 2)
+    assert list(found["arms"]) == ["untaught", "set 1", "set 2", "own", "people"]
+    arms = found["arms"]
+    assert all(arms[name]["nats"] < arms["untaught"]["nats"] for name in ("set 1", "set 2", "own", "people")), "nothing was learnt"
+    assert arms["people"]["as people chose"] == 1.0
+    assert arms["untaught"]["right"] == 0
+    assert said[-1] == "learning what `people` chose"
