@@ -31,7 +31,7 @@ from pocketsleep.night.known import Known
 from pocketsleep.night.listen import ear as ears
 from pocketsleep.night.listen.ear import Ear
 from pocketsleep.night.recipe import Recipe, derive
-from pocketsleep.night.skill import EAR, MANNER, Skills, manner
+from pocketsleep.night.skill import DREAMER, EAR, MANNER, Skills, identity, manner
 from pocketsleep.nouns import Card, Cite, Episode, Memory, Night, Turn, Verdict, content_id
 from pocketsleep.registry import Registry
 from pocketsleep.runtime import Runtime, pick
@@ -197,6 +197,7 @@ class Pocket:
             work=self.home.work, dress=self.dress,
             late=lambda: bool(limit) and time.monotonic() - started > limit,
             ear=self.ear(), dreamer=self.dreamer(), manner=self._manner(night),
+            dreamer_id=identity(cards.skills() / DREAMER) if self.skills else "",
         )
 
     def _manner(self, night: Night) -> str:

@@ -11,6 +11,8 @@ from pocketsleep.bench import chosen
 from pocketsleep.errors import BadInput
 from pocketsleep.nouns import Dream, Memory
 
+pytestmark = pytest.mark.skilled
+
 CAT, JOB = "The user's cat is called Zebulon.", "The user works as a bookbinder."
 
 

@@ -36,7 +36,7 @@ from pocketsleep.pocket import Pocket
 from pocketsleep.runtime import Prompt
 from pocketsleep.runtime.prompting import ask
 
-SET, OWN, TOKENS = 14, 4, 32  # items of a set, questions of the dreamer's a reward is taken over, tokens of an answer
+OWN, TOKENS = 4, 32  # questions of the dreamer's that a reward is taken over, tokens of an answer
 Row = dict[str, Any]
 Sets = Sequence[Mapping[str, Sequence[Dream]]]  # of each draw: dreams by memory
 
@@ -75,11 +75,9 @@ def chosen(file: Path, base: str, most: int, draws: int, say: Callable[[str], No
         for draw in range(draws + 1):
             say(f"dreaming, {draw + 1} of {draws + 1}")
             sets.append(dreamt(pocket.skills, memories, draw))
-        return _measured(Learner(pocket, Path(folder)), notes, [_small(one) for one in sets[:draws]], sets[draws], say)
-
-
-def _small(one: Mapping[str, Sequence[Dream]]) -> dict[str, list[Dream]]:
-    return {memory: evenly(dreams, SET) for memory, dreams in one.items()}
+        learner = Learner(pocket, Path(folder))
+        taken = [{memory: evenly(dreams, learner.recipe.skilled) for memory, dreams in one.items()} for one in sets[:draws]]
+        return _measured(learner, notes, taken, sets[draws], say)
 
 
 def _measured(learner: Learner, notes: Sequence[Noted], sets: Sets, further: Mapping[str, Sequence[Dream]],

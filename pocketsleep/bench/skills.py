@@ -178,7 +178,7 @@ def main(arguments: list[str]) -> None:
         figures = train(skill.WRITER, writer_lessons(kept), out, 1, made, rate=6e-4, rank=32)
     else:
         notes = [n for x in kept for of in x.notes for n in of if "study" in n]
-        figures = train(skill.DREAMER, dreamer_lessons(notes), out, 2, made)
+        figures = train(skill.DREAMER, dreamer_lessons(notes), out, 1, {**made, "notes": len(notes)})
     sys.stdout.write(json.dumps(figures) + "\n")
 
 

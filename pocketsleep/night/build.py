@@ -51,7 +51,8 @@ def study(bed: Bed, night: Night, live: Sequence[Memory]) -> dict[str, Any]:
         once.setdefault(dream.id, dream)
     bed.journal.keep_dreams(night.id, list(once.values()))
     return {"dreams": len(once), "held_out": sum(d.held_out for d in once.values()), "waiting": len(live) - len(known),
-            "skilled": skilled.ids(once), "now": plans, "made": {x.key: made[x.key] for x in worn if x not in now},
+            "skilled": skilled.ids(once), "dreamer": bed.dreamer_id, "now": plans,
+            "made": {x.key: made[x.key] for x in worn if x not in now},
             "levels": [[x.key, list(x.memories) if x in now else []] for x in worn]}
 
 
@@ -116,11 +117,12 @@ class Skilled:
         return [d for m in memories for d in self._made.get(m.id, [])]
 
     def _earlier(self, wanted: set[str]) -> dict[str, list[Dream]]:
-        "Those that earlier nights with this seed left in the journal, the newest first."
+        "Those that earlier nights with this seed and this dreamer left in the journal, the newest first."
         found: dict[str, list[Dream]] = {}
         for night in reversed(self.bed.journal.nights()):
-            told = (self.bed.journal.stage(night.id, "dream") or {}).get("skilled", {}) if wanted else {}
-            if night.id == self.night.id or night.seed != self.night.seed or not (here := wanted & told.keys()):
+            stage = (self.bed.journal.stage(night.id, "dream") or {}) if wanted else {}
+            told, same = stage.get("skilled", {}), stage.get("dreamer", "") == self.bed.dreamer_id
+            if night.id == self.night.id or night.seed != self.night.seed or not same or not (here := wanted & told.keys()):
                 continue
             rows = {d.id: d for d in self.bed.journal.dreams(night.id)}
             for memory in here:

@@ -27,7 +27,7 @@ LONGEST_QUESTION, LONGEST_ANSWER = 24, 8  # words
 HELD_OUT = 2  # of the verified questions on a note
 UNSAID = "not said"
 "What is asked of the skill, and how often a note."
-TASKS = {"ask": ("Questions:", 3), "turn": ("Uses:", 2), "never": ("Not said:", 1)}
+TASKS = {"ask": ("Questions:", 5), "turn": ("Uses:", 3), "never": ("Not said:", 1)}
 
 
 def prompt(task: str, note: str) -> tuple[Message, ...]:

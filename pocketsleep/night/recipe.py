@@ -82,13 +82,14 @@ def derive(memories: int, parameters: int, layers: int, seed: int = 0, epochs: i
     rank = min(64, max(floor, 8 * -(-memories // 60)))
     dial = DEPTHS[depth]
     per_memory = round((44 if memories <= 200 else 16) * dial.per_memory)
-    small = parameters < SMALL
+    skilled, small = round(0.6 * per_memory), parameters < SMALL
     reasons = (
         ("depth", f"{depth}: {dial.because}"),
         ("rank", f"{rank}: {floor} is the least for {parameters / 1e6:.0f}M parameters, 8 more for every 60 memories"),
         ("keys", "MLPs of the upper half: with a third more as much is learnt, general answers move more, and passes are longer"),
         ("per_memory", f"{per_memory} study items a memory: breadth of phrasing is what makes a fact answerable"),
-        ("skilled", "14 of them by the trained dreamer, for notes that no hand-written questions fit: seconds a note, and clumsy"),
+        ("skilled", f"{skilled} of them by the trained dreamer, for notes that no hand-written questions fit: where grammar asks "
+         "the same again, it asks in other words"),
         ("distil", "0: a teacher under 500M reads its notes worse than the notes are written" if small
          else "0.5: the teacher answers with the note in its context"),
         ("self_asked", "no: under 1B the base repeats its examples when asked for questions" if parameters < MIDDLE
@@ -109,7 +110,7 @@ def derive(memories: int, parameters: int, layers: int, seed: int = 0, epochs: i
         first_layer=layers // 2, layers=layers, learning_rate=6e-4, batch=4,
         epochs=epochs or (3 if memories >= 10 else 5) + dial.passes,
         seed=seed,
-        per_memory=per_memory, skilled=14, anchors=1935 if small else 640, passages=160,
+        per_memory=per_memory, skilled=skilled, anchors=1935 if small else 640, passages=160,
         anchor_weight=2.0, anchor_turns=3 if small else 2, whiten=0.9,
         decline_share=0.4, decline_weight=1.0, declines=max(320, memories),
         distil=0.0 if small else 0.5, self_asked=parameters >= MIDDLE, enough=0.97, level=128, slices=2,

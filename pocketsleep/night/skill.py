@@ -11,6 +11,7 @@ checked against those words. They run on the default base, whichever base talks.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -97,6 +98,11 @@ def made_for(path: Path) -> Mapping[str, Any]:
     with safe_open(path, framework="numpy") as kept:
         told: Mapping[str, Any] = json.loads(kept.metadata()["skill"])
     return told
+
+
+def identity(path: Path) -> str:
+    "SHA-256 of a shipped skill, shortened."
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 def write(path: Path, tensors: Mapping[str, np.ndarray], plan: Plan, base: str, base_sha256: str, made: Mapping[str, Any]) -> None:

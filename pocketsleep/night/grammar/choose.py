@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from pocketsleep.night.grade import says
 from pocketsleep.night.grammar.clause import sentence
 from pocketsleep.night.grammar.items import Item, near, number, plain, voiced
 from pocketsleep.night.grammar.lead import told
@@ -160,7 +161,8 @@ def canonical(dream: Dream, memory: Memory) -> Dream:
     Yes and no are one token among those of an answer: the fewer they are, the more it weighs."""
     core = memory.answer
     if dream.form == "yes_no" and core and plain(core) in plain(dream.answer):
-        return replace(dream, answer="Yes." if dream.answer.startswith("Yes") else f"No, {core}.")
+        named = says(dream.question, core)  # then what is denied of it is something else, or that it is so at all
+        return replace(dream, answer="Yes." if dream.answer.startswith("Yes") else "No." if named else f"No, {core}.")
     if dream.form not in ("direct", "paraphrase", "use") or not core:
         return dream
     said = told(memory.text, core)
