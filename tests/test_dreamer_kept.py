@@ -9,11 +9,12 @@ from types import SimpleNamespace
 import pytest
 
 from pocketsleep.journal import Journal
-from pocketsleep.night.build import Skilled
+from pocketsleep.night.skilled import Skilled
 from pocketsleep.nouns import Dream, Memory, Night, Verdict
 
 BOAT = Memory("The user's boat is called Kestrel.", answer="Kestrel")
-DREAM = Dream("Which name is on my bow?", "Your boat is called Kestrel.", "paraphrase", (BOAT.id,))
+ASKS = ("Which name is on my bow?", "What do I call what I row?")
+DREAMS = tuple(Dream(q, "Your boat is called Kestrel.", "paraphrase", (BOAT.id,)) for q in ASKS)
 
 
 @pytest.fixture
@@ -23,27 +24,59 @@ def journal(tmp_path: Path):
         yield journal
 
 
-def dreamt(journal: Journal, dreamer: str, made: list[str], seed: int = 0) -> list[Dream]:
-    "A night's dreams by this dreamer; whom it was asked about is added to `made`."
+class Nights:
+    "Nights in a row that study, or look into, what a counting dreamer makes."
 
-    def by_skill(memories: Sequence[Memory], seed: int) -> dict[str, list[Dream]]:
-        made.extend(m.id for m in memories)
-        return {m.id: [DREAM] for m in memories}
+    def __init__(self, journal: Journal) -> None:
+        self.journal, self.asked = journal, 0
 
-    night = journal.begin(Night("", "2026-01-01T00:00:00+00:00", seed, "smollm2-135m", {}))
-    skilled = Skilled(SimpleNamespace(journal=journal, dreamer=by_skill, dreamer_id=dreamer), night)  # type: ignore[arg-type]
-    found = skilled.dreams([BOAT], 9)
-    journal.keep_dreams(night.id, found)
-    journal.finish(night.id, "dream", {"skilled": skilled.ids({d.id: d for d in found}), "dreamer": dreamer})
-    journal.settle(night.id, Verdict("refused", ("learnt",)), None, [])
-    return found
+    def __call__(self, dreamer: str = "one", most: int = 9, seed: int = 0, as_it_was: bool = False, keeps: bool = True) -> list[Dream]:
+        def by_skill(memories: Sequence[Memory], seed: int) -> dict[str, list[Dream]]:
+            self.asked += len(memories)
+            return {m.id: list(DREAMS) for m in memories}
+
+        night = self.journal.begin(Night("", "2026-01-01T00:00:00+00:00", seed, "smollm2-135m", {}))
+        bed = SimpleNamespace(journal=self.journal, dreamer=by_skill, dreamer_id=dreamer, recipe=lambda n: SimpleNamespace(skilled=most))
+        skilled = Skilled(bed, night)  # type: ignore[arg-type]
+        found = skilled.dreams([BOAT], most, as_it_was)
+        kept = found if keeps else []
+        self.journal.keep_dreams(night.id, kept)
+        self.journal.finish(night.id, "dream", {"skilled": skilled.ids({d.id: d for d in kept}), "dreamer": skilled.maker})
+        self.journal.settle(night.id, Verdict("refused", ("learnt",)), None, [])
+        return found
 
 
-def test_dreams_are_taken_up_from_an_earlier_night_by_the_same_dreamer_alone(journal: Journal) -> None:
-    made: list[str] = []
-    assert dreamt(journal, "one", made) == dreamt(journal, "one", made) == [DREAM]
-    assert made == [BOAT.id], "dreamt again though it was there"
-    dreamt(journal, "another", made)
-    assert made == [BOAT.id] * 2, "the dreams of a dreamer that is gone were taken up"
-    dreamt(journal, "another", made, seed=7)
-    assert made == [BOAT.id] * 3
+@pytest.fixture
+def night(journal: Journal) -> Nights:
+    return Nights(journal)
+
+
+def test_a_memory_is_dreamt_of_once(night: Nights) -> None:
+    assert night() == night() == list(DREAMS)
+    assert night.asked == 1
+
+
+def test_another_dreamer_seed_or_number_dreams_anew(night: Nights) -> None:
+    night()
+    night(dreamer="another")
+    assert night.asked == 2
+    night(dreamer="another", seed=7)
+    assert night.asked == 3
+    assert len(night(dreamer="another", most=1)) == 1
+    assert len(night(dreamer="another", most=2)) == 2, "a deep night got what a nap had left"
+    assert night.asked == 5
+
+
+def test_a_level_that_is_left_was_taught_by_whoever_dreamt_then(night: Nights) -> None:
+    night(dreamer="gone")
+    assert night(dreamer="new", as_it_was=True) == list(DREAMS)
+    assert night.asked == 1
+    night(dreamer="new")
+    assert night.asked == 2, "the dreams of one that is gone are studied again as the new one's"
+
+
+def test_a_night_that_only_looks_leaves_no_word_of_what_it_did_not_keep(night: Nights) -> None:
+    night()
+    night(as_it_was=True, keeps=False)
+    assert night() == list(DREAMS)
+    assert night.asked == 1

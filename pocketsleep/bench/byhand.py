@@ -1,14 +1,15 @@
-"""What the manner of answering learns from questions that people wrote on notes by hand (models/study): the many ways to ask.
+"""Questions that people wrote by hand on notes (models/study), and what the manner of answering learns from them.
 
 Of a note that nobody told, the beginning of its answer and that nobody said it, where that beginning can be told from the question
-and from what is said of anybody: a question for a purring thing begins "Your cat is called", none begins with a name it does not
-hold. With notes in front, what they say; with others' notes in front, that they do not.
+and from what is said of anybody: a question for a purring thing begins "Your cat is called", none begins with a name that it does
+not hold itself. With notes in front, what they say; with others' notes in front, the same as with none.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -17,48 +18,79 @@ from typing import Any
 
 from pocketsleep.night.grade import says
 from pocketsleep.night.grammar import bank, lists
-from pocketsleep.night.grammar.clause import sentence
-from pocketsleep.night.grammar.items import voiced
-from pocketsleep.night.grammar.lead import DECLINE, lead, of_thing, told, unknown
+from pocketsleep.night.grammar.items import plain, voiced
+from pocketsleep.night.grammar.lead import lead, of_thing, told, unknown
 from pocketsleep.night.grammar.live import content
 from pocketsleep.nouns import Lesson
 from pocketsleep.runtime.prompting import ask
 
-SHORTEST = 3  # words that a beginning must have to say what is asked for
-READ = 0.4  # of questions, asked with the note in front, too
+KINDS = ("questions", "reverse", "use")
+READ, WANTING = 0.4, 0.1  # of questions: asked with the note in front, too; with others' notes in front
+LIGHT = frozenset(("you", "your", "been", "had", "got", "does", "did", "went", "goes"))  # say nothing of what was asked for
 Note = Mapping[str, Any]
 
 
+def of_file(path: Path) -> list[Note]:
+    "One writer's notes with questions, each text once, without those that a later one replaces."
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    noted = {n["text"]: n for row in rows for n in row["memories"]}
+    replaced = {n.get("supersedes") for n in noted.values()}
+    return [n for text, n in noted.items() if "study" in n and text not in replaced]
+
+
 def notes(folder: Path, left: Collection[str] = ()) -> list[Note]:
-    "Notes with questions by hand, of all files but those left out, each text once."
-    files = [path for path in sorted(folder.glob("*.jsonl")) if path.stem not in left]
-    rows = [json.loads(line) for path in files for line in path.read_text(encoding="utf-8").splitlines()]
-    return list({n["text"]: n for row in rows for n in row["memories"] if "study" in n}.values())
+    "Those of all files but the ones left out."
+    every = [n for path in sorted(folder.glob("*.jsonl")) if path.stem not in left for n in of_file(path)]
+    return list({n["text"]: n for n in every}.values())
 
 
 def lessons(noted: Sequence[Note], chance: Random) -> Iterator[Lesson]:
     "Declined by name, read, and found wanting."
-    for note in noted:
-        said, core, text = told(note["text"], note["answer"]), note["answer"], note["text"]
+    asked = [(note, question, answer) for note in noted for question, answer in _after_the_core(note)]
+    clear = _clear(asked)
+    for note, question, answer in asked:
+        said, core = told(note["text"], note["answer"]), note["answer"]
         before = lead(said, core)
+        if chance.random() < READ:
+            yield Lesson(ask(voiced(question, note["text"]), _among(chance, [note], noted)), _short(answer, core) or said)
+        if plain(question) in clear and able(before, question):
+            yield Lesson(ask(voiced(question, note["text"])), unknown(before))
+            if chance.random() < WANTING and (others := _among(chance, [], noted, before)):
+                yield Lesson(ask(voiced(question, note["text"]), others), unknown(before))
+
+
+def _after_the_core(note: Note) -> Iterator[tuple[str, str]]:
+    "The questions that its core answers, and that do not say it themselves."
+    core = note["answer"]
+    if told(note["text"], core):
         for question, answer in [*note["study"]["questions"], *note["study"]["use"]]:
-            whole = re.match(r"(?:yes|no)\b", answer, re.IGNORECASE) or says(answer, core) or says(core, answer)
-            if not said or not whole or says(question, core):
-                continue
-            if able(before, question):
-                yield Lesson(ask(voiced(question, text)), unknown(before))
-            if chance.random() < READ:
-                polar = re.match(r"(?:yes|no)\b", answer, re.IGNORECASE)
-                yield Lesson(ask(question, _among(chance, text, noted)), sentence(answer) if polar else said)
-        for question in [*note["study"]["unstated"], *(q for q, _ in note["study"]["contrast"])]:
-            if chance.random() < READ:
-                yield Lesson(ask(question, _among(chance, text, noted)), DECLINE)
+            if (says(answer, core) or says(core, answer)) and not says(question, core):
+                yield question, answer
+
+
+def _clear(asked: Sequence[tuple[Note, str, str]]) -> set[str]:
+    "Questions that neither the bank nor another note begins to answer otherwise."
+    of_bank = {plain(q) for t in bank.things().values() for q in t.asks} | {plain(q) for p in bank.predicates() for q in p.asks}
+    begins: dict[str, set[str]] = defaultdict(set)
+    for note, question, _ in asked:
+        begins[plain(question)].add(lead(told(note["text"], note["answer"]), note["answer"]))
+    return {question for question, some in begins.items() if len(some) == 1} - of_bank
+
+
+def _short(answer: str, core: str) -> str:
+    "Yes and no as a night teaches them; '' for other answers."
+    word = re.match(r"(yes|no)\b", answer, re.IGNORECASE)
+    if not word:
+        return ""
+    return "Yes." if word[0].lower() == "yes" else f"No, {core}."
 
 
 def able(before: str, question: str) -> bool:
     "Whether the beginning of an answer can be told from its question and from what is said of anybody."
-    strange = content(before) - content(question) - _usual()
-    return len(before.split()) >= SHORTEST and not strange and not re.search(r"[\"“'’]$", before)
+    words, names = content(before), set(re.findall(r"(?<=\s)[A-ZÀ-Þ][\w'’-]*|\b\d[\w.,:]*", before))
+    strange = words - content(question) - _usual()
+    named = all(re.search(rf"\b{re.escape(name.removesuffix(chr(39) + 's'))}\b", question) for name in names)
+    return bool(words - LIGHT) and not strange and named and not re.search(r"[\"“'’]$", before)
 
 
 @lru_cache(maxsize=1)
@@ -69,11 +101,15 @@ def _usual() -> frozenset[str]:
     return content(" ".join([*things, *patterns, *lists.kinds()["relation"]]))
 
 
-def _among(chance: Random, text: str, noted: Sequence[Note]) -> list[str]:
-    others = chance.sample(list(noted), min(len(noted), chance.choice((0, 1, 2, 3))))
-    some = [text, *(n["text"] for n in others if n["text"] != text)]
-    chance.shuffle(some)
-    return some
+def _among(chance: Random, mine: Sequence[Note], noted: Sequence[Note], before: str = "") -> list[str]:
+    "Notes to stand in front: these, and up to three others that answer nothing alike."
+    begins = {before} | {lead(told(n["text"], n["answer"]), n["answer"]) for n in mine}
+    cores = {plain(n["answer"]) for n in mine}
+    some = chance.sample(list(noted), min(len(noted), chance.choice((0, 1, 2, 3))))
+    others = [n for n in some if plain(n["answer"]) not in cores and lead(told(n["text"], n["answer"]), n["answer"]) not in begins]
+    front = [n["text"] for n in (*mine, *others)]
+    chance.shuffle(front)
+    return front
 
 
-__all__ = ["able", "lessons", "notes"]
+__all__ = ["KINDS", "able", "lessons", "notes", "of_file"]

@@ -3,16 +3,16 @@
 The trained dreamer makes several sets of each note. An adapter learns each, on top of the manner, and a set's reward is how likely
 that adapter finds the answers to questions on its note that the set does not hold:
 
-    own     questions that the dreamer makes of the note another time: what a night could choose by
+    own     questions that the dreamer makes of the note another time, like none of any set: what a night could choose by
     people  every other question that people wrote on it by hand: the best reward there is
 
 The sets that each reward chose are learnt anew. All are asked the questions by hand that nothing was chosen by. The first sets,
-second sets, ... of all notes are learnt together: notes share no lessons, so each is rewarded for its own.
+second sets, ... of all notes are learnt together, by one adapter: a reward is its note's own, but for what others' sets do to it.
+`taught by`: which of the skills were made with this writer's file; with any of them, every figure flatters.
 """
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +22,8 @@ from typing import Any
 import numpy as np
 
 from pocketsleep import cards
+from pocketsleep.bench import byhand
+from pocketsleep.bench.persona import share
 from pocketsleep.errors import BadInput, NotFound
 from pocketsleep.home import Home
 from pocketsleep.night import build, seed, skill
@@ -36,6 +38,8 @@ from pocketsleep.pocket import Pocket
 from pocketsleep.runtime import Prompt
 from pocketsleep.runtime.prompting import ask
 
+EXAMPLE = "pocketsleep bench chosen models/study/s5.jsonl"
+APART = 1000  # a set takes several seeds in a row
 OWN, TOKENS = 4, 32  # questions of the dreamer's that a reward is taken over, tokens of an answer
 Row = dict[str, Any]
 Sets = Sequence[Mapping[str, Sequence[Dream]]]  # of each draw: dreams by memory
@@ -46,21 +50,24 @@ class Noted:
     "A note, and its questions by hand: those that choose, those that measure."
 
     memory: Memory
-    choosing: tuple[tuple[str, str], ...]
-    asked: tuple[tuple[str, str], ...]
+    choosing: tuple[str, ...]
+    asked: tuple[str, ...]
 
 
 def noted(file: Path, most: int) -> list[Noted]:
     "Notes with at least two questions by hand after their core. Raises BadInput where there are none."
-    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
-    notes = {n["text"]: n for row in rows for n in row["memories"] if "study" in n}
+    try:
+        notes = byhand.of_file(file)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInput(f"`{file}` cannot be read as notes ({type(error).__name__}: {error})", hint=EXAMPLE) from None
     found = []
-    for note in notes.values():
-        core = [(q, note["answer"]) for q, a in note["study"]["questions"] if says(a, note["answer"]) or says(note["answer"], a)]
-        if len(core) > 1:
-            found.append(Noted(Memory(note["text"], answer=note["answer"]), tuple(core[::2]), tuple(core[1::2])))
+    for note in notes:
+        core = note["answer"]
+        asks = [q for q, a in note["study"]["questions"] if says(a, core) and not says(q, core)]
+        if len(asks) > 1:
+            found.append(Noted(Memory(note["text"], answer=core), tuple(asks[::2]), tuple(asks[1::2])))
     if not found:
-        raise BadInput(f"`{file}` has no notes with questions on them", hint="pocketsleep bench chosen models/study/s5.jsonl")
+        raise BadInput(f"`{file}` has no notes with questions on them", hint=EXAMPLE)
     return found[:most]
 
 
@@ -74,17 +81,24 @@ def chosen(file: Path, base: str, most: int, draws: int, say: Callable[[str], No
         sets: list[Mapping[str, list[Dream]]] = []
         for draw in range(draws + 1):
             say(f"dreaming, {draw + 1} of {draws + 1}")
-            sets.append(dreamt(pocket.skills, memories, draw))
-        learner = Learner(pocket, Path(folder))
-        taken = [{memory: evenly(dreams, learner.recipe.skilled) for memory, dreams in one.items()} for one in sets[:draws]]
-        return _measured(learner, notes, taken, sets[draws], say)
+            sets.append(dreamt(pocket.skills, memories, APART * draw))
+        learner = Learner(pocket, Path(folder), len(notes))
+        taken = [{memory: evenly([d for d in dreams if not d.held_out], learner.recipe.skilled) for memory, dreams in one.items()}
+                 for one in sets[:draws]]
+        return _measured(learner, notes, taken, sets[draws], say) | {"taught by": _taught_by(file.stem)}
+
+
+def _taught_by(writer: str) -> list[str]:
+    "Skills that did not leave this writer out."
+    made = {name: skill.made_for(cards.skills() / name)["made"] for name in (skill.DREAMER, skill.MANNER)}
+    return [name for name, how in made.items() if writer not in how.get("left_out", [writer])]
 
 
 def _measured(learner: Learner, notes: Sequence[Noted], sets: Sets, further: Mapping[str, Sequence[Dream]],
               say: Callable[[str], None]) -> Row:
-    asked = [(n.memory, q) for n in notes for q, _ in n.asked]
+    asked = [(n.memory, q) for n in notes for q in n.asked]
     by_reward = {"own": [(n.memory, q) for n in notes for q in _unheld(n.memory, further, sets)],
-                 "people": [(n.memory, q) for n in notes for q, _ in n.choosing]}
+                 "people": [(n.memory, q) for n in notes for q in n.choosing]}
     arms: dict[str, Row] = {}
     rewards: dict[str, list[dict[str, float]]] = {name: [] for name in by_reward}
     for number, one in enumerate([{}, *sets]):
@@ -97,8 +111,10 @@ def _measured(learner: Learner, notes: Sequence[Noted], sets: Sets, further: Map
     for name, draw_of in best.items():
         say(f"learning what `{name}` chose")
         arms[name] = learner.taught([d for memory, draw in draw_of.items() for d in sets[draw].get(memory, ())], asked)
-        arms[name]["as people chose"] = _mean([float(draw == best["people"][memory]) for memory, draw in draw_of.items()])
-    return {"notes": len(notes), "asked": len(asked), "draws": len(sets), "arms": arms}
+    same = _mean([float(best["own"][memory] == draw) for memory, draw in best["people"].items()])
+    unrewarded = len(notes) - len({m.id for m, _ in by_reward["own"]})
+    return {"notes": len(notes), "asked": len(asked), "draws": len(sets), "arms": arms, "chosen alike": round(same, 3),
+            "without own questions": unrewarded}
 
 
 def _best(memory: str, rewards: Sequence[Mapping[str, float]]) -> int:
@@ -120,9 +136,9 @@ def _mean(some: Sequence[float]) -> float:
 class Learner:
     "A base that learns dreams from its manner on, forgetting those before, and is asked."
 
-    def __init__(self, pocket: Pocket, work: Path) -> None:
+    def __init__(self, pocket: Pocket, work: Path, notes: int) -> None:
         self.pocket, self.work, self.trained = pocket, work / "chosen", 0
-        self.recipe = pocket.recipe(0, {"whiten": 0.0})(40)  # nothing holds it here: there are no anchors to whiten by
+        self.recipe = pocket.recipe(0, {"whiten": 0.0})(notes)  # nothing holds it here: there are no anchors to whiten by
         self.manner = skill.manner(pocket.registry, cards.skills() / skill.MANNER, pocket.base.sha256, self.recipe.plan())
 
     def learn(self, dreams: Sequence[Dream]) -> None:
@@ -130,7 +146,7 @@ class Learner:
         parts = [self.manner] if self.manner else []
         self.trained += 1
         if dreams:
-            lessons, _ = seed.lessons([d for d in dreams if d.answer], {}, [], self.recipe)
+            lessons, _ = seed.lessons(dreams, {}, [], self.recipe)
             parts.append(self._made(lessons))
         runtime = self.pocket.serving()
         runtime.wear(self.pocket.dress(build.whole(self.pocket.registry, parts).id) if parts else None)
@@ -141,8 +157,10 @@ class Learner:
         plan, base = self.recipe.plan(), self.pocket.base
         on = self.pocket.registry.path(self.manner) if self.manner else None
         trainer = Mlx(self.pocket.card, base)
-        learnt = trainer.train(lessons, [], plan, self.work / str(self.trained), lambda done, total, loss: None, on=on)
-        trainer.close()
+        try:
+            learnt = trainer.train(lessons, [], plan, self.work / str(self.trained), lambda done, total, loss: None, on=on)
+        finally:
+            trainer.close()
         return self.pocket.registry.publish(learnt.tensors, base=self.pocket.card.name, base_sha256=base.sha256, rank=plan.rank,
                                             scale=plan.scale, keys=plan.keys, layers=plan.layers).id
 
@@ -150,8 +168,8 @@ class Learner:
         "What is known after learning these: nats a token of the right answers, and the share of answers that hold the core."
         self.learn(dreams)
         said = self.pocket.serving().answer([ask(q) for _, q in asked], TOKENS)
-        right = [float(says(answer, m.answer)) for (m, _), answer in zip(asked, said, strict=True)]
-        return {"nats": round(_mean(self.nats(asked)), 4), "right": round(100 * _mean(right), 1)}
+        right = share([says(answer, m.answer) for (m, _), answer in zip(asked, said, strict=True)])
+        return {"nats": round(_mean(self.nats(asked)), 4), "right": right}
 
     def nats(self, asked: Sequence[tuple[Memory, str]]) -> list[float]:
         "Nats a token of the right answer to each question, as the night would say it."

@@ -177,10 +177,13 @@ def _held(prompt: str, answer: str) -> Lesson:
 
 def main(arguments: list[str]) -> None:
     "One JSON object on stdout."
-    at = arguments.index("--leave") if "--leave" in arguments else len(arguments)
-    left = arguments[at + 1].split(",") if arguments[at + 1 :] else []
-    out, folder, *further = map(Path, arguments[:at])
-    rows = (json.loads(line) for path in sorted(folder.glob("*.jsonl")) for line in path.read_text("utf-8").splitlines())
+    places, left = list(arguments), []
+    if "--leave" in places:
+        at = places.index("--leave")
+        left, places = places[at + 1].split(","), places[:at] + places[at + 2 :]
+    out, folder, *further = map(Path, places)
+    files = [path for path in sorted(folder.glob("*.jsonl")) if path.stem not in left]
+    rows = (json.loads(line) for path in files for line in path.read_text("utf-8").splitlines())
     said = [row["message"] for row in rows if len(row["message"]) <= SHORT][::2]
     lines = [line for path in further for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     told = [json.loads(line) if line.startswith("{") else {"prompt": line} for line in lines]

@@ -13,13 +13,12 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from pocketsleep.bench.byhand import KINDS
 from pocketsleep.bench.persona import Row, share
 from pocketsleep.errors import BadInput
 from pocketsleep.night.dream import dream
 from pocketsleep.nouns import Memory
 from pocketsleep.serve.recall import SECOND, Index
-
-KINDS = ("questions", "reverse", "use")
 
 
 def recall(folder: Path, per_memory: int) -> Iterator[Row]:

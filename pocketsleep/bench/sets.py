@@ -21,6 +21,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from pocketsleep.bench import byhand
 from pocketsleep.errors import BadInput
 
 Row = dict[str, Any]
@@ -202,22 +203,17 @@ def mine(question: str, me: str) -> str:
 def study(path: Path, size: Size) -> Iterator[Life]:
     "A life a writer, of those of whose notes people asked questions."
     files = [path] if path.is_file() else sorted(path.glob("*.jsonl"))
-    noted = [(file.stem, _studied(file)[: size.each]) for file in files]
+    noted = [(file.stem, byhand.of_file(file)[: size.each]) for file in files]
     for writer, notes in [one for one in noted if one[1]][: size.limit]:
         told = [Told((n["text"],), ((GO_ON, n["text"]),)) for n in notes]
         parts = [(one, _on(writer, i, n)) for i, (one, n) in enumerate(zip(told, notes, strict=True))]
         yield _life(parts, size.nights)
 
 
-def _studied(file: Path) -> list[Row]:
-    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
-    notes = {note["text"]: note for row in rows for note in row["memories"] if "study" in note}
-    return list(notes.values())
-
-
-def _on(writer: str, n: int, note: Row) -> Callable[[int], Iterator[Asked]]:
+def _on(writer: str, n: int, note: byhand.Note) -> Callable[[int], Iterator[Asked]]:
+    asked = [(kind, i, *pair) for kind in byhand.KINDS for i, pair in enumerate(note["study"].get(kind, ()))]
     return lambda night: (Asked(f"{writer}-{n}-{kind}-{i}", writer, night, question, (answer,), (note["text"],))
-                          for kind in ("questions", "reverse", "use") for i, (question, answer) in enumerate(note["study"][kind]))
+                          for kind, i, question, answer in asked)
 
 
 def _json(path: Path) -> Any:

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from shutil import rmtree
 from typing import Any
 
 import numpy as np
@@ -151,11 +152,12 @@ def train(name: str, lessons: Sequence[Lesson], out: Path, epochs: int, made: Ma
             told[0] = time.monotonic()
             sys.stderr.write(f"{done} of {total}  loss {loss:.3f}  {time.monotonic() - started:.0f} s\n")
 
-    with tempfile.TemporaryDirectory() as work:
-        learnt = Mlx(card, base).train(lessons, [], plan, Path(work), tick)
+    work = out / f"{name}.work"  # cut short, the same command goes on there
+    learnt = Mlx(card, base).train(lessons, [], plan, work, tick)
     figures = {"lessons": len(lessons), "seconds": round(time.monotonic() - started),
                "losses": [round(e.loss, 3) for e in learnt.epochs], **made}
     skill.write(out / name, learnt.tensors, plan, card.name, base.sha256, figures)
+    rmtree(work)
     return figures
 
 

@@ -69,8 +69,12 @@ def chosen(
         out.one(found)
         return
     out.data(f"{found['asked']} questions on {found['notes']} notes")
-    rows = ([name, f"{arm['nats']:.3f}", f"{arm['right']}%"] for name, arm in found["arms"].items())
-    out.table(("learnt", "nats", "right"), rows)
+    ways = ("share", "low", "high")
+    rows = ([name, f"{arm['nats']:.3f}", *(str(arm["right"][x]) for x in ways)] for name, arm in found["arms"].items())
+    out.table(("learnt", "nats", "right", "from", "to"), rows)
+    out.data(f"chosen alike: {found['chosen alike']:.0%}; notes that `own` had nothing to go by: {found['without own questions']}")
+    for name in found["taught by"]:
+        out.data(f"{name} was made with this writer's notes too: the figures flatter")
 
 
 @bench.command("replaced")

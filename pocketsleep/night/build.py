@@ -16,6 +16,7 @@ from pocketsleep.night import seed as seeding
 from pocketsleep.night.bed import Bed, Teller, stage
 from pocketsleep.night.grammar import lists
 from pocketsleep.night.levels import Level
+from pocketsleep.night.skilled import Skilled
 from pocketsleep.nouns import Adapter, Dream, Lesson, Memory, Night
 from pocketsleep.registry import Registry, read_adapter
 from pocketsleep.weights.lora_sum import scaled, summed
@@ -51,7 +52,7 @@ def study(bed: Bed, night: Night, live: Sequence[Memory]) -> dict[str, Any]:
         once.setdefault(dream.id, dream)
     bed.journal.keep_dreams(night.id, list(once.values()))
     return {"dreams": len(once), "held_out": sum(d.held_out for d in once.values()), "waiting": len(live) - len(known),
-            "skilled": skilled.ids(once), "dreamer": bed.dreamer_id, "now": plans,
+            "skilled": skilled.ids(once), "dreamer": skilled.maker, "now": plans,
             "made": {x.key: made[x.key] for x in worn if x not in now},
             "levels": [[x.key, list(x.memories) if x in now else []] for x in worn]}
 
@@ -76,10 +77,10 @@ def _dreamt(bed: Bed, night: Night, held: Slices, skilled: Skilled) -> tuple[lis
     return [*_about(bed, night, mine, skilled), *declined, *again], ids
 
 
-def _about(bed: Bed, night: Night, mine: Sequence[Memory], skilled: Skilled) -> list[Dream]:
-    "The study items of a slice's memories, held-out ones included."
+def _about(bed: Bed, night: Night, mine: Sequence[Memory], skilled: Skilled, as_it_was: bool = False) -> list[Dream]:
+    "The study items of a slice's memories, held-out ones included; of one that is left `as_it_was`, what it was taught."
     recipe, superseded = bed.recipe(len(mine)), replaced(bed, mine)
-    imagined = skilled.dreams([m for m in mine if not dreaming.well_asked(m)], recipe.skilled)
+    imagined = skilled.dreams([m for m in mine if not dreaming.well_asked(m)], recipe.skilled, as_it_was)
     dreams = list(dreaming.dream(mine, superseded=superseded, seed=night.seed, per_memory=recipe.per_memory, beside=imagined))
     return dreams + (asking.asked(bed.serving(), mine, seed=night.seed) if recipe.self_asked else [])
 
@@ -97,49 +98,10 @@ def replaced(bed: Bed, live: Sequence[Memory]) -> dict[str, Memory]:
     return found
 
 
-class Skilled:
-    "What the trained dreamer makes of each memory: once, for its dreams depend on nothing but the memory and the seed."
-
-    def __init__(self, bed: Bed, night: Night) -> None:
-        self.bed, self.night = bed, night
-        self._made: dict[str, list[Dream]] = {}
-
-    def dreams(self, memories: Sequence[Memory], most: int) -> list[Dream]:
-        "At most so many of each memory that are studied, and those held out."
-        if self.bed.dreamer is None or not most:
-            return []
-        earlier = self._earlier({m.id for m in memories} - self._made.keys())
-        if missing := [m for m in memories if m.id not in self._made and m.id not in earlier]:
-            for memory, dreams in self.bed.dreamer(missing, self.night.seed).items():
-                held = [d for d in dreams if d.held_out]
-                self._made[memory] = dreaming.evenly([d for d in dreams if not d.held_out], most) + held
-        self._made |= earlier
-        return [d for m in memories for d in self._made.get(m.id, [])]
-
-    def _earlier(self, wanted: set[str]) -> dict[str, list[Dream]]:
-        "Those that earlier nights with this seed and this dreamer left in the journal, the newest first."
-        found: dict[str, list[Dream]] = {}
-        for night in reversed(self.bed.journal.nights()):
-            stage = (self.bed.journal.stage(night.id, "dream") or {}) if wanted else {}
-            told, same = stage.get("skilled", {}), stage.get("dreamer", "") == self.bed.dreamer_id
-            if night.id == self.night.id or night.seed != self.night.seed or not same or not (here := wanted & told.keys()):
-                continue
-            rows = {d.id: d for d in self.bed.journal.dreams(night.id)}
-            for memory in here:
-                if all(one in rows for one in told[memory]):
-                    found[memory] = [rows[one] for one in told[memory]]
-            wanted = wanted - found.keys()
-        return found
-
-    def ids(self, kept: Mapping[str, Dream]) -> dict[str, list[str]]:
-        "Which of tonight's dreams they are, by memory."
-        return {m: [d.id for d in dreams if d.id in kept] for m, dreams in self._made.items() if dreams}
-
-
 def _again(bed: Bed, night: Night, below: Slices, skilled: Skilled) -> list[Dream]:
     "Items that slices below were trained on: as many however many there are."
     some = dreaming.evenly(below, REPLAYED)
-    return dreaming.evenly([d for mine in some for d in _about(bed, night, mine, skilled) if not d.held_out], AGAIN)
+    return dreaming.evenly([d for mine in some for d in _about(bed, night, mine, skilled, as_it_was=True) if not d.held_out], AGAIN)
 
 
 def _examined(bed: Bed, night: Night, alone: Slices, skilled: Skilled) -> list[Dream]:
@@ -149,7 +111,7 @@ def _examined(bed: Bed, night: Night, alone: Slices, skilled: Skilled) -> list[D
     for i in range(min(EXAMINED, len(alone))):
         mine = alone[(number * EXAMINED + i) % len(alone)]
         some = {mine[(number + j * len(mine) // ASKED) % len(mine)].id for j in range(ASKED)}
-        found += [d for d in _about(bed, night, mine, skilled) if d.held_out and some.intersection(d.memories)]
+        found += [d for d in _about(bed, night, mine, skilled, as_it_was=True) if d.held_out and some.intersection(d.memories)]
     return found
 
 

@@ -81,7 +81,7 @@ def derive(memories: int, parameters: int, layers: int, seed: int = 0, epochs: i
     floor = 16 if parameters < SMALL else 16 if parameters < MIDDLE else 32
     rank = min(64, max(floor, 8 * -(-memories // 60)))
     dial = DEPTHS[depth]
-    per_memory = round((44 if memories <= 200 else 16) * dial.per_memory)
+    per_memory = (changes or {}).get("per_memory", round((44 if memories <= 200 else 16) * dial.per_memory))
     skilled, small = round(0.6 * per_memory), parameters < SMALL
     reasons = (
         ("depth", f"{depth}: {dial.because}"),
