@@ -25,7 +25,7 @@ from pocketsleep.nouns import Lesson
 from pocketsleep.runtime.prompting import ask
 
 KINDS = ("questions", "reverse", "use")
-READ, WANTING = 0.4, 0.1  # of questions: asked with the note in front, too; with others' notes in front
+READ, WANTING = 0.2, 0.1  # of questions: asked with the note in front, too; with others' notes in front
 LIGHT = frozenset(("you", "your", "been", "had", "got", "does", "did", "went", "goes"))  # say nothing of what was asked for
 Note = Mapping[str, Any]
 
