@@ -89,7 +89,7 @@ def chosen(file: Path, base: str, most: int, draws: int, say: Callable[[str], No
 
 
 def _taught_by(writer: str) -> list[str]:
-    "Skills that did not leave this writer out."
+    "Skills that were taught questions by hand and did not leave this writer out: a manner that was not taught any names nobody."
     made = {name: skill.made_for(cards.skills() / name)["made"] for name in (skill.DREAMER, skill.MANNER)}
     return [name for name, how in made.items() if writer not in how.get("left_out", [writer])]
 
