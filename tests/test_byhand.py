@@ -79,3 +79,9 @@ def test_the_manner_learns_them_beside_the_bank() -> None:
     alone, both = manner.lessons(), manner.lessons(0, [CAT])
     assert len(both) > len(alone)
     assert any(x.prompt[-1].content.startswith("Who purrs") for x in both)
+
+
+def test_who_is_left_out_stands_anywhere_among_the_paths() -> None:
+    paths = [Path("out"), Path("study"), Path("more.txt")]
+    assert manner._parsed(["out", "study", "more.txt"]) == (paths, [])
+    assert manner._parsed(["out", "study", "--leave", "g5,s5", "more.txt"]) == (paths, ["g5", "s5"])

@@ -186,6 +186,25 @@ def test_what_was_replaced_is_asked_as_of_now() -> None:
     assert len(lately) >= CHANGED
 
 
+def test_what_is_denied_of_the_core_itself_is_denied_without_it() -> None:
+    dog = Memory("The user's dog Pudding is 13.", answer="Pudding")
+    asked = {d.question: d.answer for d in dream([dog], seed=0, per_memory=60) if d.form == "yes_no" and says(d.question, "Pudding")}
+    assert {a for q, a in asked.items() if "isn't" in q or "19" in q} == {"No."}, "No, Pudding. says nothing"
+    home = Memory("The user lives in Lisbon.", answer="Lisbon")
+    others = [d for d in dream([home], seed=0, per_memory=60) if d.form == "yes_no" and not says(d.question, "Lisbon")]
+    assert "No, Lisbon." in {d.answer for d in others}
+
+
+def test_the_dreamers_share_follows_what_a_memory_is_asked() -> None:
+    shares = {depth: derive(10, 135_000_000, 30, depth=depth).skilled for depth in ("nap", "night", "deep")}
+    assert shares == {"nap": 16, "night": 26, "deep": 42}
+    few = derive(10, 135_000_000, 30, changes={"per_memory": 12})
+    assert (few.per_memory, few.skilled) == (12, 7)
+    none = derive(10, 135_000_000, 30, changes={"skilled": 0})
+    assert none.skilled == 0
+    assert dict(none.reasons)["skilled"].startswith("0 of them")
+
+
 def test_hand_written_questions_spare_the_dreamer() -> None:
     assert well_asked(Memory("The user's cat is called Gus."))
     assert not well_asked(Memory("The big window for the mill came out of a signal box."))

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from pocketsleep.journal import Journal
+from pocketsleep.night import build
+from pocketsleep.night.dream import well_asked
+from pocketsleep.night.recipe import derive
 from pocketsleep.night.skilled import Skilled
 from pocketsleep.nouns import Dream, Memory, Night, Verdict
 
-BOAT = Memory("The user's boat is called Kestrel.", answer="Kestrel")
-ASKS = ("Which name is on my bow?", "What do I call what I row?")
-DREAMS = tuple(Dream(q, "Your boat is called Kestrel.", "paraphrase", (BOAT.id,)) for q in ASKS)
+BOAT = Memory("The big window of the user's boat came out of a signal box.", answer="signal box")
+ASKS = ("What did my pane start as?", "Where did we find the glass for the wheelhouse?")
+DREAMS = tuple(Dream(q, "Signal box.", "paraphrase", (BOAT.id,)) for q in ASKS)
 
 
 @pytest.fixture
@@ -73,6 +76,19 @@ def test_a_level_that_is_left_was_taught_by_whoever_dreamt_then(night: Nights) -
     assert night.asked == 1
     night(dreamer="new")
     assert night.asked == 2, "the dreams of one that is gone are studied again as the new one's"
+
+
+@pytest.mark.parametrize("looked", [lambda *one: build._again(*one), lambda *one: build._examined(*one)])
+def test_what_a_night_asks_of_levels_that_stay_was_dreamt_then(night: Nights, journal: Journal, looked: Callable[..., list[Dream]]) -> None:
+    assert not well_asked(BOAT), "nobody would ask the dreamer"
+    night(dreamer="gone", most=26)
+
+    def dreams_anew(memories: Sequence[Memory], seed: int) -> dict[str, list[Dream]]:
+        pytest.fail("a level that stays was dreamt of anew")
+
+    bed = SimpleNamespace(journal=journal, dreamer=dreams_anew, dreamer_id="new", recipe=lambda n: derive(n, 135_000_000, 30))
+    tonight = Night("n9", "2026-01-02T00:00:00+00:00", 0, "smollm2-135m", {})
+    assert looked(bed, tonight, [[BOAT]], Skilled(bed, tonight))  # type: ignore[arg-type]
 
 
 def test_a_night_that_only_looks_leaves_no_word_of_what_it_did_not_keep(night: Nights) -> None:

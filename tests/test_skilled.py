@@ -6,8 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from pocketsleep import cards
 from pocketsleep.home import Home
-from pocketsleep.nouns import Episode, Memory, Turn
+from pocketsleep.night import build
+from pocketsleep.night.recipe import SMALL, derive
+from pocketsleep.night.skill import DREAMER, identity
+from pocketsleep.nouns import Episode, Memory, Night, Turn
 from pocketsleep.pocket import Pocket
 
 pytestmark = pytest.mark.skilled
@@ -48,3 +52,12 @@ def test_the_dreamer_asks_in_other_words_and_the_same_seed_asks_the_same(pocket)
     assert [d for d in first if d.answer == said and not d.held_out]
     assert not any("Kestrel" in d.question for d in first if d.answer == said)
     assert pocket.serving().worn == ""
+
+
+def test_a_night_writes_down_which_dreamer_it_was(pocket):
+    window = pocket.remember("The big window of my mill came out of a signal box.")
+    assert window is not None
+    night = pocket.journal.begin(Night("", "2026-01-01T00:00:00+00:00", 0, pocket.card.name, {}))
+    told = build.study(pocket._bed(night, 0), night, [window])
+    assert told["dreamer"].split() == [identity(cards.skills() / DREAMER), str(derive(1, SMALL - 1, 30).skilled)]
+    assert told["skilled"][window.id]

@@ -175,13 +175,17 @@ def _held(prompt: str, answer: str) -> Lesson:
     return Lesson(ask(prompt), answer, hard=0.0, soft=ANCHOR_WEIGHT, teacher=ask(prompt))
 
 
+def _parsed(arguments: Sequence[str]) -> tuple[list[Path], list[str]]:
+    "(paths, writers left out)."
+    if "--leave" not in arguments:
+        return [Path(one) for one in arguments], []
+    at = list(arguments).index("--leave")
+    return [Path(one) for one in (*arguments[:at], *arguments[at + 2 :])], arguments[at + 1].split(",")
+
+
 def main(arguments: list[str]) -> None:
     "One JSON object on stdout."
-    places, left = list(arguments), []
-    if "--leave" in places:
-        at = places.index("--leave")
-        left, places = places[at + 1].split(","), places[:at] + places[at + 2 :]
-    out, folder, *further = map(Path, places)
+    (out, folder, *further), left = _parsed(arguments)
     files = [path for path in sorted(folder.glob("*.jsonl")) if path.stem not in left]
     rows = (json.loads(line) for path in files for line in path.read_text("utf-8").splitlines())
     said = [row["message"] for row in rows if len(row["message"]) <= SHORT][::2]

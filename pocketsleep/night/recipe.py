@@ -81,8 +81,9 @@ def derive(memories: int, parameters: int, layers: int, seed: int = 0, epochs: i
     floor = 16 if parameters < SMALL else 16 if parameters < MIDDLE else 32
     rank = min(64, max(floor, 8 * -(-memories // 60)))
     dial = DEPTHS[depth]
-    per_memory = (changes or {}).get("per_memory", round((44 if memories <= 200 else 16) * dial.per_memory))
-    skilled, small = round(0.6 * per_memory), parameters < SMALL
+    asked_for, small = changes or {}, parameters < SMALL
+    per_memory = asked_for.get("per_memory", round((44 if memories <= 200 else 16) * dial.per_memory))
+    skilled = asked_for.get("skilled", round(0.6 * per_memory))
     reasons = (
         ("depth", f"{depth}: {dial.because}"),
         ("rank", f"{rank}: {floor} is the least for {parameters / 1e6:.0f}M parameters, 8 more for every 60 memories"),
