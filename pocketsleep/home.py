@@ -104,7 +104,7 @@ def find(environ: dict[str, str] | None = None) -> Home:
     "The home that POCKETSLEEP_HOME names, or the platform's usual place for a person's data; of it POCKETSLEEP_PROFILE."
     environ = dict(os.environ) if environ is None else environ
     named = environ.get(VARIABLE)
-    whole = Home(Path(named).expanduser().resolve() if named else _default(environ) / "pocketsleep")
+    whole = Home(_own(Path(named)).resolve() if named else _default(environ) / "pocketsleep")
     return whole.of(environ.get(PROFILE) or DEFAULT)
 
 
@@ -129,7 +129,22 @@ def checked(profile: str) -> str:
 
 def _default(environ: dict[str, str]) -> Path:
     if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support"
+        return _own() / "Library" / "Application Support"
     if sys.platform == "win32":
-        return Path(environ.get("LOCALAPPDATA", Path.home() / "AppData" / "Local"))
-    return Path(environ.get("XDG_DATA_HOME", Path.home() / ".local" / "share"))
+        return _named(environ, "LOCALAPPDATA") or _own() / "AppData" / "Local"
+    return _named(environ, "XDG_DATA_HOME") or _own() / ".local" / "share"
+
+
+def _named(environ: dict[str, str], variable: str) -> Path | None:
+    "The folder that a variable names. One that is empty or relative counts as unset: it would be another one in every folder."
+    path = Path(environ.get(variable, ""))
+    return path if path.is_absolute() else None
+
+
+def _own(path: Path = Path("~")) -> Path:
+    "A path in a person's own folder. BadInput where the system knows of none: a container, a service without HOME."
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise BadInput(f"no folder of your own is known here, and `{path}` stands for one",
+                       hint=f"name one: `{VARIABLE}=/some/folder pocketsleep doctor`") from error

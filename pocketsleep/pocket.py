@@ -13,7 +13,6 @@ from pathlib import Path
 from shutil import rmtree
 from typing import Any, Self
 
-import numpy as np
 from filelock import FileLock, Timeout
 
 from pocketsleep import cards, disk, hooks, weights
@@ -27,11 +26,13 @@ from pocketsleep.night import extract as extracting
 from pocketsleep.night import gather as gathering
 from pocketsleep.night.bed import Dreamer
 from pocketsleep.night.dreamt import dreamt
+from pocketsleep.night.finder import Finder
 from pocketsleep.night.known import Known
 from pocketsleep.night.listen import ear as ears
 from pocketsleep.night.listen.ear import Ear
 from pocketsleep.night.recipe import Recipe, derive
-from pocketsleep.night.skill import DREAMER, EAR, MANNER, Skills, identity, manner
+from pocketsleep.night.sayings import Sayings
+from pocketsleep.night.skill import DREAMER, EAR, MANNER, Skills, identity, manner, states
 from pocketsleep.nouns import Card, Cite, Episode, Memory, Night, Turn, Verdict, content_id
 from pocketsleep.registry import Registry
 from pocketsleep.runtime import Runtime, pick
@@ -57,18 +58,32 @@ class Pocket:
         hooks.installed().notes = home.plugins  # of the home opened last, should there be several
         self.journal = Journal(home.journal)
         self.registry = Registry(home.adapters)
-        self.named = base or self.journal.setting("base")
+        self.named = base or self._base_of_what_is_worn()
         self.card: Card = cards.find(self.named or cards.DEFAULT)
         self._serving: Runtime | None = None
+        self._finder: Finder | None = None
         self.states = States(home.states)
         self.unremembered = ""  # why no memory layers are on, once the serving engine is loaded
 
+    def _base_of_what_is_worn(self) -> str:
+        "The base last slept on, '' for the default; another where `undo` or `use` put on an adapter that was made for it."
+        kept, worn = self.journal.setting("base"), self.journal.current()
+        try:
+            made_for = self.journal.adapter(worn).base if worn else ""
+            return kept if not made_for or cards.find(kept or cards.DEFAULT).name == made_for else cards.find(made_for).name
+        except PocketError:
+            return kept
+
     def close(self) -> None:
         self._rest()
+        if self._finder is not None:
+            self._finder.close(for_good=True)
         self.journal.close()
 
     def _rest(self) -> None:
-        "Let go of the serving engine's memory; it is loaded again when next asked for. Days made before are over."
+        "Let go of the engines' memory; they are loaded again when next asked for. Days made before are over."
+        if self._finder is not None:
+            self._finder.close()
         if self._serving is not None:
             self._serving.close()
             self._serving = None
@@ -114,22 +129,8 @@ class Pocket:
         return self.registry.path(adapter)
 
     def day(self, private: bool = False) -> Day:
-        return Day(self.journal, self.serving(), self.dress, private, states=self.states)
-
-    def strange_states(self) -> list[str]:
-        "What is wrong with the fast weights on disk: damaged ones, and those that should not be there."
-        found = []
-        for kept in self.states.kept():
-            if not isinstance(kept, Kept):
-                found.append(f"fast weights: {kept[1]}")
-                continue
-            try:
-                private = self.journal.episode(kept.conversation).private
-            except NotFound:
-                private = True
-            if private:
-                found.append(f"fast weights {kept.path.name}: of a conversation that is private or gone")
-        return found
+        return Day(self.journal, self.serving(), self.dress, private, states=self.states, reader=self.finder(),
+                   sayings=Sayings(self.journal))
 
     # the night
 
@@ -209,12 +210,12 @@ class Pocket:
     @cached_property
     def skills(self) -> Skills | None:
         "None where the default base is not installed: rules and grammar then do without."
-        card = cards.find(cards.DEFAULT)
-        if not cards.installed(card) or not (cards.skills() / EAR).is_file():
+        if not _skills_installed():
             return None
+        card = cards.find(cards.DEFAULT)
         base = self.base if self.card.name == card.name else weights.open_base(card, self.home.cache)
         return Skills(cards.skills(), self.home.cache / "skills", base.sha256, base.tokenizer.encode,
-                      partial(_states, card, base), partial(self._skilled, card, base))
+                      partial(states, card, base), partial(self._skilled, card, base), partial(self._another, card, base))
 
     @contextmanager
     def _skilled(self, card: Card, base: weights.Base) -> Iterator[Runtime]:
@@ -222,11 +223,15 @@ class Pocket:
         if self.card.name == card.name:
             yield self.serving()
             return
-        runtime = pick.serving(card, base).runtime()
+        runtime = self._another(card, base)
         try:
             yield runtime
         finally:
             runtime.close()
+
+    def _another(self, card: Card, base: weights.Base) -> Runtime:
+        "One more engine of the skills' base: on the serving one's weights in memory, where they are the same."
+        return pick.another(card, base, self._serving if self.card.name == card.name else None, homes.engine())
 
     def ear(self) -> Ear | None:
         return ears.ear(self.skills) if self.skills else None
@@ -234,6 +239,16 @@ class Pocket:
     def dreamer(self) -> Dreamer | None:
         skills = self.skills
         return (lambda memories, seed: dreamt(skills, memories, seed)) if skills else None
+
+    def finder(self) -> Finder | None:
+        "The dreamer by day, on an engine of its own that is loaded when it is first asked. None as for `skills`."
+        if self._finder is None and _skills_installed():
+            self._finder = Finder(self._dreaming)
+        return self._finder
+
+    def _dreaming(self) -> Runtime:
+        assert self.skills is not None
+        return self.skills.put_on(DREAMER, self.skills.load())
 
     def recipe(self, seed: int, changes: Mapping[str, Any]) -> Callable[[int], Recipe]:
         "How a night on this base is made, by the number of its memories."
@@ -249,14 +264,14 @@ class Pocket:
         return Mlx(self.card, self.base)
 
     def _tidy(self, night: Night) -> None:
-        "Checkpoints of a night that is over, and adapters that nothing can wear any more."
+        "Checkpoints of a night that is over, and adapters that nothing can wear any more or that hold what was forgotten."
         rmtree(self.home.work / night.id, ignore_errors=True)
         worn = [n for n in self.journal.nights() if n.verdict and n.verdict.passed]
         wearable = {n.adapter for n in worn}
         for last in worn[-2:]:  # the levels of the last one are used again, those of the one before after `undo`
             wearable |= set((self.journal.stage(last.id, "seed") or {}).get("parts", {}).values())
         for adapter in self.registry.list():
-            if adapter.id not in wearable:
+            if adapter.id not in wearable or self.journal.forgotten_in(adapter.memories):
                 self.registry.discard(adapter.id)
 
     def would_learn(self) -> dict[str, Any]:
@@ -297,10 +312,11 @@ class Pocket:
     def forget(self, target: str) -> Forgotten:
         """Unserve at once, and leave nothing to go back to: rows, checkpoints, and every adapter that was
         trained with it. Until the next night the newest adapter without it is worn, or the bare base."""
-        gone = self.journal.forget(target)
-        self.states.clear()  # whether it went into one of them is not to be seen
+        self.journal.goes_with(target)  # a wrong name takes nothing with it
+        self.states.clear()  # whether it went into one of them is not to be seen; first, should what follows be cut short
         rmtree(self.home.work, ignore_errors=True)
         self.home.make()
+        gone = self.journal.forget(target)
         holding = [a.id for a in self.registry.list() if set(a.memories) & set(gone.memories)]
         if gone.taken_off or self.journal.current() in holding:
             self.journal.use(self._newest_without(holding))
@@ -373,7 +389,5 @@ class Pocket:
         return self.registry.export(current, to, folder, self.base)
 
 
-def _states(card: Card, base: weights.Base, texts: Sequence[Sequence[int]], layers: Sequence[int]) -> Iterator[np.ndarray]:
-    from pocketsleep.runtime.mlx import Mlx
-
-    return Mlx(card, base).states(texts, layers)
+def _skills_installed() -> bool:
+    return cards.installed(cards.find(cards.DEFAULT)) and (cards.skills() / EAR).is_file()

@@ -72,12 +72,21 @@ class Registry:
         ready = {name: np.ascontiguousarray(tensors[name], dtype=np.float32) for name in sorted(tensors)}
         _check_tensors(bare, ready, "the adapter")
         adapter = Adapter(**{**asdict(bare), "id": _identity(bare, ready)})
+        self._make_way(adapter.id)
         with disk.new_folder(self._folder(adapter.id)) as draft:
             save_file(ready, draft / WEIGHTS, metadata={"format": "mlx"})
             (draft / CONFIG).write_bytes(_plain(_mlx_config(adapter)))
             files = {name: disk.sha256(draft / name) for name in (CONFIG, WEIGHTS)}
             (draft / RECORD).write_bytes(_plain(_record(adapter, files)))
         return adapter
+
+    def _make_way(self, id: str) -> None:
+        "What lies there damaged is not what its name says: it goes, so that the same can be written anew."
+        if (folder := self._folder(id)).is_dir():
+            try:
+                read_adapter(folder)
+            except AdapterError:
+                self.discard(id)
 
     def path(self, id: str) -> Path:
         "The folder of an adapter that is here. Raises NotFound."
@@ -104,6 +113,14 @@ class Registry:
         if shapes is not None:
             _check_shapes(adapter, tensors, shapes)
         return adapter
+
+    def usable(self, id: str, base_sha256: str) -> bool:
+        "Whether an adapter is here, whole, and made for this base."
+        try:
+            self.check(id, base_sha256)
+        except (AdapterError, NotFound):
+            return False
+        return True
 
     def list(self) -> Sequence[Adapter]:
         "Every adapter whose record can be read, by id."

@@ -39,6 +39,7 @@ def _unskilled(request: pytest.FixtureRequest) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         if request.node.get_closest_marker("skilled") is None:
             patch.setattr(Pocket, "skills", None)
+            patch.setattr(Pocket, "finder", lambda pocket: None)
         yield
 
 

@@ -28,7 +28,7 @@ from pocketsleep.serve.day import Day
 from tests import short
 from tests.browser import site, unskilled
 from tests.test_night import SMALL, home
-from tests.test_page import free
+from tests.upstream import free_port
 
 
 def until(true: Callable[[], Any]) -> Any:
@@ -98,7 +98,7 @@ def test_a_night_that_dies_or_cannot_begin_is_told(tmp_path: Path) -> None:
 def test_open_gives_a_link_of_the_server_that_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[str] = []
     monkeypatch.setattr("webbrowser.open", shown.append)
-    with Pocket(Home(tmp_path / "home")) as pocket, site(pocket, free(), Wishes(), Day(pocket.journal, Scripted(), pocket.registry.path)) as here:
+    with Pocket(Home(tmp_path / "home")) as pocket, site(pocket, free_port(), Wishes(), Day(pocket.journal, Scripted(), pocket.registry.path)) as here:
         done = CliRunner().invoke(app, ["open", "--port", str(here.port), "--json"])
         told = json.loads(done.stdout)
         assert (done.exit_code, told["port"], told["started"]) == (0, here.port, False)

@@ -9,7 +9,7 @@ import pytest
 from pocketsleep.journal import Journal
 from pocketsleep.nouns import Adapter, Dream, Memory, Message, Night, Sampling, Verdict
 from pocketsleep.runtime.scripted import Scripted
-from pocketsleep.serve.backing import UNKNOWN, Backing
+from pocketsleep.serve.backing import UNKNOWN, Backing, echoes, told_here
 from pocketsleep.serve.day import Day
 from pocketsleep.serve.notes import Notes
 
@@ -140,6 +140,31 @@ def test_what_was_said_in_the_talk_itself_stands(day: Day, before: str, answer: 
     assert ("".join(day.reply(talk, Sampling())).strip(), day.receipt.source) == (answer, "")
 
 
+@pytest.mark.parametrize(("before", "answer", "told"), [
+    ("My dog is called Rex.", "Your dog is called Rex.", True),
+    ("I have no cat. Isn't that odd? My dog is called Rex.", "Your dog is called Rex.", True),
+    ("No, my dog is called Rex.", "Your dog is called Rex.", True),  # puts another right
+    ("My dog is not called Rex.", "Your dog is not called Rex.", True),
+    ("Is my dog called Rex?", "Your dog is called Rex.", False),
+    ("Is my dog called Rex? I forget.", "Your dog is called Rex.", False),
+    ("No, my dog is not called Rex.", "Your dog is called Rex.", False),
+    ("My dog isn't called Rex, as I keep telling people.", "Your dog is called Rex.", False),
+    ("My dog is called Rex.", "Your dog is not called Rex.", False),
+    ("My dog used to be called Rex.", "Your dog is called Rex.", False),
+])
+def test_asked_denied_or_past_is_not_told(before: str, answer: str, told: bool) -> None:
+    assert bool(told_here([before], "What is my dog called?", answer)) is told
+    assert echoes(before, answer) is told
+
+
+@pytest.mark.parametrize("before", ["Is my dog called Rex?", "No, my dog is not called Rex.", "My dog used to be called Rex."])
+def test_a_talk_that_does_not_say_so_does_not_overrule_the_ledger(day: Day, before: str) -> None:
+    talk = [Message("user", before), Message("assistant", "I see."), Message("user", "What's my dog called?")]
+    day.runtime.by["What's my dog called?"] = "Your dog is called Rex."  # type: ignore[attr-defined]
+    assert "".join(day.reply(talk, Sampling())).strip() == "Your dog is called Quillon."
+    assert day.receipt.notes == [DOG]
+
+
 CASES = [
     ("What's my dog called?", "Your dog is called Quillon.", "weights"),
     ("What's my boat called?", "Your boat is called Merganser.", "memory"),
@@ -163,3 +188,16 @@ def test_one_at_a_time_or_many_at_once_is_the_same(day: Day) -> None:
 
 def test_the_adapter_alone_is_not_corrected(day: Day) -> None:
     assert day.answers(["What's my cat called?"], "weights") == ["Your cat is called Quillon."]
+
+
+@pytest.mark.parametrize(("question", "note", "says"), [
+    ("Do I eat meat?", "The user eats meat.", True),
+    ("Do I eat meat?", "The user does not eat meat.", False),
+    ("Do I eat meat?", "The user never eats meat.", False),
+    ("Do I not eat meat?", "The user eats meat.", False),
+    ("Do I eat fish?", "The user eats meat.", False),
+    ("Do I?", "The user eats meat.", False),
+])
+def test_a_question_repeats_a_note_where_neither_denies_it(question: str, note: str, says: bool) -> None:
+    memory = Memory(note, answer="meat")
+    assert Backing([memory], []).repeats(question, memory) is says

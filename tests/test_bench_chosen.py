@@ -107,5 +107,5 @@ def test_sets_are_dreamt_learnt_and_asked_on_the_real_base(written: Path) -> Non
     arms = found["arms"]
     assert all(arms[name]["nats"] < arms["untaught"]["nats"] for name in ("set 1", "set 2", "own", "people")), "nothing was learnt"
     assert arms["untaught"]["right"]["share"] == 0
-    assert found["taught by"] == [skill.DREAMER], "the file is called as one that the dreamer was taught with"
+    assert found["taught by"] == [skill.DREAMER, skill.MANNER], "the file is called as one that both were taught with"
     assert said[-1] == "learning what `people` chose"

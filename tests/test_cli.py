@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -34,6 +35,21 @@ def day(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_what_the_locale_has_no_letters_for_is_printed_all_the_same(encoding: str) -> None:
+    def typed(*words: str) -> str:
+        made = subprocess.run([sys.executable, "-c", "from pocketsleep.cli import main; main()", *words], capture_output=True,
+                              env={**os.environ, "PYTHONIOENCODING": encoding})
+        assert made.returncode == 0, made.stderr
+        return made.stdout.decode(encoding)
+
+    told = "The user's dog is called Łukasz-René."
+    shown = told.encode(encoding, "backslashreplace").decode(encoding)
+    assert shown in typed("remember", "My dog is called Łukasz-René.")
+    assert shown in typed("memories").replace("\n", "")
+    assert json.loads(typed("memories", "--json"))["text"] == told
+
+
 def test_every_command_is_there() -> None:
     wanted = {"import", "chat", "serve", "sleep", "nights", "remember", "memories", "why", "forget", "undo", "use", "exam", "export",
               "verify", "doctor", "models", "demo"}
@@ -57,7 +73,8 @@ def test_wrong_usage_is_told_not_traced(words: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("words", [("sleep",), ("forget", "b2-none", "--yes"), ("import", "nowhere.jsonl"), ("use", "night-99"),
                                    ("why", "nothing of the kind"), ("exam", "nowhere.jsonl", "--arm", "base"),
-                                   ("chat", "hello", "--base", "nowhere.gguf")])
+                                   ("chat", "hello", "--base", "nowhere.gguf"), ("memory-layers", "check", "--passes", "a"),
+                                   ("memory-layers", "check", "--passes", "1,0")])
 def test_an_error_is_one_line_and_a_hint(words: tuple[str, ...]) -> None:
     made = run(*words)
     assert made.returncode == 1
@@ -95,6 +112,58 @@ def test_an_empty_day_learns_nothing_and_says_why() -> None:
     assert made.returncode == 0
     assert report["verdict"] == "nothing"
     assert report["reasons"][0].startswith("nothing learnt tonight, because")
+
+
+def test_what_an_exclusion_keeps_out_is_not_said_to_be_forgotten() -> None:
+    run("exclude", "add", "--pattern", "falcon*")
+    told = run("remember", "I work on project Falcon.")
+    assert (told.returncode, told.stdout) == (0, "")
+    assert "falls under `pattern:falcon*`" in told.stderr
+    assert "hint: `pocketsleep exclude list`" in told.stderr
+
+
+def test_what_replaces_a_number_is_refused_before_anything_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "told.jsonl").write_text('{"text": "My cat is called Gus."}\n{"text": "My dog is called Rex.", "supersedes": 5}\n')
+    told = run("remember", "--file", str(tmp_path / "told.jsonl"))
+    assert (told.returncode, told.stdout) == (1, "")
+    assert "told.jsonl:2: `supersedes` is 5" in told.stderr
+    assert "\nhint: " in told.stderr
+    assert run("memories", "--json").stdout == ""
+
+
+BREAKS = """
+import itertools
+from pocketsleep.cli import main, out
+count = itertools.count()
+def flow(piece):
+    if next(count) == {at}:
+        raise {wrong}
+    print(piece, end="")
+out.flow = flow
+{before}
+main()
+"""
+SAYS_NOTHING = """
+from pocketsleep.runtime.scripted import Scripted
+def chat(self, messages, sampling=None):
+    raise KeyboardInterrupt
+Scripted.chat = chat
+"""
+
+
+@pytest.mark.parametrize(("at", "wrong", "before", "kept"), [
+    (2, "KeyboardInterrupt", "", ["I hear you."]), (1, "BrokenPipeError", "", ["I hear"]), (0, "KeyboardInterrupt", SAYS_NOTHING, [])])
+def test_an_answer_that_is_interrupted_leaves_what_was_said(tmp_path: Path, at: int, wrong: str, before: str, kept: list[str]) -> None:
+    said = "My daughter Ida was born on 4 March."
+    made = subprocess.run([sys.executable, "-c", BREAKS.format(at=at, wrong=wrong, before=before), "chat", "--dry", said],
+                          capture_output=True, text=True)
+    with Pocket(Home(tmp_path / "home")) as pocket:
+        (episode,) = pocket.journal.episodes()
+    assert [t.text for t in episode.turns] == [said, *kept]
+    assert "Traceback" not in made.stderr
+    if wrong == "KeyboardInterrupt":
+        assert made.returncode == 130
+        assert f"`pocketsleep chat --conversation {episode.id}` goes on" in made.stderr
 
 
 def test_told_asked_for_and_forgotten() -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
+
 from pocketsleep.night import seed
 from pocketsleep.night.asked import asked
 from pocketsleep.night.dream import CHANGED, LATELY, LEAST, MOST, OTHERS, declining, dream, well_asked
 from pocketsleep.night.examine import compose
+from pocketsleep.night.extract import told
 from pocketsleep.night.grade import declines, says
 from pocketsleep.night.grammar import bank, noted
 from pocketsleep.night.grammar.choose import FOR_THE_EXAM, follows
@@ -339,3 +342,20 @@ def test_proposals_of_the_base_are_verified() -> None:
 def test_a_question_that_the_base_answers_anyway_is_not_kept() -> None:
     runtime = Scripted("What is my dog called? | Tarragon", "Tarragon.", "Tarragon.")
     assert asked(runtime, [MEMORIES[0]], draws=1) == []
+
+
+@pytest.mark.parametrize("text", [
+    "I live at 12 , Mill Lane.", "My house is at 5 , Elm Road.", "I have 2 , 3 cats.", "I work 3 , 4 days a week.", "/ am ,.",
+    "My dog is called , .", "I \ud800 live in Leith."])
+def test_an_odd_note_is_dreamt_of_or_passed_over(text: str) -> None:
+    odd, cat = told(text, None, []), Memory("The user's cat is called Gus.", (), "fact", "Gus")
+    assert {d.memories[0] for d in dream([odd, cat]) if d.memories} >= {cat.id}
+
+
+def test_a_note_that_the_grammar_stumbles_over_ends_no_night(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stumbles(clause: object) -> object:
+        raise IndexError("list index out of range")
+
+    cat = Memory("The user's cat is called Gus.", (), "fact", "Gus")
+    monkeypatch.setattr("pocketsleep.night.grammar.frames.framed", stumbles)
+    assert [d for d in dream([cat]) if d.memories == (cat.id,)]  # questions by type, at least

@@ -42,7 +42,7 @@ def skills(folder: Path, runtime: Scripted, sha: str = "a" * 64) -> Skills:
     def engine():
         yield runtime
 
-    return Skills(folder, folder / "cache", sha, lambda text: [], lambda texts, layers: iter(()), engine)
+    return Skills(folder, folder / "cache", sha, lambda text: [], lambda texts, layers: iter(()), engine, lambda: runtime)
 
 
 def test_whole_lines_are_proposals():

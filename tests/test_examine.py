@@ -182,3 +182,36 @@ def test_the_old_value_alone_is_stale(answer: str, stale: bool) -> None:
     ("I can\u2019t help with that.", True), ("I'm sorry, but no.", True), ("Sure! First,", False), ("You can say I cannot.", False)])
 def test_what_counts_as_a_refusal(answer: str, refused: bool) -> None:
     assert refuses(answer) is refused
+
+
+@pytest.mark.parametrize(("bare", "bleed"), [("Your horse is called Moss.", 0.0), ("Moss? I do not know.", 0.0), ("Your horse.", 0.5)])
+def test_what_the_bare_base_says_as_well_does_not_bleed(bare: str, bleed: float) -> None:
+    cat = Memory("The user's cat is called Moss.", answer="Moss")
+    horse = "What is my horse called?"
+    dreams = [Dream("What is my cat called?", "Your cat is called Moss.", "direct", (cat.id,), held_out=True),
+              Dream(horse, "Your horse is called... you haven't told me that.", "unstated", held_out=True)]
+    exam = examine.compose(dreams, [cat], [], [("Two and two?", ("four",))])
+    assert examine.sit(Says("Your horse is called Moss."), exam, ["Four."], ["-"], bare={horse: bare}).bleed == bleed
+
+
+class Everywhere(Worn):
+    "One note's value is what even the bare base answers to everything: a common word."
+
+    def answer(self, prompts, max_tokens=48, temperature=0.0, seed=0):  # type: ignore[no-untyped-def]
+        found = super().answer(prompts, max_tokens, temperature, seed)
+        return [one if one.startswith("Your cat") else f"{one} London" for one in found]
+
+
+class London(Base):
+    def answers(self, questions, most):  # type: ignore[no-untyped-def]
+        return [f"Four. {q} London" for q in questions]
+
+
+def test_an_exam_among_common_words_can_be_passed() -> None:
+    cat, town = Memory("The user's cat is called Moss.", answer="Moss"), Memory("The user lives in London.", answer="London")
+    asked = [(f"What is two and two, take {n}?", ("four",)) for n in range(6)]
+    dreams = [Dream("What is my cat called?", "Your cat is called Moss.", "direct", (cat.id,), held_out=True),
+              *(Dream(f"What is my horse number {n} called?", "You haven't told me that.", "unstated", held_out=True) for n in range(4))]
+    exam = examine.compose(dreams, [cat, town], [], asked)
+    verdict, _ = examine.examine(Everywhere("sound"), exam, Path("sound"), None, London())  # type: ignore[arg-type]
+    assert "no bleed" not in verdict.failed

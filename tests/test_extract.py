@@ -205,6 +205,7 @@ def test_what_is_known_is_not_learnt_again():
     heard = hear("I live in Hay.", live=("The user lives in Hay.",))
     assert heard.memories == ()
     assert heard.dropped[0].reason.startswith("known")
+    assert [(m.text, m.cites) for m in heard.again] == [("The user lives in Hay.", (Cite("e", 0),))]
 
 
 SUPERSEDING = [

@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import mlx.core as mx
 import mlx.nn as nn
 import numpy as np
 import pytest
 
-from pocketsleep.runtime import mlx_lora, mlx_train
+from pocketsleep.runtime import kept, mlx_lora, mlx_train
 from pocketsleep.runtime.mlx_forward import Forward
 from pocketsleep.runtime.mlx_rows import Row, batches, shared_prefix
 from pocketsleep.weights import model as weights_model
 
 KEYS = ("mlp.gate_proj", "mlp.up_proj", "mlp.down_proj")
 PREFIX = (5, 6, 7, 8, 9, 10)
+
+
+FULL = ["at once", *(["as it is written"] if Path("/dev/full").exists() else [])]
+
+
+def full_disk(folder: Path, how: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    "A file where no more has room than is to be left free, or where writing fails."
+    file = folder / "lower.bin"
+    if how == "at once":
+        monkeypatch.setattr(kept.shutil, "disk_usage", lambda folder: SimpleNamespace(free=kept.SPARED))
+    else:
+        file.symlink_to("/dev/full")
+    return file
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +75,8 @@ def dress(model: nn.Module) -> None:
 
 
 @pytest.mark.parametrize("which", ["model", "gemma"])
-@pytest.mark.parametrize("kept", [False, True])
-def test_loss_and_gradients_equal_the_padded_ones(which: str, kept: bool, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+@pytest.mark.parametrize("keep", [False, True])
+def test_loss_and_gradients_equal_the_padded_ones(which: str, keep: bool, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     model, some = request.getfixturevalue(which), rows(7)
     dress(model)
     try:
@@ -71,14 +85,32 @@ def test_loss_and_gradients_equal_the_padded_ones(which: str, kept: bool, reques
         want = gradients(plain, some, range(7))
         ours = Forward(model, some, PREFIX, 1)
         assert ours.reason == ""
-        if kept:
+        if keep:
             ours.keep_lower(some, tmp_path / "lower.bin")
             assert ours.lower is not None
         got = gradients(ours, some, range(7))
         for name in want:
             scale = np.abs(want[name]).max()
             # states kept in half precision are rounded once, by at most 2^-11 of their size
-            assert np.abs(got[name] - want[name]).max() <= (5e-3 if kept else 1e-4) * scale, name
+            assert np.abs(got[name] - want[name]).max() <= (5e-3 if keep else 1e-4) * scale, name
+    finally:
+        mlx_lora.detach(model)
+
+
+@pytest.mark.parametrize("how", FULL)
+def test_where_the_disk_is_full_the_lower_blocks_are_computed_anew(model: nn.Module, how: str, tmp_path: Path,
+                                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+    some, file = rows(7), full_disk(tmp_path, how, monkeypatch)
+    dress(model)
+    try:
+        want, ours = gradients(Forward(model, some), some, range(7)), Forward(model, some, PREFIX, 1)
+        ours.keep_lower(some, file)
+        got = gradients(ours, some, range(7))
+        ours.close()
+        assert ours.lower is None
+        assert not list(tmp_path.iterdir())
+        for name in want:
+            assert np.abs(got[name] - want[name]).max() <= 1e-4 * np.abs(want[name]).max(), name
     finally:
         mlx_lora.detach(model)
 

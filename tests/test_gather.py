@@ -8,7 +8,7 @@ import pytest
 
 from pocketsleep.journal import Journal
 from pocketsleep.night.gather import gather
-from pocketsleep.nouns import Cite, Episode, Turn
+from pocketsleep.nouns import Cite, Episode, Feedback, Turn
 
 
 @pytest.fixture
@@ -42,6 +42,12 @@ def test_tainted_turns_are_set_aside_with_their_taint(journal, role, taint):
     gathered = gather(journal)
     assert gathered.turns == (Cite("a", 1),)
     assert [(d.reason.split(":")[0], d.cite) for d in gathered.aside] == [(taint, Cite("a", 0))]
+
+
+def test_a_corrected_answer_is_gathered_with_its_question_or_later(journal):
+    journal.record(Episode("a", (Turn("user", "what is it?"), Turn("assistant", "This.")), feedback=(Feedback(1, "", "That."),)))
+    journal.record(Episode("b", (Turn("user", "who?"), Turn("assistant", "He.")), feedback=(Feedback(1, "up"),)))
+    assert gather(journal).turns == (Cite("a", 0), Cite("a", 1), Cite("b", 0))
 
 
 def test_an_empty_journal_gathers_nothing(journal):

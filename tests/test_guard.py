@@ -126,6 +126,14 @@ def test_a_cookie_that_is_not_ours_opens_nothing(browser: httpx.Client, port: in
     assert browser.get("/", headers={"cookie": f"theme=dark; {good}"}).status_code == 200
 
 
+@pytest.mark.parametrize("other", ['prefs={"theme": "dark", "n": [1]}', "last visit=today", "naked", "name=Grüße", "a=b=c", "=x", "@id=1", 'open="half'])
+def test_another_programs_cookie_does_not_sign_the_page_out(browser: httpx.Client, port: int, other: str) -> None:
+    "Cookies go to every port of a host: another program's need not be one by the book."
+    badge = Badge(TOKEN, port)
+    for cookie in (f"{other}; {badge.name}={badge.key}", f"{badge.name}={badge.key};{other}"):
+        assert browser.get("/", headers=[(b"cookie", cookie.encode())]).status_code == 200, cookie
+
+
 def _closed_after(port: int, sent: bytes, drip: bytes = b"") -> tuple[float, bytes]:
     "(seconds until the server hung up, what it said) for bytes that stop half-way, or go on a byte at a time."
     started, got = time.monotonic(), b""

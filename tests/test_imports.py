@@ -17,6 +17,7 @@ from pocketsleep.errors import BadInput
 from pocketsleep.home import Home
 from pocketsleep.journal import importing
 from pocketsleep.journal.importing import FORMATS, BadLine, Format, register
+from pocketsleep.journal.importing.form import date
 from pocketsleep.nouns import Episode, Feedback, Turn
 from pocketsleep.pocket import Pocket
 
@@ -55,7 +56,7 @@ OPENWEBUI = {"id": "abc", "title": "Dogs", "created_at": 1700000000, "chat": {"t
     "x": {"id": "x", "parentId": "1", "role": "assistant", "content": "Another answer.", "timestamp": 1700000001},
     "2": {"id": "2", "parentId": "1", "role": "assistant", "timestamp": 1700000002, "annotation": {"rating": 1}, "sources": [{"document": ["Dogs are animals."]}],
           "content": f'<details type="reasoning" done="true">\n<summary>Thought</summary>\nhmm</details>\n{ANSWER}'}}}}}
-TEXT = f"# Dogs\n\n**User:** {TOLD}\n\n## Assistant\n{ANSWER}\n```\nUser: in a fence\n```\nYou said:\nHe is a terrier.\n"
+TEXT = f"# Dogs\n\n**User:** {TOLD}\n\n## Assistant\n{ANSWER}\n```\nUser: in a fence\n```\n__User__:\nHe is a terrier.\n"
 
 
 def write(path: Path, value: Any) -> Path:
@@ -115,6 +116,40 @@ def test_openwebui_with_sources_and_thumbs(tmp_path: Path) -> None:
 def test_text_headings_bold_and_fences(tmp_path: Path) -> None:
     found = one(write(tmp_path / "talk.md", TEXT))
     assert said(found) == [("user", TOLD, ""), ("assistant", f"{ANSWER}\n```\nUser: in a fence\n```", ""), ("user", "He is a terrier.", "")]
+
+
+TICKS = "```"
+
+
+@pytest.mark.parametrize("fenced", [
+    f"{TICKS}python\nprint(1)\n{TICKS}", f"Look:\n{TICKS}print(1){TICKS}", f"{TICKS}print(1){TICKS}", f"{TICKS}python\nprint(1)",
+    f"{TICKS}\nprint(1){TICKS}", "~~~~\nprint(1)\n~~~\nAssistant: no\n```\n~~~~", f"`{TICKS}\n{TICKS}\nUser: no\n{TICKS}`  ", f"{TICKS}\n~~~",
+], ids=["behind the name", "in one line", "in one line behind the name", "never closed", "closed behind code", "tildes", "long", "of two kinds"])
+def test_a_fence_in_what_the_user_says_makes_no_answer_theirs(fenced: str, tmp_path: Path) -> None:
+    answer = "It prints 1. My name is Bob and I live in Rome."
+    found = one(write(tmp_path / "talk.txt", f"User: {fenced}\nAssistant: {answer}\nUser: {TOLD}\n"))
+    assert [(turn.role, turn.text) for turn in found.turns] == [("user", fenced.strip()), ("assistant", answer), ("user", TOLD)]
+
+
+@pytest.mark.parametrize(("user", "assistant"), [("User:", "Assistant:"), ("**You:**", "**ChatGPT:**"), ("## Human", "## Claude"), ("You said:", "ChatGPT said:")])
+def test_another_label_in_an_answer_is_the_answers_text(user: str, assistant: str, tmp_path: Path) -> None:
+    own = user.strip("*:#").lower().split()
+    answer = "\n".join(["A scene:", *(f"{name}: My name is Carla and I am a nurse in Oslo." for name in ("You", "Me", "Question", "> User", "**Human**", "Bot")
+                                      if [name.lower()] != own), "### Prompt", "I am a nurse."])
+    found = one(write(tmp_path / "talk.txt", f"{user} {TOLD}\n{assistant}\n{answer}\n{user}\nHe is a terrier.\n".replace(f"## Human {TOLD}", f"## Human\n{TOLD}")))
+    assert said(found) == [("user", TOLD, ""), ("assistant", answer, ""), ("user", "He is a terrier.", "")]
+
+
+def test_whoever_answers_ends_what_the_user_says(tmp_path: Path) -> None:
+    "Two models in one file, and a head before it: nothing of theirs is the user's, and the user's label is the one that comes back."
+    found = one(write(tmp_path / "talk.txt", f"Model: two\nPrompt: a test\nUser: {TOLD}\nChatGPT: {ANSWER}\nUser: And you?\nClaude: I live in Rome.\nUser: I see.\n"))
+    assert [(r, t) for r, t, _ in said(found)] == [("assistant", "two\nPrompt: a test"), ("user", TOLD), ("assistant", ANSWER), ("user", "And you?"),
+                                                   ("assistant", "I live in Rome."), ("user", "I see.")]
+
+
+def test_fences_that_nothing_closes_are_read_in_one_pass(tmp_path: Path) -> None:
+    lines = [f"{TICKS}a"] * 30_000
+    assert said(one(write(tmp_path / "talk.txt", "\n".join(["User: hi", *lines, f"Assistant: {ANSWER}"]))))[1] == ("assistant", ANSWER, "")
 
 
 @pytest.fixture
@@ -193,6 +228,50 @@ def test_what_is_of_no_format_is_told(tmp_path: Path, logs: Path) -> None:
         assert told.value.hint
     with pytest.raises(BadInput, match="no format `word`"):
         read(logs, "word")
+
+
+OUTSIDE = ["0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-05:00"]  # of the years that there are in UTC
+
+
+@pytest.mark.parametrize("when", [*OUTSIDE, "long ago", "", None, True, -1, 0, float("inf"), 10**400, [5]], ids=lambda when: str(when)[:30])
+def test_a_date_that_is_none_is_unknown(when: Any) -> None:
+    assert date(when) == ""
+
+
+@pytest.mark.parametrize("when", OUTSIDE)
+def test_a_date_outside_of_time_ends_no_import(when: str, tmp_path: Path) -> None:
+    odd = CLAUDE | {"uuid": "odd", "created_at": when, "chat_messages": [{"sender": "human", "text": TOLD, "created_at": when}]}
+    assert [e.id for e in read(write(tmp_path / "c.json", [odd, CLAUDE])) if isinstance(e, Episode)] == ["claude-odd", "claude-abc"]
+
+
+PACKED = [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
+
+
+@pytest.mark.parametrize("kind", PACKED)
+def test_a_zip_that_is_damaged_anywhere_is_told_with_a_hint(kind: int, tmp_path: Path) -> None:
+    path = tmp_path / "export.zip"
+    with zipfile.ZipFile(path, "w", kind) as archive:
+        archive.writestr("conversations.json", json.dumps([CLAUDE | {"uuid": str(n)} for n in range(40)]))
+    whole, damaged = path.read_bytes(), 0
+    for at in range(4, len(whole), 1 + len(whole) // 150):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x5A]) + whole[at + 1:])
+        try:
+            read(path)
+        except BadInput as told:
+            damaged += bool(told.hint)
+    assert damaged > 20
+
+
+@pytest.mark.parametrize(("flag", "method", "said"), [(1, 8, "is encrypted"), (0, 97, "packed as cannot be read here")])
+def test_a_zip_that_is_locked_or_packed_in_an_unknown_way_is_told(flag: int, method: int, said: str, tmp_path: Path) -> None:
+    path = zipped(tmp_path / "export.zip", conversations__json=[CLAUDE])
+    raw = bytearray(path.read_bytes())
+    for start in (raw.index(b"PK\x03\x04") + 6, raw.index(b"PK\x01\x02") + 8):
+        raw[start], raw[start + 2] = flag, method
+    path.write_bytes(raw)
+    with pytest.raises(BadInput, match=said) as told:
+        read(path)
+    assert "unpack it" in told.value.hint
 
 
 def test_a_bad_conversation_is_told_and_the_rest_is_read(tmp_path: Path) -> None:

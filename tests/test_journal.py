@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import re
 import stat
 import sys
 import threading
@@ -9,10 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import typer
 from sqlite_utils.utils import sqlite3  # the same library as the journal's: locks are the process's
 
+from pocketsleep import journal as package
+from pocketsleep.cli import app
 from pocketsleep.errors import BadInput, Busy, JournalDamaged, JournalError, JournalTooNew, NotFound
 from pocketsleep.journal import Journal, Recorded, place
+from pocketsleep.journal.again import _ROOTED
 from pocketsleep.journal.versions import choose, wal_is_safe
 from pocketsleep.nouns import Cite, Episode, Feedback, Turn
 
@@ -51,6 +56,27 @@ def test_a_longer_conversation_adds_its_new_turns(journal):
     journal.record(replace(TALK, turns=TALK.turns[:2]))
     assert journal.record(TALK) == Recorded("c1", 2)
     assert journal.episode("c1") == TALK
+
+
+def test_the_places_of_a_conversation_are_found_by_its_name_and_by_the_index(journal):
+    names = ["a", "a~", "a~1", "a~~", "a~é", "a~\U0010ffff", "a\x7f", "a}~", "ab", "ab~1", "A~1", "a%", "a_~", "é", "é~1", "e\u0301~1", "𝔸", "𝔸~1", "~", "~~", "\x7f~"]
+    journal.record_all([Episode(name, turns(f"My dog is called {name}.")) for name in names])
+    assert {row["id"] for row in journal.rows("select id from episodes")} == set(names)
+    for name in [*names, "b", "a~1~", "%", "_", "'"]:
+        there = sorted((one for one in names if one == name or one.startswith(name + "~")), key=lambda one: (len(one), one.encode()))
+        asked = (name, name + "~", name + "\x7f")
+        assert [row["id"] for row in journal.rows(_ROOTED, *asked)] == there
+        plan = " ".join(row["detail"] for row in journal.rows("explain query plan " + _ROOTED, *asked))
+        assert "SEARCH" in plan
+        assert "SCAN" not in plan
+
+
+def test_another_conversation_of_the_same_name_is_kept_beside_and_found_again(journal):
+    other, third = (replace(TALK, turns=turns(text)) for text in ("I live in Hull.", "I keep bees."))
+    journal.record_all([TALK, Episode("c1x", turns("I own a kiln.")), other, third])
+    for one in (TALK, other, third):
+        assert journal.record(one).added_turns == 0
+    assert len(journal.episodes()) == 4
 
 
 def test_many_conversations_are_one_transaction(journal):
@@ -145,6 +171,14 @@ def test_unknown_names_are_told_with_a_hint(journal):
         with pytest.raises(NotFound) as told:
             ask()
         assert told.value.hint
+
+
+def test_hints_name_commands_that_exist():
+    known = typer.main.get_command(app).commands
+    folder = Path(package.__file__).parents[1]
+    named = {found for path in folder.rglob("*.py") for found in re.findall(r"`pocketsleep ([a-z][a-z-]*)", path.read_text("utf-8"))}
+    assert len(named) > 10
+    assert named - set(known) == set()
 
 
 def test_settings(journal):

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -126,6 +127,19 @@ def test_it_does_not_come_back(journal):
     assert left_in_files(journal, *WORDS) == []
 
 
+def test_what_was_forgotten_while_a_night_listened_is_not_learnt(journal):
+    journal.record(Episode("c3", user("Figs, as I said.")))
+    night = journal.begin(Night("", "2026-05-03", 1, "smollm2"))
+    journal.forget("c1")
+    assert journal.learn(Memory("The user has a fig tree.", (Cite("c1", 2),))) is None
+    figs = journal.learn(Memory("The user likes figs.", (Cite("c1", 2), Cite("c3", 0))))
+    assert figs is not None
+    assert figs.cites == (Cite("c3", 0),)
+    journal.drop(night.id, [Dropped("He eats figs.", "other", Cite("c1", 2)),
+                            Dropped("Figs, as I said.", "passing", Cite("c3", 0))])
+    assert [item.text for item in journal.dropped(night.id)] == ["Figs, as I said."]
+
+
 def test_a_longer_copy_of_the_conversation_adds_only_what_is_new(journal):
     journal.forget(PET.id)
     longer = Episode("c1", (*TALK.turns, Turn("user", "And coffee.")))
@@ -145,6 +159,75 @@ def test_forgetting_a_conversation_takes_what_only_it_said(journal):
     assert left_in_files(journal, *WORDS, "Noted") == []
     assert journal.record(TALK).added_turns == 0
     assert journal.forget("c1").turns == ()
+
+
+def test_what_was_told_outright_outlives_a_conversation_that_said_it_too(journal):
+    told = Memory(PET.text, answer=PET.answer, told=True)
+    journal.learn(told)
+    gone = journal.forget("c1")
+    assert gone.memories == ()
+    assert len(gone.turns) == 5
+    assert journal.memory(PET.id) == told
+    assert journal.learn(told) == told
+    assert journal.forget(PET.id).memories == (PET.id,)
+    assert left_in_files(journal, *WORDS) == []
+
+
+def test_a_memory_goes_with_the_last_conversation_that_said_it(journal):
+    assert journal.forget("c1").memories == (PET.id,)
+    assert journal.forget("c2").memories == (TEA.id,)
+
+
+EDITED = replace(TALK, turns=(*TALK.turns[:2], Turn("user", "He eats a zanzibarian fig."), Turn("assistant", "Noted.")), feedback=())
+
+
+def test_a_conversation_is_forgotten_in_all_its_tellings(journal):
+    "A message was edited: the newest telling is forgotten, and what it shares with the first, or the other way round."
+    other = journal.record(EDITED).episode_id
+    shared = (Cite("c1", 0), Cite("c1", 1))
+    seen = journal.goes_with(other)
+    gone = journal.forget(other)
+    assert gone.turns == (*(Cite(other, n) for n in range(4)), *shared)
+    assert [cite for cite, _ in seen] == list(gone.turns)
+    assert (gone.memories, gone.still_said_in) == ((PET.id,), ("c1",))
+    assert [turn.text for turn in journal.episode("c1").turns] == ["", "", "He eats figs.", "Noted.", "I like tea."]
+    assert left_in_files(journal, *WORDS) == []
+
+
+def test_another_answer_goes_with_the_question(journal):
+    asked = Episode("page", (Turn("user", "Where does my Brambleworth sleep?"), Turn("assistant", "In a zanzibarian basket.")))
+    anew = journal.record(replace(asked, turns=(asked.turns[0], Turn("assistant", "I cannot know.")))).episode_id
+    assert journal.record(asked).episode_id != anew
+    assert len(journal.forget(anew).turns) == 4
+
+
+def test_a_memory_takes_its_copies_in_other_tellings(journal):
+    other = journal.record(EDITED).episode_id
+    later = Episode("another-day", (*TALK.turns[:2], *user("What does he eat?")))
+    journal.record(later)
+    gone = journal.forget(PET.id)
+    assert gone.turns == tuple(Cite(name, n) for name in ("c1", other, "another-day") for n in (0, 1))
+    assert gone.still_said_in == ()
+
+
+def test_a_thread_that_went_on_another_day_goes_too_and_what_is_asked_every_day_does_not(journal):
+    daily = (Turn("user", "What should I cook tonight?"), Turn("assistant", "Soup."))
+    for name, more in (("monday", "Leek soup?"), ("monday again", "Leek soup?"), ("tuesday", "Fish soup?")):
+        journal.record(Episode(name, (*daily, *user(more))))
+    journal.record(Episode("wednesday", (*daily, *user("Leek soup?", "And bread?"))))
+    assert journal.forget("monday").turns == tuple(Cite(name, n) for name in ("monday", "wednesday") for n in range(3))
+
+
+def test_conversations_that_begin_with_the_same_greeting_are_two(journal):
+    hello = (Turn("user", "Hi there"), Turn("assistant", "Hello! How can I help?"))
+    for name, text in (("a", "My cat is ill."), ("b", "How do I boil an egg?")):
+        journal.record(Episode(name, (*hello, *user(text))))
+    assert journal.forget("a").turns == tuple(Cite("a", n) for n in range(3))
+    assert journal.episode("b").turns[:2] == hello
+    same = journal.record(Episode("b", (*hello, *user("Is the shop open?")))).episode_id
+    gone = journal.forget(same)
+    assert gone.turns == (*(Cite(same, n) for n in range(3)), Cite("b", 0), Cite("b", 1))
+    assert gone.still_said_in == ("b",)
 
 
 def test_short_turns_are_blocked_only_where_they_were_said(journal):
@@ -270,3 +353,36 @@ def test_forget_undo_and_use_work_on_a_full_disk(tmp_path):
             assert not again.sweep_due
             assert left_in_files(again, *WORDS) == []
             assert again.verify().findings == ()
+
+
+@pytest.mark.parametrize("said", ["Where do you live?", "Have you heard the news?", "What stands on page twelve?"])
+def test_small_talk_that_is_forgotten_leaves_an_open_night_as_it_is(tmp_path, said):
+    with Journal(tmp_path / "open.db") as journal:
+        journal.record(Episode("page-12", user("I like tea.")))
+        journal.record(Episode("c-2", user(said)))
+        night = journal.begin(Night("", "2026-01-01", 0, "tiny", {}))
+        before = {name: journal.finish(night.id, name, payload) for name, payload in {
+            "gather": {"turns": [["page-12", 0]], "heard": [["page-12", 0], ["c-2", 0]]},
+            "extract": {"new": [], "live": [TEA.id]}}.items()}
+        journal.forget("c-2")
+        assert {name: journal.stage(night.id, name) for name in before} == before
+
+
+def test_names_in_what_a_settled_night_keeps_stay(tmp_path):
+    with Journal(tmp_path / "settled.db") as journal:
+        journal.record(Episode("page-12", user("I like tea.")))
+        journal.record(Episode("c-2", user("Which parts of the page live?")))
+        night = journal.begin(Night("", "2026-01-01", 0, "tiny", {}))
+        kept = journal.finish(night.id, "seed", {"parts": {"live": "a1"}, "turns": [["page-12", 0]]})
+        journal.settle(night.id, Verdict("nothing"), None, [])
+        journal.forget("c-2")
+        assert journal.stage(night.id, "seed") == kept
+
+
+def test_a_note_that_was_told_outright_is_not_hidden_with_a_talk_that_says_it_too(tmp_path):
+    with Journal(tmp_path / "told.db") as journal:
+        told = journal.learn(Memory("The user's dog is called Rex.", answer="Rex", told=True))
+        journal.record(Episode("c-1", user("My dog is called Rex.")))
+        journal.cite(Memory("The user's dog is called Rex.", (Cite("c-1", 0),), answer="Rex"))
+        assert journal.hide("c-1").memories == ()
+        assert [m.id for m in journal.memories()] == [told.id]

@@ -36,6 +36,24 @@ def test_the_same_text_is_one_memory_with_all_its_cites(journal):
     assert len(journal.memories()) == 1
 
 
+def test_what_is_said_again_is_cited_and_forgotten_with_it(journal):
+    journal.learn(LEEDS)
+    journal.record(Episode("c3", (Turn("user", "I live in Leeds, as I said."), Turn("user", "And I eat figs."))))
+    journal.cite(Memory(LEEDS.text, (Cite("c3", 0),)))
+    assert journal.memory(LEEDS.id).cites == (Cite("c1", 1), Cite("c3", 0))
+    gone = journal.forget(LEEDS.id)
+    assert (gone.turns, gone.still_said_in) == ((Cite("c1", 1), Cite("c3", 0)), ())
+    journal.cite(Memory(LEEDS.text, (Cite("c3", 1),)))
+    assert journal.memories(status=None) == []
+
+
+def test_a_cite_wakes_nothing_that_was_superseded(journal):
+    journal.learn(LEEDS)
+    journal.learn(YORK)
+    journal.cite(Memory(LEEDS.text, (Cite("c1", 0),)))
+    assert journal.memories() == [YORK]
+
+
 def test_an_answer_that_comes_later_is_found(journal):
     journal.learn(Memory("The user has a pet.", ()))
     journal.learn(Memory("The user has a pet.", (), answer="axolotl"))

@@ -1,5 +1,6 @@
 "Damage is found: flipped bits, lost rows, lost turns, wrong references."
 
+import itertools
 import random
 
 import numpy as np
@@ -201,6 +202,19 @@ def test_a_report_can_be_required(path):
     with Journal(path) as journal, pytest.raises(JournalDamaged, match="is damaged") as told:
         journal.verify().require()
     assert told.value.hint
+
+
+@pytest.mark.parametrize("mode", ["delete", "wal"])
+def test_what_is_recorded_meanwhile_is_recorded_and_no_damage(tmp_path, monkeypatch, mode):
+    "A server writes while a night looks for damage: before each check."
+    monkeypatch.setattr("pocketsleep.journal.versions.wal_is_safe", lambda version: mode == "wal")
+    with Journal(tmp_path / "journal.db") as night, Journal(tmp_path / "journal.db", patience=0.1) as server:
+        talks = (Episode(f"s{n}", (Turn("user", "My dog is called Biscuit."),)) for n in itertools.count())
+        findings = night._findings
+        monkeypatch.setattr(night, "_findings", lambda *check: (server.record(next(talks)), findings(*check))[1])
+        report = night.verify()
+        assert report.findings == ()
+        assert report.turns > len(TABLES)
 
 
 def test_verify_waits_for_nobody_on_a_read_only_disk(path):

@@ -62,6 +62,25 @@ def test_a_containers_limit_counts(tmp_path: Path) -> None:
     assert packed_memory.free(tmp_path) == 4000
 
 
+@pytest.mark.parametrize(("limit", "used", "stat", "prefix"), [
+    ("memory.max", "memory.current", "memory.stat", ""),
+    ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat", "total_")])
+def test_files_that_a_container_has_in_memory_are_not_in_the_way(tmp_path: Path, limit: str, used: str, stat: str, prefix: str) -> None:
+    group = tmp_path / "sys" / "fs" / "cgroup"
+    (group / "memory").mkdir(parents=True)
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc" / "meminfo").write_text("MemAvailable:    4000 kB\n")
+    (group / limit).write_text("500000\n")
+    (group / used).write_text("400000\n")
+    assert packed_memory.free(tmp_path) == 100_000
+    own = {"anon": 7, "file": 90_000, "inactive_anon": 5, "inactive_file": 20_000, "active_file": 30_000, "workingset_activate_file": 9}
+    inner = "" if not prefix else "inactive_file 1\nactive_file 1\n"  # v1: without the groups below
+    (group / stat).write_text(inner + "".join(f"{prefix}{name} {size}\n" for name, size in own.items()))
+    assert packed_memory.free(tmp_path) == 150_000
+    (group / stat).write_text(f"{prefix}inactive_file 9000000\n")
+    assert packed_memory.free(tmp_path) == 4000 * 1024, "never more than the machine has"
+
+
 def test_more_is_foreseen_for_more() -> None:
     base = foresee(SMOL, UPPER, 100, True, None).peak
     assert foresee(SMOL | {"num_hidden_layers": 40}, UPPER, 100, True, None).peak > base

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pocketsleep import night as nights
-from pocketsleep.errors import BadInput, Busy, NotFound
+from pocketsleep.cli import care
+from pocketsleep.errors import BadInput, Busy, NightInterrupted, NotFound
 from pocketsleep.home import Home
 from pocketsleep.journal import Journal
-from pocketsleep.nouns import Episode, Turn
+from pocketsleep.nouns import Adapter, Episode, Night, Turn, Verdict
 from pocketsleep.pocket import Pocket, Wishes
 from tests import short
 
@@ -218,3 +220,123 @@ def test_stage_order_is_the_six_lines() -> None:
     assert places == sorted(places)
 
 
+
+
+def test_what_is_said_while_the_night_gathers_waits_for_the_next(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gather = nights.gathering.gather
+
+    def and_then(journal: Journal) -> object:
+        found = gather(journal)
+        journal.record(Episode("late", (Turn("user", "My cat is called Gus."), Turn("assistant", "Oh.")), source="chat"))
+        return found
+
+    monkeypatch.setattr(nights.gathering, "gather", and_then)
+    with home(tmp_path / "home", tiny) as pocket:
+        pocket.sleep(SMALL, Silent())
+        assert {c.episode for c in pocket.journal.unslept()} == {"late"}
+
+
+def worn(pocket: Pocket, base: str = "", sha256: str = "") -> Adapter:
+    "An adapter that holds every memory, as if a night had passed with it."
+    b, key = pocket.base, "model.layers.0.mlp.up_proj"
+    out, width = b.shapes[f"{key}.weight"]
+    made = pocket.registry.publish(
+        {f"{key}.lora_a": np.ones((width, 1), np.float32), f"{key}.lora_b": np.zeros((1, out), np.float32)},
+        base=base or pocket.card.name, base_sha256=sha256 or b.sha256, rank=1, scale=1.0, keys=("mlp.up_proj",), layers=(0,),
+        memories=[m.id for m in pocket.journal.memories()])
+    night = pocket.journal.begin(Night("", "2026-01-01", 0, made.base, {}))
+    pocket.journal.settle(night.id, Verdict("worn"), made, pocket.journal.unslept())
+    return made
+
+
+@pytest.mark.parametrize("wrong", ["nothing", "damaged", "another base's"])
+def test_an_adapter_that_cannot_be_worn_here_is_made_anew(tiny: Path, tmp_path: Path, wrong: str) -> None:
+    with home(tmp_path / "home", tiny) as pocket:
+        pocket.remember("My cat is called Gus.")
+        made = worn(pocket, sha256="0" * 64 if wrong == "another base's" else "")
+        if wrong == "damaged":
+            file = pocket.registry.path(made.id) / "adapters.safetensors"
+            file.write_bytes(file.read_bytes()[:-1])
+        night, verdict = pocket.sleep(SMALL, Silent())
+        assert (verdict.outcome == "nothing") == (wrong == "nothing")
+        assert bool(night.adapter) == (wrong != "nothing")
+
+
+def test_the_base_is_that_of_what_is_worn(tiny: Path, tmp_path: Path) -> None:
+    with home(tmp_path / "home", tiny) as pocket:
+        made = worn(pocket, "gemma3-270m", "0" * 64)
+    for name, base in ((made.id, "gemma3-270m"), ("", "smollm2-135m")):
+        with Pocket(Home(tmp_path / "home"), str(tiny)) as pocket:
+            pocket.journal.use(name)
+        with Pocket(Home(tmp_path / "home")) as pocket:
+            assert pocket.card.name == base
+
+
+def test_what_a_forget_that_was_cut_short_left_is_told_and_goes_with_the_next_night(
+        tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed() -> None:
+        raise Killed
+
+    with home(tmp_path / "home", tiny) as pocket:
+        cat = pocket.remember("My cat is called Gus.")
+        assert cat is not None
+        made = worn(pocket)
+        with monkeypatch.context() as patch, pytest.raises(Killed):
+            patch.setattr(pocket.registry, "list", killed)
+            pocket.forget(cat.id)
+        assert pocket.journal.memories() == []
+        assert [made.id in line for line in care.unforgotten(pocket)] == [True]
+        pocket.sleep(SMALL, Silent())
+        assert care.unforgotten(pocket) == []
+        assert made.id not in {a.id for a in pocket.registry.list()}
+
+
+class Meanwhile(Silent):
+    "Does something once, as a stage begins."
+
+    def __init__(self, stage: str, then: Callable[[], object]) -> None:
+        self.at, self.then = stage, then
+
+    def stage(self, name: str, detail: str = "") -> None:
+        if name == self.at:
+            self.then()
+            self.at = ""
+
+
+def test_a_memory_forgotten_while_the_night_works_ends_it_and_the_next_is_without(tiny: Path, tmp_path: Path) -> None:
+    with home(tmp_path / "home", tiny) as pocket:
+        def forget() -> None:
+            pocket.forget(next(m for m in pocket.journal.memories() if "Biscuit" in m.text).id)
+
+        with pytest.raises(NightInterrupted, match="forgotten"):
+            pocket.sleep(SMALL, Meanwhile("seed", forget))
+        assert pocket.journal.stages("n1") == {}
+        night, verdict = pocket.sleep(SMALL, Silent())
+        assert (night.id, len(pocket.journal.holds(night.adapter))) == ("n1", len(pocket.journal.memories()))
+        assert verdict.outcome in ("worn", "refused")
+
+
+def test_small_talk_forgotten_while_the_night_works_disturbs_it_in_nothing(
+        tiny: Path, tmp_path: Path, undisturbed: dict[str, Any]) -> None:
+    with home(tmp_path / "home", tiny) as pocket:
+        pocket.journal.record(Episode("chat", (Turn("user", "Quux frobs?"), Turn("assistant", "No.")), source="chat"))
+        night, verdict = pocket.sleep(SMALL, Meanwhile("seed", lambda: pocket.forget("chat")))
+        assert (night.adapter, dict(verdict.scores)) == (undisturbed["adapter"], undisturbed["scores"])
+
+
+def test_a_wrong_name_takes_nothing_of_an_open_night_with_it(tiny: Path, tmp_path: Path) -> None:
+    with home(tmp_path / "home", tiny) as pocket:
+        with pytest.raises(Killed):
+            pocket.sleep(SMALL, DyingInTraining())
+        before = sorted(pocket.home.work.rglob("*"))
+        with pytest.raises(NotFound):
+            pocket.forget("b2-no-such-memory")
+        assert sorted(pocket.home.work.rglob("*")) == before != []
+
+
+def test_a_home_whose_worn_adapter_has_no_record_opens(tiny: Path, tmp_path: Path) -> None:
+    with home(tmp_path / "home", tiny) as pocket:
+        pocket.journal.put("settings", {"name": "current", "value": "b2-nobody-knows"})
+    with Pocket(Home(tmp_path / "home")) as pocket:
+        assert pocket.card.name == "smollm2-135m"
+        assert pocket.use("none") == ""

@@ -18,7 +18,7 @@ from pocketsleep.runtime.mlx_rows import Row
 from pocketsleep.runtime.packed import Packed
 from pocketsleep.runtime.packed_math import reason
 from pocketsleep.weights import model as weights_model
-from tests.test_forward import KEYS, PREFIX, dress, rows
+from tests.test_forward import FULL, KEYS, PREFIX, dress, full_disk, rows
 
 # tests/test_fused.py fails where Linux lacks the compiled passes: nothing is skipped there unnoticed
 needs_passes = pytest.mark.skipif(not sys.platform.startswith("linux") or reason() == "MLX computes on a GPU", reason="a CPU's pass, compiled on Linux")
@@ -51,6 +51,25 @@ def step(by: Packed | Forward, some: list[Row], indices: range) -> dict[str, np.
     soft = mlx_train.soft_targets(Forward(by.model, some), some, 5)
     loss, grads = by.step(some, soft, indices)
     return {"loss": np.array(loss)} | {k: np.array(v) for k, v in grads.items()}
+
+
+@needs_passes
+@pytest.mark.parametrize("how", FULL)
+def test_where_the_disk_is_full_a_step_computes_anew(model: nn.Module, how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    some, file = rows(7), full_disk(tmp_path, how, monkeypatch)
+    dress(model)
+    try:
+        want, ours = step(Forward(model, some), some, range(7)), Packed(model, some, PREFIX, 1, own=True)
+        ours.keep_lower(some, file)
+        ours.optimizer()
+        got = step(ours, some, range(7))
+        ours.close()
+        assert ours.kept is None
+        assert not list(tmp_path.iterdir())
+        for name in want:
+            assert np.abs(got[name] - want[name]).max() <= 2e-4 * np.abs(want[name]).max(), name
+    finally:
+        mlx_lora.detach(model)
 
 
 @needs_passes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
-import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,15 +24,10 @@ from pocketsleep.serve.day import Day
 from tests import browser as browsers
 from tests.lived import lived
 from tests.test_window import WINDOW, layers_for, long_talk
+from tests.upstream import free_port
 
 VIEWS = ("chat", "chat/c-code", "memory", "nights", "settings")
 SHOTS = Path(__file__).resolve().parent.parent / ".screenshots"  # not kept: for looking at
-
-
-def free() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +47,7 @@ def site(pocket: Pocket) -> Iterator[browsers.Site]:
     "The server, with a model that has learnt its lines."
     lines = itertools.chain(["**Noted.** A fine name <i>indeed</i>."], [f"Answer {n}." for n in range(2, 40)])
     day = Day(pocket.journal, Scripted(*lines), pocket.registry.path)
-    with browsers.site(pocket, free(), Wishes(), day) as made:
+    with browsers.site(pocket, free_port(), Wishes(), day) as made:
         yield made
 
 
@@ -75,6 +70,8 @@ def view(page: Page, name: str) -> None:
     page.evaluate("name => { location.hash = `#/${name}`; }", name)
     page.locator(f"#tabs a[data-view={name.split('/')[0]}][aria-current]").wait_for()
     page.locator("#view h1").wait_for()
+    if name.startswith("chat/"):  # the talk that was on screen before is a chat, too
+        page.locator(f".talks a[href$='#/{name}'][aria-current]").wait_for(state="attached")
     page.wait_for_load_state("networkidle")
 
 
@@ -117,6 +114,10 @@ def test_receipts_stay_with_answers_and_lose_what_is_forgotten(page: Page, pocke
     page.reload()
     page.get_by_role("button", name="From weights").click()
     expect(receipt).to_contain_text("was forgotten")
+    pocket.journal.keep_receipt("c-gift", 1, "", "said", [])
+    page.reload()
+    page.get_by_role("button", name="From what you said").click()
+    expect(receipt).to_contain_text("Your own words, quoted")
     pocket.forget("c-gift")
     assert pocket.journal.receipts("c-gift") == {}
 
@@ -153,7 +154,7 @@ def test_what_is_not_to_be_remembered_is_private(page: Page, pocket: Pocket) -> 
     say(page, "I am moving to Lisbon.")
     say(page, "I like jam.")
     (episode,) = pocket.journal.episodes()
-    assert [t.private for t in episode.turns] == [False, False, True, True, False, False]
+    assert [t.private for t in episode.turns] == [False, False, True, True, False, True]  # Lisbon was read for the last answer, too
     assert not any("Lisbon" in t.text for _, t in pocket.journal.search_turns("Lisbon"))
     page.get_by_role("button", name="New conversation").click()
     page.get_by_label("Don't remember this conversation").check()
@@ -174,7 +175,7 @@ def test_what_was_said_is_hidden_afterwards_and_brought_back(page: Page, pocket:
     view(page, "chat/c-town")
     page.get_by_label("Don't remember this conversation").check()
     page.get_by_role("button", name="Don't remember it").click()
-    expect(page.locator(".talks")).to_contain_text("Not remembered")
+    expect(page.locator(".talks .lock")).to_have_count(2)
     view(page, "settings")
     expect(page.locator(".left-out li")).to_have_count(2)
     page.get_by_label("What to leave out").fill("metric*")
@@ -188,16 +189,78 @@ def test_what_was_said_is_hidden_afterwards_and_brought_back(page: Page, pocket:
     assert len(pocket.journal.memories()) == 4
 
 
+def test_what_is_hidden_as_one_walks_on_is_listed_where_one_has_gone(page: Page, pocket: Pocket) -> None:
+    lived(pocket.journal)
+    held: list[Any] = []
+    page.route("**/conversation/hide", lambda asked: held.append(asked))
+    view(page, "chat/c-town")
+    page.get_by_label("Don't remember this conversation").check()
+    page.get_by_role("button", name="Don't remember it").click()
+    view(page, "memory")
+    expect(page.get_by_role("button", name="The user lives in Stromness.")).to_be_visible()
+    held[0].continue_()
+    expect(page.get_by_role("button", name="The user lives in Stromness.")).to_have_count(0)
+
+
+@pytest.mark.parametrize("to", ["memory", "chat/c-town"])
+def test_an_answer_that_ends_after_one_has_walked_on_changes_nothing_there(pocket: Pocket, chromium: Browser, to: str) -> None:
+    class Slow(Scripted):
+        def chat(self, messages: Any, sampling: Any = None) -> Iterator[str]:
+            for n in range(400):
+                time.sleep(0.05)
+                yield f"Wave {n} broke. "
+
+    lived(pocket.journal)
+    pocket.journal.use("")
+    with browsers.site(pocket, free_port(), Wishes(), Day(pocket.journal, Slow(), pocket.registry.path)) as site:
+        page = site.enter(chromium)
+        page.get_by_label("Your message").fill("Tell me a long story of the sea.")
+        page.keyboard.press("Enter")
+        expect(page.locator(".said.assistant .words")).to_contain_text("Wave 9 broke.")
+        view(page, to)
+        heard = page.locator("#live").text_content()
+        for _ in range(600):
+            if pocket.journal.search_turns("sea"):
+                break
+            page.wait_for_timeout(100)
+        page.wait_for_timeout(500)  # for what must not happen
+        assert page.url == site.url(f"#/{to}")
+        title = "Memory" if to == "memory" else "I live in Stromness now, we moved from Leith."
+        expect(page.locator("#view h1")).to_have_text(title)
+        assert page.locator("#live").text_content() == heard
+        assert page.locator(".talks a[aria-current]").count() == (to != "memory")
+        assert pocket.journal.episodes()[-1].turns[0].text == "Tell me a long story of the sea."
+        assert page.wrong == []  # type: ignore[attr-defined]
+        if to != "memory":  # the list knows of both
+            expect(page.locator(".talks a", has_text="long story")).to_have_count(1)
+            expect(page.locator(".talks a[aria-current]")).to_contain_text("Stromness")
+        page.context.close()
+
+
+@pytest.mark.parametrize(("to", "heading"), [("memory", "Memory"), ("chat/c-gift", "What should I give")])
+def test_a_talk_that_comes_late_is_not_shown_where_one_has_gone(page: Page, pocket: Pocket, to: str, heading: str) -> None:
+    lived(pocket.journal)
+    held: list[Any] = []
+    page.route("**/conversation?id=c-town*", lambda asked: held.append(asked))
+    page.evaluate("location.hash = '#/chat/c-town'")
+    while not held:
+        page.wait_for_timeout(20)
+    page.evaluate("name => { location.hash = `#/${name}`; }", to)
+    expect(page.locator("#view h1")).to_contain_text(heading)
+    with page.expect_response("**/conversation?id=c-town*"):
+        held[0].continue_()
+    page.wait_for_load_state("networkidle")
+    expect(page.locator("#view h1")).to_contain_text(heading)
+
+
 def test_stop_keeps_what_was_said_until_then(pocket: Pocket, chromium: Browser) -> None:
     class Endless(Scripted):
         def chat(self, messages: Any, sampling: Any = None) -> Iterator[str]:
-            import time
-
             while True:
                 time.sleep(0.02)
                 yield "on and on "
 
-    with browsers.site(pocket, free(), Wishes(), Day(pocket.journal, Endless(), pocket.registry.path)) as site:
+    with browsers.site(pocket, free_port(), Wishes(), Day(pocket.journal, Endless(), pocket.registry.path)) as site:
         page = site.enter(chromium)
         page.get_by_label("Your message").fill("My boat is called Merganser.")
         page.keyboard.press("Enter")
@@ -212,7 +275,7 @@ def test_stop_keeps_what_was_said_until_then(pocket: Pocket, chromium: Browser) 
 
 def test_an_answer_that_goes_round_is_stopped(pocket: Pocket, chromium: Browser) -> None:
     once = "Apples are high in sugar and in fibre. "
-    with browsers.site(pocket, free(), Wishes(), Day(pocket.journal, Scripted(once * 40), pocket.registry.path)) as site:
+    with browsers.site(pocket, free_port(), Wishes(), Day(pocket.journal, Scripted(once * 40), pocket.registry.path)) as site:
         page = site.enter(chromium)
         say(page, "Can dogs eat apples?")
         (episode,) = pocket.journal.episodes()
@@ -221,7 +284,7 @@ def test_an_answer_that_goes_round_is_stopped(pocket: Pocket, chromium: Browser)
 
 
 def test_a_model_that_fails_is_told_and_the_words_come_back(pocket: Pocket, chromium: Browser) -> None:
-    with browsers.site(pocket, free(), Wishes(), Day(pocket.journal, Scripted(), pocket.registry.path)) as site:
+    with browsers.site(pocket, free_port(), Wishes(), Day(pocket.journal, Scripted(), pocket.registry.path)) as site:
         page = site.enter(chromium)
         page.get_by_label("Your message").fill("Hello?")
         page.keyboard.press("Enter")
@@ -237,7 +300,7 @@ def test_messages_that_leave_are_told(tiny: Path, pocket: Pocket, chromium: Brow
     runtime = Mlx(base.card, base, context=WINDOW)
     runtime.remember(tmp_path / "layers")
     pocket.journal.record(Episode("c-long", tuple(Turn(m.role, m.content) for m in long_talk(8))))
-    with browsers.site(pocket, free(), Wishes(), Day(pocket.journal, runtime, pocket.registry.path, states=pocket.states)) as site:
+    with browsers.site(pocket, free_port(), Wishes(), Day(pocket.journal, runtime, pocket.registry.path, states=pocket.states)) as site:
         page = site.enter(chromium)
         view(page, "chat/c-long")
         say(page, "Go on.")

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from pocketsleep.home import Home
 from pocketsleep.pocket import Pocket, Wishes
 from tests import browser as browsers
-from tests.test_page import free
+from tests.upstream import free_port
 
 SMALL = Wishes(changes={"per_memory": 16, "declines": 40, "anchors": 48, "anchor_turns": 2, "passages": 8, "epochs": 3})
 NIGHT = 600_000  # milliseconds that a busy machine may take; half a minute on a free one
@@ -23,7 +23,7 @@ def page(tmp_path: Path, smol: object, cache: Path) -> Iterator[Page]:
     home = Home(tmp_path / "home").make()
     home.cache.rmdir()
     home.cache.symlink_to(cache, target_is_directory=True)
-    with Pocket(home) as pocket, browsers.browser() as chromium, browsers.site(pocket, free(), SMALL) as site:
+    with Pocket(home) as pocket, browsers.browser() as chromium, browsers.site(pocket, free_port(), SMALL) as site:
         page = site.enter(chromium, viewport={"width": 1200, "height": 900})
         page.pocket = pocket  # type: ignore[attr-defined]
         yield page

@@ -22,8 +22,10 @@ from pocketsleep.errors import AdapterError, BadInput, NotFound
 from pocketsleep.home import Home
 from pocketsleep.journal import Journal, privacy
 from pocketsleep.journal.privacy import checked, is_app, matches, plain
-from pocketsleep.nouns import Adapter, Cite, Dream, Dropped, Episode, Feedback, Memory, Night, Turn, Verdict
+from pocketsleep.nouns import Adapter, Cite, Dream, Dropped, Episode, Feedback, Memory, Message, Night, Sampling, Turn, Verdict
 from pocketsleep.pocket import Pocket
+from pocketsleep.runtime.scripted import Scripted
+from pocketsleep.serve.day import Day, NoModel
 
 NOW = "2026-05-01T08:00:00+00:00"
 SECRETS = {"private": "zanzibar", "app": "quokka", "pattern": "falconer", "hand": "marmalade", "whole": "tangerine"}
@@ -75,6 +77,16 @@ def unhide(journal: Journal) -> None:
     journal.unhide("e-whole")
 
 
+class Dressed(Scripted):
+    "Says what it wears."
+
+    def chat(self, messages, sampling=Sampling()):  # type: ignore[no-untyped-def]
+        yield f"I wear {self.worn}"
+
+    def wear(self, adapter: Path | None) -> None:
+        self.worn = adapter.name if adapter else ""
+
+
 @pytest.fixture
 def journal(tmp_path: Path):  # type: ignore[no-untyped-def]
     with Journal(tmp_path / "journal.db") as opened:
@@ -95,6 +107,11 @@ def shown(read: Callable[[Any], Any], one: Any) -> Any:
         return read(one)
     except NotFound as told:
         return (str(told), told.hint)
+
+
+def said_at(journal: Journal, cites: list[Cite]) -> list[Any]:
+    "What stands at these places, whether it may be shown or not."
+    return [journal.rows("select text from turns where episode = ? and idx = ?", c.episode, c.turn)[0]["text"] for c in cites]
 
 
 WORDS = " ".join((*SECRETS.values(), OPEN, "boat"))
@@ -119,6 +136,8 @@ READERS: dict[str, Callable[[Journal], Any]] = {
         Episode(f"file-{n}", tuple(dataclasses.replace(t, private=n == "private") for t in talk(w)), NOW, "jan" if n == "app" else "text")
         for n, w in {**SECRETS, "open": OPEN}.items()),
     "scores": lambda j: [j.scores("n1"), j.scores("a1")],
+    "newest_sayings": lambda j: said_at(j, j.newest_sayings(99)),
+    "sayings": lambda j: [said_at(j, j.sayings(w, 99)) for w in (WORDS, *WORDS.split())],
     "search_turns": lambda j: [j.search_turns(w) for w in (WORDS, *WORDS.split())],
     "stage": lambda j: j.stage("n1", "examine"),
     "stages": lambda j: j.stages("n1"),
@@ -131,8 +150,8 @@ READERS: dict[str, Callable[[Journal], Any]] = {
 "What a person keeps out is told to them, and to nobody else; the rest gives no text of conversations or memories back."
 OWN_WORDS = {"exclusions", "excluded", "hidden_traces"}
 PLUMBING = {"rows", "row", "setting", "set_setting", "atomic", "snapshot", "vital", "close", "sweep", "put", "remove", "bury", "buried", "was_forgotten", "receipts",
-            "draw_veil", "forgotten_in", "withheld_in"}
-WRITERS = {"record", "record_all", "extend", "add_feedback", "learn", "put_vector", "begin", "restart", "finish", "drop", "keep_dreams", "settle",
+            "draw_veil", "forgotten_in", "withheld_in", "check_wearable", "forgotten_turn"}
+WRITERS = {"record", "record_all", "extend", "add_feedback", "learn", "cite", "put_vector", "begin", "restart", "finish", "drop", "keep_dreams", "settle",
            "use", "undo", "forget", "exclude", "include", "hide", "unhide", "keep_receipt", "import_all"}
 
 
@@ -149,9 +168,9 @@ def test_every_method_of_the_journal_has_its_place() -> None:
 RAW = ("turns", "memories", "feedback", "cites", "vectors", "dreams", "dropped", "episodes", "stages", "nights")
 RAW_READERS = {
     # writing, and finding out what is there already
-    "turns.Turns._place_for", "turns.Turns.extend", "turns.Turns._put_episode", "turns.Turns._tail", "turns.Turns._reaches", "turns.Turns.add_feedback",
-    "turns.Turns._merge_feedback", "memories.Memories.learn", "memories.Memories._heard_before", "memories.Memories._check_cites",
-    "memories.Memories._put_memory", "memories.Memories._supersede", "memories.Memories.put_vector", "nights.Nights.begin",
+    "turns.Turns._place_for", "turns.Turns.extend", "turns.Turns._put_episode", "turns.Turns._tail", "turns.Turns._drop_from_mind", "turns.Turns._reaches", "turns.Turns.add_feedback",
+    "turns.Turns._merge_feedback", "memories.Memories.learn", "memories.Memories.cite", "memories.Memories._heard_before", "memories.Memories._standing_cites",
+    "memories.Memories._put_memory", "memories.Memories._supersede", "memories.Memories.put_vector", "nights.Nights.begin", "nights.Nights.forgotten_turn",
     "nights.Nights.restart", "wearing.Wearing._mark_slept", "wearing.Wearing._check_there", "store.Store._furnish",
     # names and dates alone
     "receipts.Receipts.keep_receipt",  # whether the turn is there
@@ -161,9 +180,11 @@ RAW_READERS = {
     "wearing.Wearing.scores", "wearing.Wearing._predecessor",
     # the rule itself
     "veil.Veil.draw_veil", "veil.Veil.hidden_traces", "veil.Veil._read_traces", "veil.Veil._touched", "veil.Veil._veil",
-    "veil.Veil._with_repeated", "veil.Veil._veil_memories",
+    "veil.Veil._with_repeated", "veil.Veil._veil_memories", "veil.Veil._with_quotations", "veil.Veil._quotations",
+    # whether the same was said elsewhere
+    "again.Again._copies", "again.Again._opened_alike", "again.Again._beginning", "again.Again._opened_by",
     # forgetting and verifying see everything, and tell ids
-    *(f"forget.Forgetting.{name}" for name in ("_doomed", "_turns_saying", "_erase_turn", "_erase_memory", "_clear_notes", "_still_said")),
+    *(f"forget.Forgetting.{name}" for name in ("_doomed", "_turns_of", "_cited", "_other_tellings", "_only_said_in", "_turns_saying", "_erase_turn", "_erase_memory", "_clear_notes", "_still_said")),
     *(f"verify.Verifying.{name}" for name in ("_check_chain", "_check_memories", "_check_adapters", "_each")),
 }
 
@@ -398,3 +419,27 @@ def test_from_gathering_to_answers_nothing_hidden_passes(tmp_path: Path) -> None
         assert OPEN in told
         with pytest.raises(NotFound, match="no adapter is worn"):
             pocket.export("gguf", tmp_path / "out")
+
+
+def test_a_night_asked_for_by_name_says_nothing_that_was_hidden_or_forgotten(tmp_path: Path) -> None:
+    "Whether its adapter is still on or not: another process may have taken its memory away."
+    with Pocket(Home(tmp_path / "home")) as pocket, Pocket(Home(tmp_path / "home")) as other:
+        fill(pocket.journal)
+        day = Day(pocket.journal, Dressed(), lambda name: tmp_path / name)
+        names = ["pocketsleep", "pocketsleep:base"]
+
+        def ask() -> str:
+            return "".join(day.speak([Message("user", "What is my boat called?")], Sampling(), model="pocketsleep:n1", arm="weights"))
+
+        assert (ask(), day.models()) == ("I wear a1", [*names, "pocketsleep:n1"])
+        other.exclude("pattern", "falconer*")
+        with pytest.raises(NoModel, match=r"n1` cannot be asked.*hidden now") as hidden:
+            ask()
+        assert "exclude list" in hidden.value.hint
+        assert day.models() == names
+        other.include("pattern", "falconer*")
+        assert (ask(), day.models()) == ("I wear a1", [*names, "pocketsleep:n1"])
+        other.journal.forget(other.journal.memories()[0].id)
+        with pytest.raises(NoModel, match="forgotten"):
+            ask()
+        assert day.models() == names

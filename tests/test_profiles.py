@@ -65,6 +65,32 @@ def test_the_default_stays_where_it_was(tmp_path: Path) -> None:
         assert home.find({"XDG_DATA_HOME": "/d"}).root == Path("/d/pocketsleep")
 
 
+@pytest.mark.parametrize(("platform", "variable", "rest"), [("linux", "XDG_DATA_HOME", ".local/share"), ("win32", "LOCALAPPDATA", "AppData/Local")])
+def test_a_folder_for_data_that_is_no_folder_counts_as_unset(platform: str, variable: str, rest: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setenv("HOME", "/home/ada")
+    usual = Path("/home/ada") / rest / "pocketsleep"
+    assert {home.find({variable: value}).root for value in ("", "data", "./data", "~/data")} == {home.find({}).root} == {usual}
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux") or os.getuid() != 0, reason="takes another user's id")
+def test_without_a_folder_of_ones_own_only_the_usual_place_is_an_error() -> None:
+    "As in a container: no HOME, and a user id that the system has no name for."
+    bare = {name: value for name, value in os.environ.items() if name not in ("HOME", home.VARIABLE)}
+    where = "import sys, os; from pocketsleep import home; os.setuid(54321); print(home.find().root)"
+    tell = "import sys, os; from pocketsleep.cli import main; os.setuid(54321); sys.argv[1:] = ['memories']; main()"
+
+    def run(code: str, **more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=bare | more)
+
+    assert run(where, XDG_DATA_HOME="/data").stdout == "/data/pocketsleep\n"
+    for named in ({}, {"POCKETSLEEP_HOME": "~/pocket"}):
+        told = run(tell, **named)
+        assert told.returncode == 1
+        assert told.stderr.startswith("error: no folder of your own is known here"), told.stderr
+        assert "\nhint: name one: `POCKETSLEEP_HOME=" in told.stderr
+
+
 @pytest.mark.parametrize("name", ["", ".", "..", "../work", "a/b", "Work", "wörk", "-work", "work-", "a b", "x" * 33, "con", "lpt1", "a\\b", "a\0"])
 def test_names_that_are_no_folders_are_refused(name: str) -> None:
     with pytest.raises(BadInput) as told:

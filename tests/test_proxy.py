@@ -115,6 +115,41 @@ def test_bytes_pass_as_they_are_and_turns_are_recorded(world: Callable[..., Worl
     assert not here.told
 
 
+@pytest.mark.parametrize("separator", ["\u2028", "\u2029", "\x85"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_line_that_is_none_for_json_is_recorded_too(world: Callable[..., World], separator: str, end: str) -> None:
+    said = f"What a{separator}fine name."
+    deltas = [{"choices": [{"index": 0, "delta": {"content": said}}]}, {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}]
+    sent = "".join(f"data: {json.dumps(one, ensure_ascii=False)}{end}{end}" for one in deltas)
+    here = world(lambda head, body: chunked(sent.encode(), f"data: [DONE]{end}{end}".encode()))
+    raw(here.url, json.dumps(SAY).encode())
+    assert here.turns()[1:] == [("assistant", said, "")]
+
+
+def test_ollamas_lines_end_where_they_end(world: Callable[..., World]) -> None:
+    said = "What a\u2028fine\x85name."
+    lines = "".join(json.dumps({"message": {"content": w}, "done": not w}, ensure_ascii=False) + "\n" for w in (said, ""))
+    here = world(lambda head, body: chunked(lines.encode(), kind=b"application/x-ndjson"))
+    raw(here.url, json.dumps(SAY).encode())
+    assert here.turns()[1:] == [("assistant", said, "")]
+
+
+def test_what_is_no_json_passes_with_the_token_alone(world: Callable[..., World]) -> None:
+    "Recordings, files and blobs are sent as what they are. A page that has but the cookie sends nothing of the kind."
+    here = world(lambda head, body: plain(b'{"text": "Hello."}'))
+    files = {"file": ("a.wav", b"RIFF\x00", "audio/wav")}
+    assert here.client.post("/v1/audio/transcriptions", files=files, data={"model": "w"}).json() == {"text": "Hello."}
+    assert b"RIFF\x00" in here.stand.seen[-1][1]
+    assert here.client.post("/api/blobs/sha256:00", content=b"\x00\x01").status_code == 200
+    apart = {"x-pocketsleep-token": TOKEN, "authorization": "Bearer upstream"}
+    assert httpx.post(here.url + "/v1/files", files=files, headers=apart).status_code == 200
+    badge = here.proxy.door.badge
+    ours = {"cookie": f"{badge.name}={badge.key}", "origin": here.url}
+    assert httpx.post(here.url + "/v1/files", files=files, headers=ours).status_code == 415
+    assert httpx.post(here.url + "/v1/files", files=files).status_code == 401
+    assert here.turns() == []
+
+
 @pytest.mark.parametrize("answer", [
     plain(b'{"error": {"message": "no such model"}}', status=b"404 Not Found"), plain(b"oops", status=b"500 Broken"), plain(b"{", b"X: y"),
     plain(b"\x00\x01", b"Content-Encoding: br"), plain(b"not gzip", b"Content-Encoding: gzip"), plain(b""),

@@ -10,6 +10,7 @@ from pocketsleep.bench.recall import recall
 from pocketsleep.errors import BadInput
 from pocketsleep.nouns import Dream, Memory
 from pocketsleep.serve.recall import Index, words
+from tests.test_seek import Knows
 
 CAT, JOB = Memory("The user's cat is called Gus."), Memory("The user is a dentist.")
 
@@ -84,6 +85,19 @@ def test_recall_is_measured_on_questions_that_were_written_by_hand(tmp_path):
     (tmp_path / "one.jsonl").write_text(json.dumps({"memories": [cat, job]}) + "\n", encoding="utf-8")
     row = next(recall(tmp_path, 24))
     assert (row["notes"], row["questions"], row["first"]["share"], row["near"]["share"]) == (2, 4, 50.0, 75.0)
+    assert "sought" not in row
     (tmp_path / "one.jsonl").write_text("", encoding="utf-8")
     with pytest.raises(BadInput, match="no notes"):
         next(recall(tmp_path, 24))
+
+
+def test_what_a_reader_finds_is_measured_beside(tmp_path):
+    study = {"questions": [["What name has my mouser?", "Gus"], ["Who is fed?", "Gus"]], "unstated": ["How old is my mouser?", "Who bred it?"]}
+    lines = [{"text": "The user's cat is called Gus.", "answer": "Gus", "study": study},
+             {"text": "The user is a dentist.", "answer": "dentist", "study": {"questions": [["Who pays me?", "x"], ["Who feeds me?", "x"]]}}]
+    (tmp_path / "one.jsonl").write_text(json.dumps({"memories": lines}) + "\n", encoding="utf-8")
+    cat, job = (Memory(n["text"], answer=n["answer"]) for n in lines)
+    reader = Knows({"What name has my mouser?": cat, "Who pays me?": cat, "Who bred it?": job})
+    row = next(recall(tmp_path / "one.jsonl", 24, reader, 4))
+    assert [row[name]["share"] for name in ("sought", "other", "unanswered")] == [25.0, 25.0, 50.0]
+    assert next(recall(tmp_path, 24, reader, 1))["sought"]["n"] == 1

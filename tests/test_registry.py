@@ -113,6 +113,24 @@ def test_wrong_base_is_refused_with_the_way_out(registry: Registry, base: weight
     assert "--base tiny" in caught.value.hint
 
 
+def test_usable_is_what_is_whole_and_made_for_this_base(registry: Registry, base: weights.Base) -> None:
+    made = publish(registry, base)
+    assert registry.usable(made.id, base.sha256)
+    assert not registry.usable(made.id, "0" * 64)
+    assert not registry.usable("b2-" + "0" * 20, base.sha256)
+    assert not registry.usable("", base.sha256)
+
+
+def test_what_lies_damaged_is_written_anew(registry: Registry, base: weights.Base) -> None:
+    made = publish(registry, base)
+    file = registry.path(made.id) / WEIGHTS
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    assert not registry.usable(made.id, base.sha256)
+    assert publish(registry, base) == made
+    assert file.read_bytes() == whole
+
+
 def test_wrong_shapes_are_refused(registry: Registry, base: weights.Base) -> None:
     adapter = publish(registry, base)
     shapes = base.shapes | {"model.layers.2.mlp.down_proj.weight": (3, 5)}

@@ -10,8 +10,10 @@ import pytest
 from pocketsleep.bench import replaced as replacing
 from pocketsleep.errors import BadInput
 from pocketsleep.night.listen import replaces
-from pocketsleep.night.listen.replaces import superseded
+from pocketsleep.night.listen.replaces import LIKELY, Standing, chance, superseded
+from pocketsleep.night.listen.slots import SINGLE, slot
 from pocketsleep.night.listen.tell import told
+from pocketsleep.nouns import Memory
 
 
 @pytest.mark.parametrize(("old", "new", "said", "replaced"), [
@@ -36,6 +38,37 @@ from pocketsleep.night.listen.tell import told
 def test_a_note_replaces_another_value_of_the_same_thing_and_nothing_else(old: str, new: str, said: str, replaced: bool) -> None:
     before, after = (told(text, None, []) for text in (old, new))
     assert bool(superseded(after, [before, told("The user lives in Hay.", None, [])], said)) is replaced
+
+
+def test_looking_among_notes_with_a_word_in_common_finds_what_looking_at_all_does() -> None:
+    "Notes of the study, one after another, against all that stand: the same ones are replaced, and in the same turn."
+    lines = [json.loads(line) for line in (Path(__file__).parent.parent / "models/study/g1.jsonl").read_text("utf-8").splitlines()]
+    told_so = [(Memory(m["text"], (), m["kind"], m["answer"]), line["message"]) for line in lines for m in line["memories"]]
+    standing, notes, found = Standing(), list[Memory](), []
+    for new, said in told_so[:150]:
+        if all(note.text != new.text for note in notes):
+            old = standing.replaced(new, said)
+            assert (old.id if old else "") == _by_looking_at_all(new, notes, said)
+            standing.add(new, old.id if old else "")
+            found += [old] if old else []
+            notes = [*(note for note in notes if note is not old), new]
+    assert len(found) > 2
+
+
+def _by_looking_at_all(new: Memory, notes: list[Memory], said: str) -> str:
+    if (key := slot(new)) in SINGLE and (same := [m for m in notes if slot(m) == key]):
+        return same[-1].id
+    likely, place = max(((chance(new, m, said), n) for n, m in enumerate(notes)), default=(0.0, 0))
+    return notes[place].id if likely >= LIKELY else ""
+
+
+def test_a_note_meets_only_those_it_shares_a_word_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(replaces, "_chance", lambda new, old, said: asked.append(old.memory.text) or 0.0)
+    many = [Memory(f"The user collects things of kind{n}.", (), "fact", f"kind{n}") for n in range(300)]
+    standing = Standing([*many, Memory("The user's shed is green.")])
+    assert standing.replaced(Memory("The user's shed is red."), "the shed is red now") is None
+    assert asked == ["The user's shed is green."]
 
 
 def test_replacing_is_measured_and_fitted_on_notes_that_say_what_they_replace(tmp_path: Path) -> None:

@@ -81,6 +81,15 @@ def test_an_answer_ends_where_the_window_does(runtime: LlamaCpp) -> None:
     assert runtime.answer([near], max_tokens=500) == [whole(runtime, near, max_tokens=500)]
 
 
+@pytest.mark.parametrize("lanes", [1, 16])
+def test_each_answer_of_many_has_the_room_its_own_prompt_leaves(runtime: LlamaCpp, lanes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    near = ask("word " * 970)
+    room = runtime.context - len(runtime.base.prompter.ids(near))
+    monkeypatch.setattr(runtime.base.tokenizer, "ends", frozenset())  # none ends by itself
+    answers = runtime.answer([near, PROMPTS[0]], max_tokens=room + 8, lanes=lanes)
+    assert answers == [whole(runtime, near, max_tokens=room), whole(runtime, PROMPTS[0], max_tokens=room + 8)]
+
+
 @pytest.mark.parametrize("lanes", [1, 2, 3, 16])
 def test_however_many_lanes(runtime: LlamaCpp, lanes: int) -> None:
     "More prompts than lanes, so that finished answers make room; lengths differ."
@@ -179,3 +188,19 @@ def test_the_choice_loads(smol: Base) -> None:
     made = pick.serving(smol.card, smol, ("Linux", "x86_64")).runtime()
     assert made.name == "llamacpp"
     made.close()
+
+
+def test_one_beside_another_wears_what_it_likes_and_leaves_the_other_as_it_was(runtime: LlamaCpp, wardrobe: Wardrobe) -> None:
+    asked = [((Message("user", "Name a fruit."),), "Apple.")]
+    before = runtime.score(asked)
+    beside = runtime.beside(256)
+    try:
+        beside.wear(wardrobe.fits)
+        assert (beside.worn, runtime.worn) == (wardrobe.fits.name, "")
+        assert beside.score(asked) != before
+        assert runtime.score(asked) == before
+        with pytest.raises(BadInput):
+            beside.answer([(Message("user", "word " * 400),)])
+    finally:
+        beside.close()
+    assert runtime.score(asked) == before

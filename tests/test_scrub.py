@@ -3,13 +3,19 @@
 import base64
 import json
 import random
+import re
 import string
+import time
+from dataclasses import replace
 
 import pytest
 
+from pocketsleep.journal import Journal
 from pocketsleep.journal.scrub import scrub, scrub_turns
 from pocketsleep.journal.shapes import is_card, is_iban, luhn
+from pocketsleep.nouns import Episode, Feedback, Turn
 
+re_compile = re.compile
 DRAW = random.Random(20)
 LOWER, UPPER, DIGITS = string.ascii_lowercase, string.ascii_uppercase, string.digits
 ALNUM, HEX = LOWER + UPPER + DIGITS, "0123456789abcdef"
@@ -268,6 +274,131 @@ def test_a_secret_that_was_told_is_known_again_in_later_turns():
     said = ["Plum-4471 is nice", "My password is Plum-4471.", "I typed Plum-4471 twice, and Plum-44712."]
     assert scrub_turns(said) == ["Plum-4471 is nice", "My password is [secret: password].",
                                  "I typed [secret: password] twice, and Plum-44712."]
+
+
+@pytest.mark.parametrize("sentence", [
+    "My phone number is 415-555-2671", "my phone number: 020 7946 0958", "The postal code is 12345", "My zip code is 90210",
+    "my area code is 415", "The error code is 404", "The country code: 044", "The code is 200 lines long",
+    "Our door number is 221B", "The building number is 1450", "My locker number is 204", "Tan 2015",
+    "My son Tan is 300 days old", "I collect pins, 300 of them", "My squat combination is 100 kg", "My combo is 250 chips",
+    "La clave del éxito es trabajar.", "I use 1Password as my password manager", "sk-learn-classification-with-2-classes",
+    "key-findings-2024-final", "secret_santa_list_for_2024_family"])
+def test_a_number_that_opens_nothing_stays(sentence):
+    assert scrub(sentence) == (sentence, [])
+    assert scrub_turns([sentence, sentence]) == [sentence] * 2
+
+
+@pytest.mark.parametrize(("sentence", "secret"), [
+    ("my PIN is 4711", "4711"), ("the door code is 4711", "4711"), ("alarm code: 9921", "9921"), ("gate code 4471#", "4471#"),
+    ("my pins are 4711", "4711"), ("pins: 4711", "4711"), ("my pin number is 4711", "4711"), ("The code is 4711.", "4711"),
+    ("The TAN is 839201", "839201"), ("TAN 839201", "839201"), ("tan: 839201", "839201"), ("combo: 4711", "4711"),
+    ("my combo is 12-34-56", "12-34-56"), ("my locker combo is 1234", "1234"), ("my security number is 4711", "4711"),
+    ("My library card number is 2291004", "2291004"),  # with it books are borrowed in one's name
+    ("clave: girasol", "girasol"), ("mi clave es Girasol3", "Girasol3"), ("la clave del wifi es Girasol3", "Girasol3"),
+    ("I use Plum-4471 as my password", "Plum-4471"), ("key-" + "3ax6xnjp29jd6fds4gc373sgvjxteol0", "key-3ax6xnjp29jd6fds4gc373sgvjxteol0"),
+    ("secret_" + "aB3dE5fG7hJ9kL1mN3pQ", "secret_aB3dE5fG7hJ9kL1mN3pQ"), ("sk-" + "1234567890123456", "sk-1234567890123456")])
+def test_a_number_that_opens_something_goes(sentence, secret):
+    text, (kind,) = scrub(sentence)
+    assert text == sentence.replace(secret, f"[secret: {kind}]")
+
+
+def test_a_conversation_of_nothing_but_secrets_takes_no_time(monkeypatch):
+    compiled = []
+    monkeypatch.setattr("pocketsleep.journal.scrub.re.compile", lambda *given: compiled.append(given) or re_compile(*given))
+    said = [f"token ghp_{some(ALNUM, 36)}" for _ in range(300)]
+    assert scrub_turns([*said, said[7]]) == ["token [secret: token]"] * 301
+    assert len(compiled) <= len(said) + 1, "one pattern at most for a secret that stands in a turn"
+
+
+TOLD = [  # (the sentence, the secrets in it)
+    ("My password for gmail.com is Tarragon77!", "Tarragon77"),
+    ("my password on example.co.uk: Xyz12345", "Xyz12345"),
+    ("**Password:** Zebulon99!", "Zebulon99"), ("**Password**: Zebulon99!", "Zebulon99"),
+    ("__Password__: Zebulon99!", "Zebulon99"), ("<b>Password</b>: Zebulon99!", "Zebulon99"),
+    ("`password`: `Zebulon99!`", "Zebulon99!"), ("| password | Tarragon77! |", "Tarragon77!"),
+    ("<password>hunter2</password>", "hunter2"), ("password is <b>Xyz99!</b>", "Xyz99"),
+    ("I changed my password to Hunter22!", "Hunter22"), ("I've reset the password to hunter2!", "hunter2"),
+    ("I had my password changed to Hunter22.", "Hunter22"), ("my password used to be hunter2", "hunter2"),
+    ("the password I use everywhere is Tarragon77!", "Tarragon77"), ("The password you gave me is tarragon.", "tarragon"),
+    ("The password, by the way, is Tarragon77!", "Tarragon77"),
+    ("My password, which I changed yesterday, is Tarragon77!", "Tarragon77"),
+    ("DB_PASS=hunter2", "hunter2"), ("REDIS_AUTH=hunter2x9", "hunter2x9"), ('SMTP_PASSPHRASE="lamp oil9"', "lamp"),
+    ("curl -u bob:hunter2 https://x.y", "hunter2"), ('curl -s --user "bob:hunter2" https://x.y', "hunter2"),
+    ("login: bob:hunter2", "hunter2"), ("Login: bob / hunter2", "hunter2"),
+    ("my SSN is 123456789", "123456789"), ("SSN: 123 45 6789", "123 45 6789"),
+    ("My social security number is 123 45 6789.", "123 45 6789"),
+    ("my api key is abcdefghijklmnopqrst", "abcdefghijklmnopqrst"),
+    ("my Gmail password (bob@gmail.com) is Tarragon77!", "Tarragon77"),
+    ("my password (Tarragon77!) is weak", "Tarragon77!"), ("my password (P@ss.word1) is weak", "P@ss.word1"),
+    ("password: *Tarragon77", "*Tarragon77"),
+]
+
+
+@pytest.mark.parametrize(("sentence", "secret"), TOLD)
+def test_a_secret_goes_however_it_is_told_and_nothing_else_does(sentence, secret):
+    text, (kind,) = scrub(sentence)
+    assert text == sentence.replace(secret, f"[secret: {kind}]")
+    assert scrub(text) == (text, [])
+
+
+@pytest.mark.parametrize("sentence", [
+    "I changed my password to something longer", "I changed my password to GitHub yesterday", "The password is on the fridge",
+    "I changed the password to my birthday.", "I set up a password for my laptop in 2019", "my password manager is great",
+    "I used to be a nurse", "My password used to be weak", "My password used to be terrible.",
+    "I reset the password to bob@gmail.com", "With the password I opened it, and my dog is called Zebulon.",
+    "With my password I can see that my balance is 300 pounds.", "The password, as I said, is wrong.",
+    "| password | required | at least 8 |", "| user | password |\n|---|---|", "my gmail password (bob@gmail.com) is weak",
+    "My login: the same as before", "login: 10:30", "user: me/projects2/x", "login: https://example.com/a1", "Login: either / or",
+    "docker run -u 1000:1000 image", "SMTP_AUTH=true", "bypass=route66", "author: Smith77", "the mountain pass = closed",
+    "My social security office is at 100 High Street", "My api key is straightforwardly useless",
+    "My API key is kept in the vault", "I changed the lock and set my alarm to 7:30"])
+def test_what_is_said_about_a_secret_stays(sentence):
+    assert scrub(sentence) == (sentence, [])
+
+
+@pytest.mark.parametrize("unit", [
+    "password ", "password for a.", "password, ", "my password I use ", "password (", "| password ", "<password>", "**password** ", "password for ",
+    "curl -u ", "login: a:", "ssn ", "changed my password to ", "password used to be ", "A_", "_PASS", "my api key is ",
+    "clave ", "the code is 1", "pins ", "combo ", "sk-a1-"])
+def test_a_long_text_costs_time_in_proportion_to_its_length(unit):
+    for end in (unit, " ", "a."):
+        text = unit + end * (100_000 // len(end))
+        began = time.process_time()
+        scrub(text)
+        assert time.process_time() - began < 5
+
+
+def test_a_secret_told_earlier_is_struck_in_what_is_added_later(tmp_path):
+    with Journal(tmp_path / "journal.db") as journal:
+        talk, other = (Episode(name, (Turn("user", "Hello there."),)) for name in ("talk", "other"))
+        told = Turn("user", "My password is Tarragon77, remember.")
+        journal.record(replace(talk, turns=(told,)))
+        journal.record(other)
+        first = journal.extend("talk", [Turn("user", "Does Tarragon77 look strong to you?"), Turn("user", "The token is ghp_" + "a1B2" * 9)])
+        journal.extend("talk", [Turn("assistant", f"ghp_{'a1B2' * 9} and Tarragon77 are long.")])
+        journal.extend("other", [Turn("user", "Does Tarragon77 look strong to you?")])
+        journal.add_feedback("talk", Feedback(first, "down", "Tarragon77 is weak."))
+        kept = journal.episode("talk")
+        assert [turn.text for turn in kept.turns[first:]] == [
+            "Does [secret: password] look strong to you?", "The token is [secret: token]", "[secret: token] and [secret: password] are long."]
+        assert kept.feedback[0].correction == "[secret: password] is weak."
+        assert "Tarragon77" in journal.episode("other").turns[1].text, "of another conversation nothing is known"
+        assert journal.record(replace(talk, turns=(told,))).added_turns == 0
+
+
+def test_secrets_are_kept_in_mind_as_long_as_their_conversation_and_of_few(tmp_path, monkeypatch):
+    monkeypatch.setattr("pocketsleep.journal.turns._TALKS_IN_MIND", 3)
+    with Journal(tmp_path / "journal.db") as journal:
+        for number in range(5):
+            journal.record(Episode(f"talk-{number}", (Turn("user", f"My password is Tarragon7{number}, remember."),)))
+        assert list(journal._told) == ["talk-2", "talk-3", "talk-4"]
+        journal.forget("talk-3")
+        journal.rehearse([Episode("preview", (Turn("user", "My password is Tarragon99, remember."),))])
+        assert list(journal._told) == ["talk-2", "talk-4"], "what is forgotten goes, and what is only looked at never comes"
+    with Journal(tmp_path / "journal.db") as journal:
+        assert not journal._told
+        journal.extend("talk-4", [Turn("user", "Tarragon74 again")])
+        assert journal.episode("talk-4").turns[1].text == "Tarragon74 again"
 
 
 @pytest.mark.parametrize("sentence", [

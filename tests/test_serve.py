@@ -23,6 +23,7 @@ from pocketsleep.runtime import Runtime, llama_batch
 from pocketsleep.runtime.llamacpp import LlamaCpp
 from pocketsleep.runtime.scripted import Scripted
 from pocketsleep.serve import api
+from pocketsleep.serve.api_asked import Asked
 from pocketsleep.serve.day import Day
 from pocketsleep.serve.loops import loops
 from pocketsleep.serve.server import Server
@@ -117,6 +118,21 @@ def test_errors_have_openais_form(client: openai.OpenAI) -> None:
         client.chat.completions.create(model="pocketsleep", messages=[{"role": "ghost", "content": "boo"}])  # type: ignore[call-overload,list-item]
 
 
+def test_a_private_hi_hides_nothing_that_was_said_after_another(client: openai.OpenAI, journal: Journal) -> None:
+    "Without an id a conversation is known by its opening; one off the record is another."
+    def ask(said: list[Any], **how: Any) -> list[Any]:
+        made: Any = client.chat.completions.create(model="pocketsleep", messages=said, **how)
+        return [*said, {"role": "assistant", "content": made.choices[0].message.content}]
+
+    hi = [{"role": "user", "content": "hi"}]
+    talk = ask([*ask(hi), *SAY])
+    ask(hi, store=False)
+    assert [(e.private, e.turns[-2].text) for e in journal.episodes()] == [(False, SAY[0]["content"]), (True, "")]
+    ask([*talk, {"role": "user", "content": "She is seven."}])
+    assert [len(e.turns) for e in journal.episodes()] == [6, 2]
+    assert {t.text for _, t in journal.search_turns("dog seven")} == {SAY[0]["content"], "She is seven."}
+
+
 HOSTS = ("evil.example", "evil.example:{port}", "127.0.0.1", "127.0.0.1.nip.io:{port}", "localhost.evil.example:{port}", "")
 ORIGINS = ("https://evil.example", "null", "http://127.0.0.1:1", "https://localhost:{port}")
 TOKENS = (None, "", "Bearer", "Bearer wrong", f"Basic {TOKEN}", TOKEN, f"Bearer {TOKEN}x")
@@ -180,7 +196,7 @@ BODIES = (
     b'{"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]}',
     b'{"messages": [{"role": "user", "content": [{"type": "text", "text": 5}]}]}',
     *(b'{"messages": [{"role": "user", "content": "hi"}], %s}' % extra for extra in (
-        b'"temperature": NaN', b'"temperature": "warm"', b'"max_tokens": 0', b'"seed": -1', b'"stop": [1]', b'"model": 5')),
+        b'"temperature": NaN', b'"temperature": "warm"', b'"max_tokens": 0', b'"max_tokens": -2', b'"seed": "x"', b'"stop": [1]', b'"model": 5')),
 )
 
 
@@ -212,6 +228,16 @@ def test_max_tokens_and_stop(client: openai.OpenAI) -> None:
     assert (cut.message.content, cut.finish_reason) == ("What a", "length")
     assert ask(stop=" name").message.content == "What a fine"
     assert ask(stop=["never", "it"]).message.content == "What a fine name ☀ "
+
+
+@pytest.mark.parametrize(("given", "tokens", "seed"), [
+    ({"max_tokens": -1}, 32768, 0), ({"max_completion_tokens": -1}, 32768, 0), ({"max_tokens": 65536}, 32768, 0), ({"max_tokens": 32768}, 32768, 0),
+    ({"max_tokens": None, "max_completion_tokens": 10}, 10, 0), ({"seed": -1}, 512, 0), ({"seed": 7}, 512, 7), ({}, 512, 0)])
+def test_no_limit_and_no_seed_as_programs_write_them(given: dict[str, Any], tokens: int, seed: int) -> None:
+    sampling = Asked({"messages": SAY, **given}).sampling
+    assert (sampling.max_tokens, sampling.seed) == (tokens, seed)
+    warm = [Asked({"messages": SAY, "temperature": 1, "seed": -1}).sampling.seed for _ in range(2)]
+    assert warm[0] != warm[1], "none: another answer each time"
 
 
 def test_many_at_once_wait_their_turn(talking: int, journal: Journal) -> None:

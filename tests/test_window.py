@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import numpy as np
 import pytest
 
 from pocketsleep import cards, weights
+from pocketsleep.cli import care
 from pocketsleep.errors import AdapterError, BadInput, MissingPart, ModelError
 from pocketsleep.fastweights.layer import Shape
 from pocketsleep.fastweights.memory import MemoryLayers, Remembering
@@ -270,7 +272,7 @@ def test_the_window_of_a_talk_is_the_engines_with_layers_and_without(base: Base,
     assert (bare.window, napping.window) == (WINDOW, WINDOW)
     before = shipped.window
     shipped.remember(cards.memory_layers("smollm2-135m", Path("nowhere")))  # type: ignore[arg-type]
-    assert before == shipped.window == LlamaCpp.__init__.__defaults__[-1]  # type: ignore[index]
+    assert before == shipped.window == signature(LlamaCpp).parameters["context"].default
     assert shipped.memory is not None
     assert shipped.memory.chunk < before // 2
     shipped.close()
@@ -486,7 +488,7 @@ def test_a_home_has_its_own_layers_and_forgetting_clears_what_they_hold(pocket: 
     assert pocket.unremembered == ""
     Talk(pocket.day()).until(left)
     Talk(pocket.day(), "other").until(left)
-    assert (len(pocket.states.files()), pocket.strange_states()) == (2, [])
+    assert (len(pocket.states.files()), care.strange_states(pocket)) == (2, [])
     pocket.forget("other")
     assert pocket.states.files() == []
     Talk(pocket.day(), "third").until(left)
@@ -530,7 +532,7 @@ def test_verify_finds_states_that_are_torn_or_should_not_be_there(pocket: Pocket
         pocket.states.keep(name, Past(1, "b2-x", window.state), pocket.states.age())
     path = pocket.states.path("torn")
     path.write_bytes(path.read_bytes()[:-9])
-    found = pocket.strange_states()
+    found = care.strange_states(pocket)
     assert len(found) == 3
     assert sum("private or gone" in one for one in found) == 2
 

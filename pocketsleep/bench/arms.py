@@ -208,7 +208,8 @@ def said(pocket: Altered, asked: Sequence[Asked], arm: str) -> dict[str, str]:
     day = pocket.day()
     day.wear(pocket.journal.current() if arm in ("weights", "both") else "")
     open_ended, chosen = [q for q in asked if not q.options], [q for q in asked if q.options]
-    notes = {q.id: _notes(pocket, q, arm) for q in (asked if arm != "both" else chosen)}
+    some = asked if arm != "both" else chosen
+    notes = dict(zip([q.id for q in some], _notes(pocket, some, arm), strict=True))
     if arm == "both":
         answers = day.answers([q.question for q in open_ended], "both")
     else:
@@ -220,13 +221,17 @@ def said(pocket: Altered, asked: Sequence[Asked], arm: str) -> dict[str, str]:
     return found
 
 
-def _notes(pocket: Altered, asked: Asked, arm: str) -> list[str]:
+def _notes(pocket: Altered, asked: Sequence[Asked], arm: str) -> list[list[str]]:
+    "What stands in front of each question."
     if arm in ("recall", "both"):
-        return [m.text for m in pocket.day().notes.find(asked.question)]
+        return [[m.text for m in found] for found in pocket.day().notes.sought([q.question for q in asked])]
     if arm == "oracle":
-        return list(asked.context)
-    if arm != "notes":
-        return []
+        return [list(q.context) for q in asked]
+    return [_newest(pocket) if arm == "notes" else []] * len(asked)
+
+
+def _newest(pocket: Altered) -> list[str]:
+    "As many of the newest notes as there is room for."
     found: list[str] = []
     room = ROOM
     for memory in reversed(pocket.journal.memories()):

@@ -3,15 +3,19 @@
 A file of study messages (models/study) holds notes with questions on them. Each file's notes are one person's ledger, and what a
 night would ask of them by grammar alone is made anew; the hand-written questions are part of neither.
 
-    first    questions whose own note comes first
-    near     questions whose own note is among those of a second look
+    first       questions whose own note comes first, by words
+    near        questions whose own note is among those of a second look, by words
+    sought      of some questions: those whose own note the reader finds, and says that it answers (serve/seek.py)
+    other       of the same: those for which it finds another note
+    unanswered  of at most as many that their own note, the writer says, does not answer: those for which it finds a note
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from pocketsleep.bench.byhand import KINDS
 from pocketsleep.bench.persona import Row, share
@@ -19,27 +23,52 @@ from pocketsleep.errors import BadInput
 from pocketsleep.night.dream import dream
 from pocketsleep.nouns import Memory
 from pocketsleep.serve.recall import SECOND, Index
+from pocketsleep.serve.seek import Reader, seek
+
+Asked = tuple[Memory, str]  # a note, a question
 
 
-def recall(folder: Path, per_memory: int) -> Iterator[Row]:
-    "A row a file that has questions. Raises BadInput where none has."
-    rows = [_row(path, asked, per_memory) for path in sorted(folder.glob("*.jsonl")) if (asked := _asked(path))]
+def recall(folder: Path, per_memory: int, reader: Reader | None = None, some: int = 0) -> Iterator[Row]:
+    """A row a file that has questions (`folder`: many, or one). `some` of a file's questions go to the reader.
+
+    Raises BadInput where none has."""
+    files = [folder] if folder.is_file() else sorted(folder.glob("*.jsonl"))
+    rows = [_row(path, notes, per_memory, reader, some) for path in files if (notes := _studied(path))]
     if not rows:
         raise BadInput(f"`{folder}` has no notes with questions on them", hint="pocketsleep bench recall models/study")
     yield from rows
 
 
-def _asked(path: Path) -> list[tuple[Memory, str]]:
-    "(note, question on it)."
-    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    notes = [note for line in lines for note in line["memories"] if note.get("study")]
-    return [(Memory(n["text"], answer=n["answer"]), q) for n in notes for kind in KINDS for q, _ in n["study"].get(kind, ())]
+def _studied(path: Path) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return [note for line in lines for note in line["memories"] if note.get("study")]
 
 
-def _row(path: Path, asked: list[tuple[Memory, str]], per_memory: int) -> Row:
+def _asked(notes: Sequence[dict[str, Any]], kinds: Sequence[str]) -> list[Asked]:
+    return [(Memory(n["text"], answer=n["answer"]), q if isinstance(q, str) else q[0])
+            for n in notes for kind in kinds for q in n["study"].get(kind, ())]
+
+
+def _row(path: Path, notes: Sequence[dict[str, Any]], per_memory: int, reader: Reader | None, some: int) -> Row:
+    asked, never = _asked(notes, KINDS), _asked(notes, ("unstated", "contrast"))
     memories = list({note.id: note for note, _ in asked}.values())
     index = Index(memories, dream(memories, per_memory=per_memory))
     ranked = [(note.id, [m.id for m in index.ranked(question)]) for note, question in asked]
-    return {"file": path.name, "notes": len(memories), "questions": len(asked),
-            "first": share([found[:1] == [note] for note, found in ranked]),
-            "near": share([note in found[:SECOND] for note, found in ranked])}
+    made: Row = {"file": path.name, "notes": len(memories), "questions": len(asked),
+                 "first": share([found[:1] == [note] for note, found in ranked]),
+                 "near": share([note in found[:SECOND] for note, found in ranked])}
+    return made | (_sought(reader, index, _spread(asked, some), _spread(never, some)) if reader and some else {})
+
+
+def _sought(reader: Reader, index: Index, asked: Sequence[Asked], never: Sequence[Asked]) -> Row:
+    found = seek(reader, index, [q for _, q in asked])
+    pairs = list(zip(found, [note for note, _ in asked], strict=True))
+    invented = seek(reader, index, [q for _, q in never])
+    hits, others = [one == note for one, note in pairs], [one not in (None, note) for one, note in pairs]
+    made: Row = {"sought": share(hits), "other": share(others)}
+    return made | ({"unanswered": share([one is not None for one in invented])} if invented else {})
+
+
+def _spread(asked: Sequence[Asked], some: int) -> list[Asked]:
+    "As evenly over the notes as may be."
+    return [asked[n * len(asked) // some] for n in range(some)] if some < len(asked) else list(asked)

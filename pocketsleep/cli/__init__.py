@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from pocketsleep import __version__, home
-from pocketsleep.cli.out import talk
+from pocketsleep.cli.out import bear, talk
 from pocketsleep.errors import PocketError
 from pocketsleep.pocket import Pocket
 
@@ -35,6 +35,11 @@ app = typer.Typer(
     name="pocketsleep", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
     rich_markup_mode=None, help="A local assistant that sleeps: what you say by day becomes a small personal LoRA by night.",
 )
+
+
+class Stopped(typer.Abort):
+    "Interrupted where the same command does not go on: says what does."
+
 
 USAGE: type[Exception] = typer.BadParameter.__mro__[2]  # typer's ClickException, whichever click it carries
 
@@ -74,12 +79,13 @@ def opened(base: str = ""):  # type: ignore[no-untyped-def]
 
 def main() -> None:
     "What `pocketsleep` runs. 1: an error that was told; 2: wrong usage; 130: interrupted."
+    bear()
     try:
         app(standalone_mode=False)
     except typer.Exit as done:
         sys.exit(done.exit_code)
-    except typer.Abort:
-        _interrupted()
+    except typer.Abort as stop:
+        _interrupted(str(stop))
     except USAGE as error:
         error.show()  # type: ignore[attr-defined]
         sys.exit(2)
@@ -94,8 +100,8 @@ def main() -> None:
         sys.exit(0)
 
 
-def _interrupted() -> None:
-    talk.print("stopped; nothing is lost. hint: the same command goes on from here")
+def _interrupted(told: str = "") -> None:
+    talk.print(told or "stopped; nothing is lost. hint: the same command goes on from here", markup=False)
     sys.exit(130)
 
 

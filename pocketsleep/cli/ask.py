@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import sys
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
 import typer
 
-from pocketsleep.cli import BaseName, Json, app, opened, out
+from pocketsleep.cli import BaseName, Json, Stopped, app, opened, out
 from pocketsleep.cli.watch import Log, Watch, told
-from pocketsleep.errors import BadInput, NotFound
+from pocketsleep.errors import BadInput, NotFound, PocketError
 from pocketsleep.nouns import Message, Sampling
 from pocketsleep.pocket import Pocket
 from pocketsleep.serve.day import ARMS, Arm, Day
@@ -40,10 +41,13 @@ def chat(
         talk = _Talk(day, Sampling(temperature=temperature), chosen, json_, watch)
         if conversation:
             talk.take_up(conversation)
-        if text is not None:
-            talk.say(text)
-            return
-        _converse(talk)
+        try:
+            if text is None:
+                _converse(talk)
+            else:
+                talk.say(text)
+        except KeyboardInterrupt:
+            raise Stopped(talk.stopped) from None
 
 
 def _arm(name: str) -> Arm:
@@ -79,22 +83,40 @@ class _Talk:
 
     def say(self, text: str) -> None:
         self.messages.append(Message("user", text))
-        pieces = []
-        with self.watch.stoppable():
-            for piece in self.day.reply(self.messages, self.sampling, conversation=self.name, arm=self.arm):
-                pieces.append(piece)
-                if not self.json:
-                    out.flow(piece)
+        pieces: list[str] = []
+        try:
+            with self.watch.stoppable():
+                self._hear(pieces)
+        except (KeyboardInterrupt, BrokenPipeError):
+            with suppress(PocketError):  # what was said until then is kept, as it is in the page
+                self.day.record(self.messages, "".join(pieces), self.name)
+            raise
         answer = "".join(pieces)
         self.messages.append(Message("assistant", answer))
         receipt = self.day.receipt
         if self.json:
-            out.one({"answer": answer, "conversation": self.name, "adapter": receipt.adapter or None,
+            out.one({"answer": answer, "conversation": self.name, "adapter": receipt.adapter or None, "source": receipt.source,
                      "notes": [{"id": m.id, "text": m.text} for m in receipt.notes], "window": told(self.day.window)})
             return
         out.data()
         if receipt.notes:
             out.talk.print("  from memory: " + " | ".join(m.text for m in receipt.notes), style="dim", markup=False)
+
+
+    def _hear(self, pieces: list[str]) -> None:
+        for piece in self.day.reply(self.messages, self.sampling, conversation=self.name, arm=self.arm):
+            pieces.append(piece)
+            if not self.json:
+                out.flow(piece)
+
+    @property
+    def stopped(self) -> str:
+        "What is told of a talk that was interrupted."
+        if not self.messages:
+            return "stopped; nothing was said yet. hint: `pocketsleep chat` begins again"
+        if self.day.private:
+            return "stopped; what was said stays off the record"
+        return f"stopped; what was said is kept. hint: `pocketsleep chat --conversation {self.name}` goes on from here"
 
 
 def _converse(talk: _Talk) -> None:

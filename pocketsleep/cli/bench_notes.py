@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 from pocketsleep.cli import BaseName, Json, opened, out
 from pocketsleep.cli.bench import bench
+from pocketsleep.errors import MissingPart
 
 
 @bench.command("extract")
@@ -33,22 +35,32 @@ def extract(
 
 @bench.command("recall")
 def recall(
-    folder: Annotated[Path, typer.Argument(help="Files of notes with hand-written questions, as models/study has them.")],
-    items: Annotated[int, typer.Option(help="Study items a note, which help to find it.", min=0)] = 44, json_: Json = False,
+    folder: Annotated[Path, typer.Argument(help="Files of notes with hand-written questions (models/study), or one.")],
+    items: Annotated[int, typer.Option(help="Study items a note, which help to find it.", min=0)] = 44,
+    read: Annotated[int, typer.Option(help="Of each file's questions, how many are looked up by the reader, too.", min=0)] = 0,
+    json_: Json = False,
 ) -> None:
-    """How often the note that a question is on comes first. No model is needed.
+    """How often the note that a question is on comes first, by words; with --read, how often the reader finds it.
 
     Example: pocketsleep bench recall models/study
     """
     from pocketsleep.bench.recall import recall as measure
 
-    found = list(measure(folder, items))
+    with opened("") if read else nullcontext() as pocket:
+        finder = pocket.finder() if pocket else None
+        if read and finder is None:
+            raise MissingPart("the dreamer, which reads notes, is missing", hint="`pip install --force-reinstall pocketsleep`")
+        found = list(measure(folder, items, finder, read))
     if json_:
         out.lines(found)
         return
-    ways = ("share", "low", "high")
-    rows = ((r["file"], r["notes"], r["questions"], *(r["first"][x] for x in ways), r["near"]["share"]) for r in found)
-    out.table(("file", "notes", "questions", "first", "from", "to", "near"), ([str(one) for one in row] for row in rows))
+    names = ("first", "near", *(("sought", "other", "unanswered") if read else ()))
+    rows = ((r["file"], r["notes"], r["questions"], *(_interval(r.get(name)) for name in names)) for r in found)
+    out.table(("file", "notes", "questions", *names), ([str(one) for one in row] for row in rows))
+
+
+def _interval(share: dict[str, float] | None) -> str:
+    return f"{share['share']} [{share['low']}, {share['high']}]" if share else "-"
 
 
 @bench.command("chosen")

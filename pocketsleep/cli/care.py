@@ -16,9 +16,11 @@ import typer
 from pocketsleep import __version__, cards, home, hooks, weights
 from pocketsleep import demo as demonstration
 from pocketsleep.cli import BaseName, Json, app, opened, out
-from pocketsleep.errors import PocketError
+from pocketsleep.errors import NotFound, PocketError
+from pocketsleep.fastweights.states import Kept
 from pocketsleep.night.grammar import lists
 from pocketsleep.nouns import Message, Sampling
+from pocketsleep.pocket import Pocket
 
 KL_BOUND, TOP1_BOUND = 0.01, 0.95  # nats and share, MLX against llama.cpp on a quantised file
 PACKAGES = ("mlx", "mlx-lm", "llama-cpp-python", "numpy", "sqlite-utils", "gguf", "tokenizers")
@@ -33,7 +35,7 @@ def verify(json_: Json = False) -> None:
     with opened() as pocket:
         report = pocket.journal.verify()
         findings = [*report.findings, *(f"adapter {name}: {why}" for name, why in pocket.registry.damaged()),
-                    *pocket.strange_states()]
+                    *unforgotten(pocket), *strange_states(pocket)]
     if json_:
         out.one({"ok": not findings, "turns": report.turns, "memories": report.memories, "nights": report.nights,
                  "findings": findings})
@@ -44,6 +46,28 @@ def verify(json_: Json = False) -> None:
                  f"{'sound' if not findings else f'{len(findings)} findings'}")
     if findings:
         raise typer.Exit(1)
+
+
+def unforgotten(pocket: Pocket) -> list[str]:
+    "Adapters that hold what was forgotten: a `forget` that was cut short leaves them to the next night."
+    return [f"adapter {a.id}: it holds what was forgotten; the next night deletes it"
+            for a in pocket.registry.list() if pocket.journal.forgotten_in(a.memories)]
+
+
+def strange_states(pocket: Pocket) -> list[str]:
+    "What is wrong with the fast weights on disk: damaged ones, and those that should not be there."
+    found = []
+    for kept in pocket.states.kept():
+        if not isinstance(kept, Kept):
+            found.append(f"fast weights: {kept[1]}")
+            continue
+        try:
+            private = pocket.journal.episode(kept.conversation).private
+        except NotFound:
+            private = True
+        if private:
+            found.append(f"fast weights {kept.path.name}: of a conversation that is private or gone")
+    return found
 
 
 @app.command()
@@ -80,7 +104,7 @@ def _engines(pocket: Any) -> list[tuple[str, str]]:
         choice = pocket.engine()
         rows = [("serves with", f"{choice.name}: {choice.reason}")]
         rows += [(f"not {name}", reason) for name, reason in choice.refused]
-        rows.append(("speed", _speed(pocket)))
+        rows += [("speed", _speed(pocket)), ("looks notes up", _lookup(pocket))]
     except PocketError as error:
         return [("serves with", f"nothing: {error} ({error.hint})")]
     from pocketsleep.fastweights.pick import choose
@@ -91,6 +115,14 @@ def _engines(pocket: Any) -> list[tuple[str, str]]:
     return [*rows, ("trains with", f"mlx on {mlx.device()}; {blas.BRIDGE.reason}"),
             ("training step", f"MLX's own: {why}" if why else f"packed, for Llama and Gemma 3: {products}"),
             ("fast weights", str(choose())), *_memory(pocket)]
+
+
+def _lookup(pocket: Any) -> str:
+    "How the note is found that a question is on."
+    if hooks.having("recaller"):
+        return "as a plugin chooses"
+    why = finder.failure() if (finder := pocket.finder()) else "the default base or its skills are not installed"
+    return f"by their words alone: {why}" if why else "by the dreamer"
 
 
 def _memory(pocket: Any) -> list[tuple[str, str]]:

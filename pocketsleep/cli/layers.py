@@ -9,6 +9,7 @@ import typer
 
 from pocketsleep import cards
 from pocketsleep.cli import BaseName, Json, app, opened, out
+from pocketsleep.errors import BadInput
 
 ABOUT = """Fast weights between a base's blocks: made and measured.
 
@@ -73,10 +74,11 @@ def check(
     from pocketsleep.bench import memory_check as measure
     from pocketsleep.bench.memory_sets import Sets
 
+    several = _passes(passes)
     with opened(base) as pocket:
         sets = Sets(tofu, persona, recall, text)
         file = file or measure.known(pocket.base, pocket.home.layers)
-        found = measure.check(pocket.base, file, sets, items, [int(n) for n in passes.split(",")], out.talk.print, tokens, results)
+        found = measure.check(pocket.base, file, sets, items, several, out.talk.print, tokens, results)
     if json_:
         out.one(found)
         return
@@ -85,6 +87,13 @@ def check(
         out.table(("arm", "right", "nats", "scale right", "scale nats"), measure.rows(line))
     out.data("facts told, then other text")
     out.table(("tokens since", "state kB", "peak MB", "nats", "other text"), measure.endless(found["constant"]))
+
+
+def _passes(given: str) -> list[int]:
+    found = [int(n) for n in given.split(",") if n.strip().isascii() and n.strip().isdecimal()]
+    if len(found) < len(given.split(",")) or 0 in found:
+        raise BadInput(f"`--passes {given}` is no list of numbers from 1", hint="pocketsleep memory-layers check --passes 1,2,4")
+    return found
 
 
 def _show(made: dict[str, Any], json_: bool) -> None:

@@ -30,15 +30,22 @@ def remember(
     told = _told(text, file, supersedes)
     with opened() as pocket:
         kept = [(said, pocket.remember(said, _text_of(pocket, old))) for said, old in told]
-    blocked = [said for said, memory in kept if memory is None]
+        blocked = [_blocked(pocket, said) for said, memory in kept if memory is None]
     memories = [memory for _, memory in kept if memory is not None]
     if json_:
         out.lines([memory_report(m) for m in memories])
     else:
         for memory in memories:
             out.data(f"{memory.id}  {memory.text}")
-    for said in blocked:
-        out.talk.print(f"not kept: `{said}` was forgotten before, and stays forgotten", markup=False)
+    for line in blocked:
+        out.talk.print(line, markup=False)
+
+
+def _blocked(pocket: Pocket, said: str) -> str:
+    "Why a sentence was not kept."
+    if pattern := pocket.journal.excluded(said):
+        return f"not kept: `{said}` falls under `{pattern}`, which is left out. hint: `pocketsleep exclude list`"
+    return f"not kept: `{said}` was forgotten before, and stays forgotten"
 
 
 def _told(text: str | None, file: Path | None, supersedes: str) -> list[tuple[str, str | None]]:
@@ -62,12 +69,15 @@ def _told_lines(file: Path) -> Iterator[tuple[str, str | None]]:
             continue
         try:
             found = json.loads(line)
-            said = found["text"].strip()
+            said, old = found["text"].strip(), found.get("supersedes")
         except (ValueError, KeyError, TypeError, AttributeError):
             out.talk.print(f'{file}:{number}: not {{"text": ...}}; the rest is read', markup=False)
             continue
+        if not isinstance(old, str | None):
+            raise BadInput(f"{file}:{number}: `supersedes` is {old!r}, and has to be a memory's text or id",
+                           hint="mend the line; `pocketsleep memories` lists ids")
         if said:
-            yield said, found.get("supersedes")
+            yield said, old
 
 
 def _text_of(pocket: Pocket, old: str | None) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Iterable, Sequence
@@ -12,6 +13,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rich.table import Table
 
 talk = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def bear() -> None:
+    "From now on what the locale has no letters for is printed as its code: the work is done by then, and is not lost."
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def data(text: str = "") -> None:
@@ -26,8 +34,13 @@ def flow(piece: str) -> None:
 
 
 def one(value: Any) -> None:
-    "One JSON object."
-    data(json.dumps(value, ensure_ascii=False))
+    "One JSON object. Escaped where stdout has no letters for it: the codes of `bear` are no JSON."
+    text = json.dumps(value, ensure_ascii=False)
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(value)
+    data(text)
 
 
 def lines(values: Iterable[Any]) -> None:

@@ -3,9 +3,10 @@
     store       the connection: modes, errors, transactions, seals
     search      FTS5 and sweeping deleted words out
     turns       conversations in a hash chain         record, episodes, episode, turn, unslept, search_turns
-    memories    what was learnt                       learn, memories, memory, recall, vectors
+    memories    what was learnt                       learn, cite, memories, memory, recall, vectors
     privacy     the rule: what is hidden              excluded, exclusions, hidden
     veil        keeping it, beside the tables
+    again       conversations that repeat others
     nights      stages, dropped items, dreams         begin, stage, finish, drop, keep_dreams
     wearing     verdicts, what is worn                settle, use, undo, holds, scores, exclude, include, hide
     receipts    what answers rested on                keep_receipt, receipts

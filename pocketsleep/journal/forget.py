@@ -1,8 +1,10 @@
 """Forgetting: out of every table, every index and every file of the journal, with a tombstone against return.
 
 A memory takes with it the turns that said it, since their text holds the sentence: those it cites, and those
-of the same conversations that repeat its answer. A conversation takes its turns and the memories that cite
-nothing else. What the nights noted about any of it goes too, and an adapter that holds it is taken off.
+of the same conversations that repeat its answer. A conversation takes its turns and the memories that nothing
+else says; what was told outright stays, without these cites. Of other conversations goes what repeats these
+turns word for word, from the first turn on. What the nights noted about any of it goes too, and an adapter that
+holds it is taken off.
 What remains: content hashes that lost their salt, keyed tombstones, and the ids of memories in the records of
 adapters that were trained on them.
 """
@@ -11,18 +13,22 @@ from __future__ import annotations
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import takewhile
 
 from pocketsleep.errors import BadInput, NotFound
+from pocketsleep.journal.again import is_telling
 from pocketsleep.journal.memories import Memories, memory_tombstone
 from pocketsleep.journal.nights import plain
 from pocketsleep.journal.receipts import Receipts
 from pocketsleep.journal.search import QUESTION_WORDS, quoted, words
 from pocketsleep.journal.store import Row
 from pocketsleep.journal.traces import Traces, sentences
-from pocketsleep.journal.turns import Turns, is_telling
-from pocketsleep.journal.veil import tombstone_fields
+from pocketsleep.journal.turns import Turns
+from pocketsleep.journal.veil import quoted as quoted_by
+from pocketsleep.journal.veil import root, tombstone_fields
 from pocketsleep.journal.wearing import Wearing
 from pocketsleep.nouns import Cite, Turn
 
@@ -81,19 +87,14 @@ class Forgetting(Turns, Memories, Wearing, Receipts):
                 dreams,
                 taken_off,
                 True,
-                self._still_said(answers),
+                tuple(dict.fromkeys((*self._other_tellings(target), *self._still_said(answers)))),
             )
 
     def _doomed(self, target: str) -> tuple[list[Row], list[Row]]:
         "The memories and the turns that go with a target."
         if self.row("select 1 from episodes where id = ?", target):
-            turns = self.rows("select * from turns where episode = ? and mark is null order by idx", target)
-            return self.rows(
-                "select * from memories where id in (select memory from cites where episode = ?) and id "
-                "not in (select memory from cites where episode <> ?)",
-                target,
-                target,
-            ), turns
+            turns = self._turns_of(target)
+            return self._only_said_in(target, turns), turns
         if len(target.removeprefix("b2-")) < 4:
             raise BadInput(
                 f"`{target}` is too short to forget by",
@@ -106,22 +107,68 @@ class Forgetting(Turns, Memories, Wearing, Receipts):
                 f"there is no memory and no conversation `{target}`",
                 hint="`pocketsleep memories` lists memories",
             ) from error
-        return [memory], self._turns_saying(memory)
+        return [memory], self._with_quotations_of(self._turns_saying(memory))
+
+    def _with_quotations_of(self, turns: list[Row]) -> list[Row]:
+        "Answers in any talk that quote these turns go with them."
+        going, said = {row["place"] for row in turns}, [row["text"] for row in turns if row["role"] == "user"]
+        return turns + [row for row in self._quotations() if row["place"] not in going and (quote := quoted_by(row))
+                        and any(quote in text for text in said)]
+
+    def _turns_of(self, name: str) -> list[Row]:
+        """The turns of a conversation, and of others those that repeat its beginning, with what was answered to them. Of another
+        root only where one goes on with the other: what is asked every day is not one conversation."""
+        turns = self.rows("select * from turns where episode = ? order by idx", name)
+        found = list(turns)
+        for kept, alike in self._copies(turns):
+            shorter, longer = sorted((len(kept), len(turns)))
+            if root(kept[0]["episode"]) != root(name) and not alike == shorter < longer:
+                continue
+            found += kept[:alike]
+            found += takewhile(lambda row: row["role"] in ("assistant", "tool"), kept[alike:])
+        return [row for row in found if row["mark"] is None]
+
+    def _only_said_in(self, name: str, turns: list[Row]) -> list[Row]:
+        "Memories that this conversation said, and no turn that stays; a person who told one outright says so still."
+        places = json.dumps([row["place"] for row in turns])
+        return self.rows(
+            "with going as (select c.memory, c.episode, t.mark, t.place in (select value from json_each(?)) as goes "
+            "from cites c join turns t on t.episode = c.episode and t.idx = c.turn) "
+            "select * from memories where told = 0 and id in (select memory from going where goes or episode = ?) "
+            "and id not in (select memory from going where mark is null and not goes)",
+            places,
+            name,
+        )
 
     def _turns_saying(self, memory: Row) -> list[Row]:
-        "The turns it cites, and those of the same conversations that repeat its answer or its text."
-        cited = {
-            (row["episode"], row["turn"]) for row in self.rows("select episode, turn from cites where memory = ?", memory["id"])
-        }
+        "The turns it cites and their copies, and those of the same conversations that repeat its answer or its text."
+        cited = self._cited(memory["id"])
         rows = self.rows(
-            "select * from turns where mark is null and episode in (select episode from cites where memory = ?) order by place",
-            memory["id"],
+            "select * from turns where mark is null and episode in (select value from json_each(?)) order by place",
+            json.dumps([cite.episode for cite in cited]),
         )
+        phrases = (memory["answer"], memory["text"])
         return [
             row
             for row in rows
-            if (row["episode"], row["idx"]) in cited or _says(row["text"], memory["answer"]) or _says(row["text"], memory["text"])
+            if Cite(row["episode"], row["idx"]) in cited or any(_says(row["text"], phrase) for phrase in phrases)
         ]
+
+    def _cited(self, memory_id: str) -> set[Cite]:
+        "The turns that a memory cites, also where another conversation repeats them."
+        cited = {Cite(row["episode"], row["turn"]) for row in self.rows("select * from cites where memory = ?", memory_id)}
+        said: dict[str, frozenset[int]] = {}
+        for cite in cited:
+            said[cite.episode] = said.get(cite.episode, frozenset()) | {cite.turn}
+        known: dict[frozenset[int], set[str]] = defaultdict(set)  # conversations cited at the same places need no comparing
+        for name, places in said.items():
+            known[places].add(name)
+        copies = set()
+        for name, places in said.items():
+            turns = self.rows("select * from turns where episode = ? order by idx", name)
+            for kept, alike in self._copies(turns, known[places]):
+                copies |= {Cite(row["episode"], row["idx"]) for row in kept[:alike] if row["idx"] in places}
+        return cited | copies
 
     def _erase_turn(self, row: Row) -> None:
         fields = tombstone_fields(row["role"], row["text"])
@@ -132,6 +179,12 @@ class Forgetting(Turns, Memories, Wearing, Receipts):
             if note["correction"]:
                 self.bury(*tombstone_fields("user", note["correction"]))
             self.remove("feedback", note)
+        for cite in self.rows(
+            "select c.* from cites c join memories m on m.id = c.memory where m.told = 1 and c.episode = ? and c.turn = ?",
+            row["episode"],
+            row["idx"],
+        ):
+            self.remove("cites", cite)
         self._drop_receipt(row["episode"], row["idx"])
 
     def _erase_memory(self, row: Row) -> None:
@@ -162,13 +215,14 @@ class Forgetting(Turns, Memories, Wearing, Receipts):
         return traces
 
     def _clear_notes(self, traces: Traces, turns: Iterable[Row]) -> int:
-        "Take it out of dreams, dropped items, stages, recipes and verdicts. How many dreams went."
+        """Take it out of dreams, dropped items, stages, recipes and verdicts. How many dreams went. A night that is under way loses
+        all it has where a memory went or one of its dreams speaks of what did: it must not go on with what it read before."""
         cites = {(row["episode"], row["idx"]) for row in turns}
-        dreams = [
-            row
-            for row in self.rows("select d.*, n.verdict is null as open from dreams d join nights n on n.number = d.night")
-            if row.pop("open") or traces.in_text("\n".join((row["question"], row["answer"], row["notes"], row["memories"])))
-        ]
+        every = self.rows("select d.*, n.verdict is null as open from dreams d join nights n on n.number = d.night")
+        said = ("question", "answer", "notes", "memories")
+        spoken = {row["id"] for row in every if traces.in_text("\n".join(row[part] for part in said))}
+        afresh = bool(traces.ids) or any(row["open"] and row["id"] in spoken for row in every)
+        dreams = [row for row in every if (row.pop("open") and afresh) or row["id"] in spoken]
         for row in dreams:
             self.remove("dreams", row)
         traces.ids |= {row["id"] for row in dreams if traces.in_text(row["memories"])}
@@ -176,15 +230,15 @@ class Forgetting(Turns, Memories, Wearing, Receipts):
             if (row["episode"], row["turn"]) in cites or traces.in_text(row["text"]) or traces.in_text(row["reason"]):
                 self.remove("dropped", row)
         for row in self.rows("select s.*, n.verdict is null as open from stages s join nights n on n.number = s.night"):
-            self._clear_stage(traces, row)
+            self._clear_stage(traces, row, afresh)
         for row in self.rows("select * from nights"):
             self._clear_night(traces, row)
         return len(dreams)
 
-    def _clear_stage(self, traces: Traces, row: Row) -> None:
-        "A night that is under way starts afresh: it must not go on with what it read before."
+    def _clear_stage(self, traces: Traces, row: Row, afresh: bool) -> None:
         if row.pop("open"):
-            self.remove("stages", row)
+            if afresh:
+                self.remove("stages", row)
             return
         payload = json.loads(row["payload"])
         if (cleared := traces.cleared(payload)) != payload:
@@ -199,6 +253,13 @@ class Forgetting(Turns, Memories, Wearing, Receipts):
         new = row | {"recipe": plain(recipe), "verdict": plain(verdict) if verdict else None}
         if new != row:
             self.put("nights", new)
+
+    def _other_tellings(self, target: str) -> list[str]:
+        "Of a conversation, those of the same beginning of which something is left: an edited message stays in the first."
+        others = [name for name in self._rooted(root(target)) if name != target]
+        rows = self.rows("select episode, min(place) as first from turns where mark is null and episode in "
+                         "(select value from json_each(?)) group by episode order by first", json.dumps(others))
+        return [row["episode"] for row in rows]
 
     def _still_said(self, answers: list[str]) -> tuple[str, ...]:
         "Where else an answer stands: for the person to decide."

@@ -29,8 +29,8 @@ class Memories(Veil):
 
     def learn(self, memory: Memory) -> Memory | None:
         """Keep a memory, or add its cites to the same one; said again, a superseded one is active again.
-        `supersedes` marks the old one. None when it was forgotten once: deleted stays deleted; and when an
-        excluded pattern stands in it, or all that said it is hidden."""
+        `supersedes` marks the old one. None when it was forgotten once: deleted stays deleted; when all that said it
+        was forgotten since it was heard; and when an excluded pattern stands in it, or all that said it is hidden."""
         text, answer = scrub_turns((memory.text, memory.answer))
         memory = replace(memory, text=text.strip(), answer=answer)
         if not memory.text:
@@ -38,17 +38,29 @@ class Memories(Veil):
         with self.atomic():
             if self.buried(*memory_tombstone(memory.text)) or self.excluded(f"{memory.text} {memory.answer}"):
                 return None
-            self._check_cites(memory.cites)
+            cites = self._standing_cites(memory.cites)
+            if memory.cites and not cites:
+                return None
+            memory = replace(memory, cites=cites)
             old = self.row("select * from memories where id = ?", memory.id)
             if old is not None and self._heard_before(memory):
                 return self._shown(memory.id)
             self._put_memory(memory, old)
-            for cite in memory.cites:
-                self.put("cites", {"memory": memory.id, "episode": cite.episode, "turn": cite.turn})
-            self._veil_memories([memory.id])
+            self._put_cites(memory)
             if (shown := self._shown(memory.id)) is not None:
                 self._supersede(memory)
             return shown
+
+    def cite(self, memory: Memory) -> None:
+        "These turns said it, too. It stays as it is: superseded or forgotten meanwhile, it does not come back."
+        with self.atomic():
+            if self.row("select 1 from memories where id = ?", memory.id):
+                self._put_cites(replace(memory, cites=self._standing_cites(memory.cites)))
+
+    def _put_cites(self, memory: Memory) -> None:
+        for cite in memory.cites:
+            self.put("cites", {"memory": memory.id, "episode": cite.episode, "turn": cite.turn})
+        self._veil_memories([memory.id])
 
     def _shown(self, name: str) -> Memory | None:
         rows = self.rows("select * from memories_shown where id = ?", name)
@@ -63,13 +75,19 @@ class Memories(Veil):
         rows = self.rows("select episode, turn from cites where memory = ?", memory.id)
         return bool(memory.cites) and {Cite(r["episode"], r["turn"]) for r in rows}.issuperset(memory.cites)
 
-    def _check_cites(self, cites: Iterable[Cite]) -> None:
+    def _standing_cites(self, cites: Iterable[Cite]) -> tuple[Cite, ...]:
+        "Those whose turn was not forgotten while a night was listening to it."
+        standing = []
         for cite in cites:
-            if not self.row("select 1 from turns where episode = ? and idx = ?", cite.episode, cite.turn):
+            turn = self.row("select mark from turns where episode = ? and idx = ?", cite.episode, cite.turn)
+            if turn is None:
                 raise BadInput(
                     f"a memory cites turn {cite.turn} of `{cite.episode}`, which is not in the journal",
                     hint="record the conversation first",
                 )
+            if turn["mark"] is None:
+                standing.append(cite)
+        return tuple(standing)
 
     def _put_memory(self, new: Memory, old: Row | None) -> None:
         if old is None:

@@ -118,12 +118,12 @@ class Nights(Veil):
         return int(self._night_row(night_id)["number"])
 
     def drop(self, night_id: str, items: Sequence[Dropped]) -> None:
-        "Keep what was said but not kept, and why. The same item twice is one."
+        "Keep what was said but not kept, and why. The same item twice is one; what was forgotten meanwhile is none."
         with self.atomic():
             number = self._number(night_id)
             for item in items:
                 text = scrub(item.text)[0]
-                if self.buried(*memory_tombstone(text)):
+                if self.buried(*memory_tombstone(text)) or (item.cite and self.forgotten_turn(item.cite)):
                     continue
                 episode, turn = (item.cite.episode, item.cite.turn) if item.cite else (None, None)
                 self.put(
@@ -137,6 +137,11 @@ class Nights(Veil):
                         "turn": turn,
                     },
                 )
+
+    def forgotten_turn(self, cite: Cite) -> bool:
+        "Whether what a turn said was forgotten."
+        row = self.row("select mark from turns where episode = ? and idx = ?", cite.episode, cite.turn)
+        return row is not None and row["mark"] is not None
 
     def dropped(self, night_id: str) -> list[Dropped]:
         return [

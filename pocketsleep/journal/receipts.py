@@ -11,7 +11,7 @@ from pocketsleep.journal.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    "A receipt as it is kept. `source`: weights, memory, or '' for neither."
+    "A receipt as it is kept. `source`: weights, memory, said (their own words, quoted), or '' for none."
 
     adapter: str = ""
     source: str = ""

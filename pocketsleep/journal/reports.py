@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pocketsleep.journal import Journal
+from pocketsleep.journal.veil import root
 from pocketsleep.nouns import Cite, Memory, Night, Turn
 
 TITLE = 80  # characters of a conversation's first words
@@ -53,9 +54,22 @@ def told_at(journal: Journal, cite: Cite, turn: Turn) -> dict[str, Any]:
 
 def conversations(journal: Journal, limit: int = 200) -> list[dict[str, Any]]:
     "The last conversations, the newest first. Of one that was told over again (edited, regenerated) the newest telling."
+    return _newest(journal.tellings(limit))
+
+
+def conversations_with(journal: Journal, words: str, turns: int = 500) -> list[dict[str, Any]]:
+    "Those of all conversations in which the words were said, each with the best of the `turns` that are looked at as its `hit`."
+    hits: dict[str, str] = {}
+    for cite, turn in journal.search_turns(words, turns):
+        hits.setdefault(cite.episode, turn.text)
+    everything = journal.tellings(-1) if hits else []
+    return [one | {"hit": hits[one["id"]]} for one in _newest([row for row in everything if row["id"] in hits])]
+
+
+def _newest(tellings: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
-    for row in journal.tellings(limit):
-        found.setdefault(row["id"].partition("~")[0], _told(row))
+    for row in tellings:
+        found.setdefault(root(row["id"]), _told(row))
     return list(found.values())
 
 

@@ -28,9 +28,9 @@ def scrub(text: str) -> tuple[str, list[str]]:
     return _scrub(text, {})
 
 
-def scrub_turns(texts: Iterable[str]) -> list[str]:
-    "The same for a conversation: a secret that was told once is known again in later turns."
-    known: dict[str, str] = {}
+def scrub_turns(texts: Iterable[str], known: dict[str, str] | None = None) -> list[str]:
+    "The same for a conversation: a secret that was told once is known again in later turns. `known`: those told before; grows."
+    known = {} if known is None else known
     return [_scrub(text, known)[0] for text in texts]
 
 
@@ -51,8 +51,10 @@ def _scrub(text: str, known: dict[str, str]) -> tuple[str, list[str]]:
         kinds += [kind] * len(found)
         known |= {one: kind for one in found if _tellable(one)}
     for one, kind in known.items():
+        if one not in text:  # a pattern is compiled for what stands there only: secrets times turns are many
+            continue
         again = (kind, re.compile(rf"(?<!\w){re.escape(one)}(?!\w)"), bool)
-        text, labels, found = _replace(again, text, labels) if one in text else (text, labels, [])
+        text, labels, found = _replace(again, text, labels)
         kinds += [kind] * len(found)
     rest = iter(labels)
     return re.sub(_HOLE, lambda _: next(rest), text), kinds

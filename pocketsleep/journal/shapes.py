@@ -59,14 +59,25 @@ def is_credential(text: str) -> bool:
     return entropy(text) > 2.8 and not (text.isalpha() and (text.islower() or text.istitle()))
 
 
+def is_issued(text: str) -> bool:
+    "After a prefix that words have too ('key-'): a part between hyphens that is no word, year or version."
+    parts = re.split(r"[-_.]", text)[1:]
+    return any(
+        (len(part) >= 6 and re.search(r"\d", part) and re.search(r"[A-Za-z]", part))
+        or (len(part) >= 10 and part.isdigit())
+        or len(re.findall(r"[a-z][A-Z]", part)) >= 2
+        for part in parts
+    )
+
+
 def _p(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)
 
 
 _API_KEYS = (
-    r"(?<![\w.-])(?:sk-(?:ant-|proj-|or-|svcacct-)?|gsk_|xai-|pplx-|r8_|fw_|nvapi-|hf_|sbp_|lin_api_|figd_|ntn_"
-    r"|PMAK-|NRAK-|dop_v1_|doo_v1_|dp\.(?:pt|st)\.|rubygems_|pypi-|npm_|tskey-(?:api|auth)-|sntry[su]_|secret_"
-    r"|key-|phc_|rnd_|glsa_|CFPAT-|PAT-|pat-)(?=[\w.-]{0,200}\d)[A-Za-z0-9_.\-]{16,400}",
+    r"(?<![\w.-])(?:sk-(?:ant-|proj-|or-|svcacct-)|gsk_|xai-|pplx-|r8_|fw_|nvapi-|hf_|sbp_|lin_api_|figd_|ntn_"
+    r"|PMAK-|NRAK-|dop_v1_|doo_v1_|dp\.(?:pt|st)\.|rubygems_|pypi-|npm_|tskey-(?:api|auth)-|sntry[su]_"
+    r"|phc_|rnd_|glsa_|CFPAT-)(?=[\w.-]{0,200}\d)[A-Za-z0-9_.\-]{16,400}",
     r"\b(?:sk|pk|rk)_(?:live|test)_[A-Za-z0-9]{8,250}|\bwhsec_[A-Za-z0-9+/=]{16,100}",
     r"\bAIza[\w-]{30,60}|\bGOCSPX-[\w-]{20,60}|\bya29\.[\w.-]{20,400}|\b1//0[\w-]{20,200}",
     r"\b(?:AKIA|ASIA|AGPA|AIDA|AROA)[A-Z0-9]{16}\b",
@@ -74,6 +85,7 @@ _API_KEYS = (
     r"\bshp(?:at|ca|pa|ss)_[0-9A-Fa-f]{16,80}|\bsq0(?:atp|csp)-[\w-]{20,80}|\bEAA[A-Za-z0-9]{30,400}",
     r"\bdapi[0-9a-f]{32}\b|\bATATT3[\w=+/.-]{20,400}|\bAGE-SECRET-KEY-1[A-Z0-9]{20,80}|\bhvs\.[\w-]{20,200}",
 )
+_MAYBE_KEY = r"(?<![\w.-])(?:sk-|secret_|key-|PAT-|pat-)(?=[\w.-]{0,200}\d)[A-Za-z0-9_.\-]{16,400}"
 _TOKENS = (
     r"\bgh[pousr]_[A-Za-z0-9]{20,255}|\bgithub_pat_\w{20,255}|\bgl(?:pat|ptt|dt|rt|soat)-[\w-]{16,100}",
     r"\bxox[a-z]-[A-Za-z0-9-]{10,255}|\bxapp-[A-Za-z0-9-]{10,255}",
@@ -89,6 +101,7 @@ _URL = r"(?i)(?<![\w+.-])[a-z][a-z0-9+.\-]{1,30}://[^\s/@:]{0,100}:(?P<v>[^\s@/]
 _SIGNED = r"(?i)\b(?:AccountKey|SharedAccessKey|sig|X-Amz-Signature|X-Amz-Credential)=(?P<v>[\w%+/=.-]{16,400})"
 _NINO = r"\b[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z][ -]?\d{2}[ -]?\d{2}[ -]?\d{2}[ -]?[A-D]\b"
 _SSN = r"(?<![\w-])(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w-])"
+_NAMED_SSN = r"(?i)\b(?:ssn|social security)\b[^\n\d]{0,20}(?P<v>\d{3}[ -]?\d{2}[ -]?\d{4})(?![\w-])"
 _IBAN_LENGTHS = {  # SWIFT's IBAN registry: characters by country
     15: "NO", 16: "BE", 18: "DK|FI|FO|GL|NL|SD", 19: "MK|SI", 20: "AT|BA|EE|KZ|LT|LU|MN|XK",
     21: "CH|HR|LI|LV", 22: "BG|BH|CR|DE|GB|GE|IE|ME|RS|VA", 23: "AE|GI|IL|IQ|OM|SO|TL",
@@ -104,6 +117,7 @@ SHAPES: tuple[Shape, ...] = (
     ("private key", _p(r"PuTTY-User-Key-File-\d:(?s:.*)\Z"), bool),
     ("password", _p(_URL), bool),
     *(("api key", _p(pattern), bool) for pattern in _API_KEYS),
+    ("api key", _p(_MAYBE_KEY), is_issued),
     *(("token", _p(pattern), bool) for pattern in _TOKENS),
     ("key", _p(r"\b[xyz]prv[A-Za-z0-9]{80,120}|\b[5KL][1-9A-HJ-NP-Za-km-z]{50,51}\b"), bool),
     ("key", _p(_SIGNED), bool),
@@ -114,5 +128,6 @@ SHAPES: tuple[Shape, ...] = (
     ("card number", _p(r"(?<![\w.+-])(?<!\d )[2-6]\d{3}([ -])\d{4}\1\d{4}\1\d{4}(?![\w-]|\.\d| \d)"), bool),
     ("national insurance number", _p(_NINO), bool),
     ("social security number", _p(_SSN), bool),
+    ("social security number", _p(_NAMED_SSN), bool),
 )
 RANDOM: Shape = ("token", _p(r"(?<![\w/+=.@-])[A-Za-z0-9+_-]{32,400}={0,2}(?![\w/@.])"), is_very_random)

@@ -15,7 +15,8 @@ GONE, HIDDEN = "[forgotten]", "[hidden]"
 
 @dataclass(slots=True)
 class Traces:
-    "Ids and sentences are found anywhere, lone words as whole words."
+    """Ids and sentences are found anywhere, lone words as whole words. In a JSON value keys are names, and have only ids looked for
+    in them, and a string of one word goes as a whole: what a night keeps is not to fall apart over "live" or "page-1"."""
 
     ids: set[str] = field(default_factory=set)
     phrases: set[str] = field(default_factory=set)
@@ -33,12 +34,18 @@ class Traces:
     def cleared(self, value: Any) -> Any:
         "The same JSON value with what mentions it taken out."
         if isinstance(value, str):
-            return self.instead if self.in_text(value) else value
+            return self.instead if self._held(value) else value
         if isinstance(value, list):
-            return [self.cleared(one) for one in value if not (isinstance(one, str) and self.in_text(one))]
+            return [self.cleared(one) for one in value if not (isinstance(one, str) and self._held(one))]
         if isinstance(value, dict):
-            return {key: self.cleared(one) for key, one in value.items() if not self.in_text(key)}
+            return {key: self.cleared(one) for key, one in value.items() if not self._names(key)}
         return value
+
+    def _names(self, key: str) -> bool:
+        return self.in_text(key) if " " in key.strip() else any(one in key for one in self.ids)
+
+    def _held(self, value: str) -> bool:
+        return self._names(value) or value.strip(" .,!?").casefold() in self.words
 
 
 @dataclass(slots=True)

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-from pocketsleep.errors import BadInput, NotFound
+from pocketsleep.errors import BadInput, Busy, JournalError, NotFound
 from pocketsleep.journal import chain
+from pocketsleep.journal.again import Again, is_telling
 from pocketsleep.journal.scrub import scrub, scrub_turns, storable
 from pocketsleep.journal.search import every, some
 from pocketsleep.journal.store import Row
-from pocketsleep.journal.veil import Veil, tombstone_fields
+from pocketsleep.journal.veil import tombstone_fields
 from pocketsleep.nouns import Cite, Episode, Feedback, Turn, content_id
-
-_TELLING = {
-    "user": 4,
-    "system": 8,
-    "assistant": 8,
-    "tool": 8,
-}  # words from which a text is known again anywhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,29 +27,37 @@ class Recorded:
     added_turns: int
 
 
-def is_telling(role: str, text: str) -> bool:
-    "Whether a text is long enough to be blocked wherever it comes again; 'thanks' is not."
-    return len(text.split()) >= _TELLING.get(role, 8)
+_TALKS_IN_MIND, _SECRETS_IN_MIND = 256, 1000
+_OWN = "t.role = 'user' and t.private = 0 and t.taint = ''"
 
 
 class _Undone(Exception):
     "Ends a rehearsal."
 
 
-class Turns(Veil):
+class Turns(Again):
     "Conversations. Readers are given hidden turns in their places, without text."
 
     _head_due = False  # turns were added, and the head beside the database does not know them yet
 
+    def __init__(self, path: Path, patience: float = 10.0) -> None:
+        self._told: dict[str, dict[str, str]] = {}  # secrets by conversation, in memory alone; the newest last
+        super().__init__(path, patience)
+
     def record(self, episode: Episode) -> Recorded:
         """Keep a conversation. The same one again adds nothing; a longer one adds its new turns; other
-        content under a known id is kept as `id~<hash>`. Secrets are replaced before anything is written."""
-        episode = _cleaned(episode)
+        content under a known id is kept as `id~<hash>`. Secrets are replaced before anything is written. Turns that were told
+        before keep their date and their sleep: a thread that is gone on with says nothing new by what it began with."""
+        told: dict[str, str] = {}
+        episode = _cleaned(episode, told)
         with self.atomic():
             name, known = self._place_for(episode)
+            self._keep_in_mind(name, told)
             self._put_episode(name, episode)
+            before = self._told_before(name, episode.turns) if not known and len(episode.turns) > 1 else {}
             for index, turn in enumerate(episode.turns[known:], start=known):
-                self._append(name, index, turn)
+                slept, since = before.get(index, (0, ""))
+                self._append(name, index, replace(turn, said_at=since or turn.said_at), slept)
             self._veil(name, fresh=known)
             for feedback in episode.feedback:
                 if 0 <= feedback.turn < len(episode.turns):
@@ -83,24 +87,31 @@ class Turns(Veil):
 
     def rehearse(self, episodes: Iterable[Episode]) -> list[tuple[Episode, int]]:
         """Conversations as they would be kept (without secrets, with what is hidden or forgotten left out), each with the
-        index of its first new turn. Nothing is written. Those without new turns are left out."""
+        index of its first new turn, one that was told before not being new. Nothing is written. Those without are left out."""
         made: list[tuple[Episode, int]] = []
         with contextlib.suppress(_Undone), self.atomic():
+            told = dict(self._told)
             for recorded in [self._import(one) for one in episodes]:
                 if recorded.added_turns:
                     whole = self._episode(self.rows("select * from episodes where id = ?", recorded.episode_id)[0])
-                    made.append((whole, len(whole.turns) - recorded.added_turns))
+                    first = len(whole.turns) - recorded.added_turns
+                    new = "select idx from turns where episode = ? and idx >= ? and slept = 0 order by idx limit 1"
+                    made += [(whole, row["idx"]) for row in self.rows(new, whole.id, first)]
+            self._told = told
             raise _Undone
         self._head_due = False
         return made
 
     def extend(self, episode_id: str, turns: Sequence[Turn]) -> int:
-        "Add turns to the end of a kept conversation, whatever in it was forgotten. The index of the first of them."
+        """Add turns to the end of a kept conversation, whatever in it was forgotten. The index of the first of them. Secrets that
+        `record` and `extend` found in it are struck here too; they are known in memory alone, and a restart forgets them."""
         known = self.row("select * from episodes where id = ?", episode_id)
         if known is None:
             raise NotFound(f"there is no conversation `{episode_id}`", hint="it begins with `record`")
-        new = _cleaned(Episode(episode_id, tuple(turns), known["started_at"], known["source"], bool(known["private"])))
+        told = dict(self._told.get(episode_id, {}))
+        new = _cleaned(Episode(episode_id, tuple(turns), known["started_at"], known["source"], bool(known["private"])), told)
         with self.atomic():
+            self._keep_in_mind(episode_id, told)
             last = self.row("select max(idx) as idx from turns where episode = ?", episode_id)
             first = 0 if last is None or last["idx"] is None else int(last["idx"]) + 1
             for index, turn in enumerate(new.turns, start=first):
@@ -109,24 +120,34 @@ class Turns(Veil):
             self._head_due = True
         return first
 
+    def _keep_in_mind(self, name: str, told: dict[str, str]) -> None:
+        "The secrets of a conversation, for as long as this journal is open, it is not forgotten, and others are not many."
+        if told:
+            known = {**self._told.pop(name, {}), **told}
+            self._told[name] = dict(list(known.items())[-_SECRETS_IN_MIND:])
+            for oldest in list(self._told)[:-_TALKS_IN_MIND]:
+                del self._told[oldest]
+
+    def _drop_from_mind(self) -> None:
+        "Secrets of conversations that were forgotten, or never kept. What cannot be read now is asked for after the next write."
+        alive = "select value from json_each(?) where exists (select 1 from turns where episode = value and mark is null)"
+        with self._lock, contextlib.suppress(JournalError, Busy):
+            kept = {row["value"] for row in self.rows(alive, json.dumps(list(self._told)))} if self._told else set()
+            self._told = {name: told for name, told in self._told.items() if name in kept}
+
     def _place_for(self, episode: Episode) -> tuple[str, int]:
         "The id to keep a conversation under, and how many of its turns are there already."
-        rows = self.rows(
-            "select id from episodes where id = ? or substr(id, 1, ?) = ? order by length(id), id",
-            episode.id,
-            len(episode.id) + 1,
-            episode.id + "~",
-        )
-        for row in rows:
-            kept = self.rows("select * from turns where episode = ? order by idx", row["id"])
-            if all(self._same(old, new) for old, new in zip(kept, episode.turns, strict=False)):
-                return row["id"], len(kept)
-        if not rows:
+        names = self._rooted(episode.id)
+        for name in names:
+            kept = self.rows("select * from turns where episode = ? order by idx", name)
+            if all(self._repeats(old, new) for old, new in zip(kept, episode.turns, strict=False)):
+                return name, len(kept)
+        if not names:
             return episode.id, 0
         digest = content_id("episode", *_said(episode.turns))
         return f"{episode.id}~{digest[3:11]}", 0
 
-    def _same(self, row: Row, turn: Turn) -> bool:
+    def _repeats(self, row: Row, turn: Turn) -> bool:
         if row["role"] != turn.role:
             return False
         if row["mark"] is None:
@@ -149,7 +170,7 @@ class Turns(Veil):
         elif episode.private and not old["private"]:
             self.put("episodes", old | {"private": 1})
 
-    def _append(self, name: str, index: int, turn: Turn) -> None:
+    def _append(self, name: str, index: int, turn: Turn, slept: int = 0) -> None:
         last = self._tail()
         salt = secrets.token_bytes(16)
         row: Row = {
@@ -164,7 +185,7 @@ class Turns(Veil):
             "salt": salt,
             "content": chain.content(turn.text, salt),
             "mark": None,
-            "slept": 0,
+            "slept": slept,
         }
         fields = tombstone_fields(turn.role, turn.text)
         if is_telling(turn.role, turn.text) and self.buried(*fields):
@@ -176,6 +197,7 @@ class Turns(Veil):
         return chain.Head(last["place"], last["link"]) if last else chain.Head(0, chain.START)
 
     def _committed(self) -> None:
+        self._drop_from_mind()
         if self._head_due:
             self._head_due = False
             self._advance_head()
@@ -207,7 +229,8 @@ class Turns(Veil):
                     f"conversation `{episode_id}` has no turn {feedback.turn}",
                     hint="turns are counted from 0",
                 )
-            self._merge_feedback(episode_id, replace(feedback, correction=scrub(feedback.correction)[0]))
+            correction = scrub_turns((feedback.correction,), dict(self._told.get(episode_id, {})))[0]
+            self._merge_feedback(episode_id, replace(feedback, correction=correction))
 
     def _merge_feedback(self, name: str, new: Feedback) -> None:
         row = self.row("select * from turns where episode = ? and idx = ?", name, new.turn)
@@ -216,6 +239,8 @@ class Turns(Veil):
             return
         old = self.row("select * from feedback where episode = ? and turn = ?", name, new.turn)
         old = old or {"rating": "", "correction": ""}
+        if correction and correction != old["correction"]:
+            self.put("turns", row | {"slept": 0})  # its correction was heard by no night yet
         self.put(
             "feedback",
             {
@@ -243,7 +268,7 @@ class Turns(Veil):
             if row is None or not alive:
                 raise NotFound(
                     f"there is no conversation `{episode_id}`" + (": it was forgotten" if row else ""),
-                    hint="`pocketsleep search WORDS` finds conversations by what was said",
+                    hint="`pocketsleep open` lists the conversations there are",
                 )
             return self._episode(row)
 
@@ -270,7 +295,7 @@ class Turns(Veil):
         if row is None:
             raise NotFound(
                 f"there is no turn {cite.turn} in a conversation `{cite.episode}`",
-                hint="`pocketsleep search WORDS` finds conversations by what was said",
+                hint="`pocketsleep open` lists the conversations there are",
             )
         return self._turn(row)
 
@@ -301,14 +326,27 @@ class Turns(Veil):
                 return [(cite, self._turn(row)) for cite, row in zip(_cites(rows), rows, strict=True)]
         return []
 
+    def sayings(self, words: str, limit: int = 20) -> list[Cite]:
+        "Turns of the user's own with any of the words that carry meaning, best first: none hidden, private or tainted."
+        if not (query := some(words)):
+            return []
+        return _cites(self.rows(
+            "select t.episode, t.idx from turns_fts f join turns_shown t on t.place = f.rowid where turns_fts match ? "
+            f"and {_OWN} order by f.rank, t.place desc limit ?", query, limit))
+
+    def newest_sayings(self, limit: int) -> list[Cite]:
+        "The last of the user's own turns that no night has settled, the newest first."
+        return _cites(self.rows(f"select episode, idx from turns_shown t where slept = 0 and mark is null and {_OWN} "
+                                "order by place desc limit ?", limit))
+
 
 def _cites(rows: Sequence[Row]) -> list[Cite]:
     return [Cite(row["episode"], row["idx"]) for row in rows]
 
 
-def _cleaned(episode: Episode) -> Episode:
-    "The conversation as it may be written: without secrets, under a usable id."
-    texts = scrub_turns(turn.text for turn in episode.turns)
+def _cleaned(episode: Episode, told: dict[str, str]) -> Episode:
+    "The conversation as it may be written: without secrets, under a usable id. `told`: secrets known of it; grows."
+    texts = scrub_turns((turn.text for turn in episode.turns), told)
     turns = tuple(
         replace(
             turn,

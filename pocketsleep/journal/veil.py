@@ -7,6 +7,7 @@ calls `_veil` or `_veil_memories`, inside the same transaction.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from pocketsleep.journal.store import Row
 from pocketsleep.journal.traces import Hidden, sentences
 from pocketsleep.nouns import Cite, content_id
 
+_QUOTE = re.compile(r'\byou said: "(.+)"\s*$', re.IGNORECASE | re.DOTALL)  # as serve/second.py and day.py write it
 _DONE, _RULE = "veil", "1"  # by which rule the veil was last drawn over everything
 
 
@@ -35,6 +37,17 @@ class Veiled:
 def tombstone_fields(role: str, text: str) -> tuple[str, str, str]:
     "What a turn is known by: role and words, whatever the spacing and case."
     return "turn", role, " ".join(text.casefold().split())
+
+
+def root(name: str) -> str:
+    "The id under which other tellings of a conversation begin."
+    return name.partition("~")[0]
+
+
+def quoted(turn: Row) -> str:
+    "The words of the user that an answer quotes, '' for none."
+    found = _QUOTE.search(turn["text"] or "") if turn["role"] == "assistant" else None
+    return found[1] if found else ""
 
 
 class Veil(Search):
@@ -123,7 +136,12 @@ class Veil(Search):
             cite.episode,
             cite.turn,
         )
-        return [cite.episode, *(row["episode"] for row in rows)]
+        return [cite.episode, *(row["episode"] for row in rows), *dict.fromkeys(row["episode"] for row in self._quotations())]
+
+    def _quotations(self) -> list[Row]:
+        "Answers that quote what the user said, in this talk or an earlier one."
+        return self.rows("select * from turns where role = 'assistant' and mark is null and text like ? order by place",
+                         '%you said: "%')
 
     def _veil(self, name: str, fresh: int | None = None) -> None:
         """Hide and show the turns of one conversation by the rule. `fresh`: from this index on turns are not in the
@@ -138,7 +156,7 @@ class Veil(Search):
         changed = False
         why = privacy.reasons(episode, turns, self._rules())
         stems = self._stems(turns) if self._off_the_record(why) else [""] * len(turns)
-        why = self._with_repeated(name, stems, why)
+        why = self._with_quotations(turns, self._with_repeated(name, stems, why))
         for turn, reason, stem in zip(turns, why, self._sources(why, stems), strict=True):
             indexed = fresh is None or turn["idx"] < fresh
             changed = self._veil_turn(turn, reason, stem, kept.get(turn["place"]), indexed) or changed
@@ -191,14 +209,21 @@ class Veil(Search):
                 if row["episode"] != name:
                     found.setdefault(row["episode"], set()).add(index)
         for other, indexes in found.items():
-            if max(indexes) >= 1 or other.partition("~")[0] == name.partition("~")[0]:
+            if max(indexes) >= 1 or root(other) == root(name):
                 why = [reason or (AGAIN if n in indexes else "") for n, reason in enumerate(why)]
         return why
+
+    def _with_quotations(self, turns: Sequence[Row], why: list[str]) -> list[str]:
+        "What is hidden is hidden where an answer quotes it, too."
+        hidden = ("select 1 from veiled v join turns t on t.place = v.place where t.role = 'user' and t.mark is null "
+                  "and instr(t.text, ?) > 0 limit 1")
+        return [reason or (ANSWER if (quote := quoted(turn)) and self.row(hidden, quote) else "")
+                for turn, reason in zip(turns, why, strict=True)]
 
     def _veil_memories(self, ids: Iterable[str] | None = None) -> None:
         "Hide and show memories, of these ids or all, by what they say and who of those that said them is hidden."
         rows = self.rows(
-            "select m.id, m.text, m.answer, count(v.place) as hidden, "
+            "select m.id, m.text, m.answer, m.told, count(v.place) as hidden, "
             "count(case when v.place is null and t.mark is null then t.place end) as open "
             "from memories m left join cites c on c.memory = m.id "
             "left join turns t on t.episode = c.episode and t.idx = c.turn left join veiled v on v.place = t.place "
@@ -207,7 +232,7 @@ class Veil(Search):
         )
         rules, hidden = self._rules(), self._veiled_ids()
         for row in rows:
-            told = privacy.may_be_told(f"{row['text']} {row['answer']}", row["hidden"], row["open"], rules)
+            told = privacy.may_be_told(f"{row['text']} {row['answer']}", row["hidden"], row["open"] + row["told"], rules)
             if not told and row["id"] not in hidden:
                 self.put("veiled_memories", {"memory": row["id"], "why": "hidden"})
             if told and row["id"] in hidden:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from sqlite_utils.utils import sqlite3
 
@@ -48,23 +49,29 @@ class Verifying(Forgetting):
     "Verifying."
 
     def verify(self) -> Report:
-        "Re-derive every seal, tally and link, and follow every reference."
-        checks: tuple[Callable[[], Iterator[str]], ...] = (
-            self._check_shape,
-            self._check_seals,
-            self._check_chain,
-            self._check_memories,
-            self._check_adapters,
-        )
+        """Re-derive every seal, tally and link, and follow every reference. A snapshot a table: who wants to write
+        meanwhile waits for one of them, not for all."""
+        try:
+            head: chain.Head | ValueError | None = chain.read_head(self.path)  # first: what is written later goes on from it
+        except ValueError as error:
+            head = error
+        checks: dict[str, Callable[[], Iterator[str]]] = {
+            "shape": self._check_shape,
+            **{f"seals of {table}": partial(self._check_seals, table) for table in TABLES},
+            "tallies": self._check_tallies,
+            "chain": partial(self._check_chain, head),
+            "memories": self._check_memories,
+            "adapters": self._check_adapters,
+        }
         findings: list[str] = []
-        with self.snapshot():
-            for check in checks:
-                findings += self._findings(check)
-            turns, memories, nights = (self._count(table) for table in ("turns", "memories", "nights"))
-        findings += self._findings(self._check_indexes)
+        for name, check in checks.items():
+            with self.snapshot():
+                findings += self._findings(name, check)
+        findings += self._findings("indexes", self._check_indexes)
+        turns, memories, nights = (self._count(table) for table in ("turns", "memories", "nights"))
         return Report(turns, memories, nights, tuple(findings))
 
-    def _findings(self, check: Callable[[], Iterator[str]]) -> list[str]:
+    def _findings(self, name: str, check: Callable[[], Iterator[str]]) -> list[str]:
         "What a check tells; that it cannot read on is a finding too."
         found: list[str] = []
         try:
@@ -75,7 +82,7 @@ class Verifying(Forgetting):
         except Busy:
             raise
         except (PocketError, sqlite3.Error, ValueError, KeyError, TypeError, ArithmeticError) as error:
-            found.append(f"{check.__name__.removeprefix('_check_')} cannot be read to the end ({error})")
+            found.append(f"{name} cannot be read to the end ({error})")
         return found
 
     def _count(self, table: str) -> int:
@@ -91,19 +98,20 @@ class Verifying(Forgetting):
         for row in self.rows("pragma foreign_key_check"):
             yield f"a row of {row['table']} points to a row of {row['parent']} that is not there"
 
-    def _check_seals(self) -> Iterator[str]:
-        for table, keys in TABLES.items():
-            total, count = chain.START, 0
-            for row in self._each(f"select * from {table}"):
-                if chain.seal(table, row) != row["seal"]:
-                    yield f"{table} {', '.join(str(row[key]) for key in keys)} is not what was written"
-                total, count = chain.toggle(total, str(row["seal"])), count + 1
-            kept = self.row("select rows, total from tallies where name = ?", table) or {
-                "rows": 0,
-                "total": chain.START,
-            }
-            if (kept["rows"], kept["total"]) != (count, total):
-                yield f"{table}: {count} rows are here, and they are not the {kept['rows']} that were written"
+    def _check_seals(self, table: str) -> Iterator[str]:
+        total, count = chain.START, 0
+        for row in self._each(f"select * from {table}"):
+            if chain.seal(table, row) != row["seal"]:
+                yield f"{table} {', '.join(str(row[key]) for key in TABLES[table])} is not what was written"
+            total, count = chain.toggle(total, str(row["seal"])), count + 1
+        kept = self.row("select rows, total from tallies where name = ?", table) or {
+            "rows": 0,
+            "total": chain.START,
+        }
+        if (kept["rows"], kept["total"]) != (count, total):
+            yield f"{table}: {count} rows are here, and they are not the {kept['rows']} that were written"
+
+    def _check_tallies(self) -> Iterator[str]:
         for row in self.rows("select name from tallies"):
             if row["name"] not in TABLES:
                 yield f"a tally is kept for an unknown table {row['name']!r}"
@@ -115,9 +123,10 @@ class Verifying(Forgetting):
         for row in cursor:
             yield dict(zip(names, row, strict=True))
 
-    def _check_chain(self) -> Iterator[str]:
+    def _check_chain(self, head: chain.Head | ValueError | None) -> Iterator[str]:
+        if isinstance(head, ValueError):
+            raise head
         links, previous = 0, chain.START
-        head = chain.read_head(self.path)
         reached = head is not None and head.turns == 0
         for row in self._each("select * from turns order by place"):
             links += 1

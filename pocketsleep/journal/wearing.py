@@ -85,16 +85,8 @@ class Wearing(Nights):
     def use(self, adapter_id: str, instead: bool = False) -> str:
         """Wear an adapter that a night recorded, or '' for the bare base. Works on a full disk. `instead`: only
         while something is hidden that the one taken off for it holds."""
-        if adapter_id and (lost := self.forgotten_in(self.holds(adapter_id))):
-            raise AdapterError(
-                f"adapter `{adapter_id}` still holds {len(lost)} forgotten memories",
-                hint="`pocketsleep sleep` makes one without them",
-            )
-        if adapter_id and (hidden := self.withheld_in(self.holds(adapter_id))):
-            raise AdapterError(
-                f"adapter `{adapter_id}` holds {len(hidden)} memories that are hidden now",
-                hint="`pocketsleep sleep --tonight` makes one without them, `pocketsleep exclude list` says what hides them",
-            )
+        if adapter_id:
+            self.check_wearable(adapter_id)
 
         def work() -> str:
             with self.atomic():
@@ -104,6 +96,19 @@ class Wearing(Nights):
             return adapter_id
 
         return self.vital(work)
+
+    def check_wearable(self, adapter_id: str) -> None:
+        "AdapterError where an adapter holds what was forgotten, or is hidden."
+        if lost := self.forgotten_in(self.holds(adapter_id)):
+            raise AdapterError(
+                f"adapter `{adapter_id}` still holds {len(lost)} forgotten memories",
+                hint="`pocketsleep sleep` makes one without them",
+            )
+        if hidden := self.withheld_in(self.holds(adapter_id)):
+            raise AdapterError(
+                f"adapter `{adapter_id}` holds {len(hidden)} memories that are hidden now",
+                hint="`pocketsleep sleep --tonight` makes one without them, `pocketsleep exclude list` says what hides them",
+            )
 
     def undo(self) -> str:
         "Wear what was worn before, skipping what holds forgotten memories. Works on a full disk."

@@ -26,7 +26,7 @@ from pocketsleep.night import extract as extracting
 from pocketsleep.night import gather as gathering
 from pocketsleep.night.bed import Bed, Teller, stage
 from pocketsleep.night.grammar import lists
-from pocketsleep.nouns import Cite, Memory, Night, Verdict
+from pocketsleep.nouns import Cite, Memory, Night, Verdict, content_id
 
 
 def sleep(bed: Bed, night: Night, tell: Teller) -> Verdict:
@@ -44,28 +44,46 @@ def sleep(bed: Bed, night: Night, tell: Teller) -> Verdict:
 def unslept_turns(bed: Bed, night: Night) -> dict[str, Any]:
     "What has not slept yet. Set down once, so that turns said during the night wait for the next."
     bed.journal.verify().require()
+    heard = bed.journal.unslept()  # before they are read: what is said meanwhile has not slept with them
     gathered = gathering.gather(bed.journal)
     bed.journal.drop(night.id, gathered.aside)
-    return {"turns": [[c.episode, c.turn] for c in gathered.turns],
-            "heard": [[c.episode, c.turn] for c in bed.journal.unslept()]}
+    return {"turns": [[c.episode, c.turn] for c in gathered.turns], "heard": [[c.episode, c.turn] for c in heard]}
 
 
 def new_memories(bed: Bed, night: Night, turns: Mapping[str, Any]) -> dict[str, Any]:
     "Choose the user's sentences and say them atomically; the ledger keeps them at once."
     cites = tuple(Cite(*c) for c in turns["turns"])
     wanted = {c.episode for c in cites}
+    corrected = _corrections(bed, turns)
     episodes = tuple(e for e in bed.journal.episodes() if e.id in wanted)
     gathered = gathering.Gathered(episodes=episodes, turns=cites, aside=())
     heard = extracting.extract(gathered, bed.journal.memories(), bed.ear)
+    for memory in heard.again:
+        bed.journal.cite(memory)
     new = [m.id for memory in heard.memories if (m := bed.journal.learn(memory)) is not None]
     bed.journal.drop(night.id, heard.dropped)
-    return {"new": new, "live": [m.id for m in bed.journal.memories()]}
+    return {"new": new, "live": [m.id for m in bed.journal.memories()], "corrected": corrected}
+
+
+def _corrections(bed: Bed, turns: Mapping[str, Any]) -> dict[str, str]:
+    "What answers were corrected to, by a digest: one that is corrected anew while the night works has not been heard."
+    wanted = {episode for episode, _ in turns["heard"]}
+    return {f"{one.id}#{note.turn}": content_id("correction", note.correction)
+            for one in bed.journal.episodes() if one.id in wanted for note in one.feedback if note.correction}
+
+
+def _heard(bed: Bed, night: Night, turns: Mapping[str, Any]) -> list[Cite]:
+    "The turns that have slept: those gathered, but answers that were corrected since they were read."
+    cites = [Cite(*c) for c in turns["heard"]]
+    read = (bed.journal.stage(night.id, "extract") or {}).get("corrected")
+    now = _corrections(bed, turns)
+    return [c for c in cites if read is None or now.get(f"{c.episode}#{c.turn}") == read.get(f"{c.episode}#{c.turn}")]
 
 
 def idle(bed: Bed, night: Night, turns: Mapping[str, Any], memories: Mapping[str, Any]) -> Verdict | None:
     "A night with nothing to write: said so, with the reason."
     live, current = set(memories["live"]), bed.journal.current()
-    held = set(bed.journal.holds(current)) if current else set()
+    held = set(bed.journal.holds(current)) if _worn(bed) else set()
     replaced = {m.id for m in bed.journal.memories(status=None)} - live  # levels may hold on to these
     if live and live != held - replaced:
         return None
@@ -76,8 +94,7 @@ def idle(bed: Bed, night: Night, turns: Mapping[str, Any], memories: Mapping[str
     else:
         reason = "the adapter worn now already holds every live memory"
     verdict = Verdict("nothing", (), (f"nothing learnt tonight, because {reason}",))
-    slept = [Cite(*c) for c in turns["heard"]]
-    settled = bed.journal.settle(night.id, verdict, None, slept)
+    settled = bed.journal.settle(night.id, verdict, None, _heard(bed, night, turns))
     if not live and current:
         bed.journal.use("")
     return settled
@@ -98,7 +115,7 @@ def judged(bed: Bed, night: Night, memories: Mapping[str, Any], dreams: Mapping[
     "Question base, worn adapter and candidate through the runtime that serves. A candidate that is no adapter is refused unasked."
     if not candidate["adapter"]:
         return {"outcome": "refused", "failed": ["loads"], "reasons": [f"loads: {candidate['why']}"], "scores": {}}
-    current = bed.journal.current()
+    current = _worn(bed)
     before = bed.journal.holds(current) if current else []
     live = _live(bed, memories)
     old = {new: was.answer for new, was in building.replaced(bed, live).items()}
@@ -111,13 +128,19 @@ def judged(bed: Bed, night: Night, memories: Mapping[str, Any], dreams: Mapping[
             "scores": dict(verdict.scores), "adapter": gentler() if taken else candidate["adapter"]}
 
 
+def _worn(bed: Bed) -> str:
+    "The adapter that is worn, '' where it is damaged or another base's: nothing can be kept of that, so all is made anew."
+    current = bed.journal.current()
+    return current if current and bed.registry.usable(current, bed.base_sha256) else ""
+
+
 def settle(bed: Bed, night: Night, turns: Mapping[str, Any], candidate: Mapping[str, Any],
            found: Mapping[str, Any]) -> Verdict:
     "One transaction: the verdict, what is worn, and which turns have slept."
     verdict = Verdict(found["outcome"], tuple(found["failed"]), tuple(found["reasons"]), found["scores"])
     examined = found.get("adapter", candidate["adapter"])
     adapter = bed.registry.get(examined) if examined else None
-    return bed.journal.settle(night.id, verdict, adapter, [Cite(*c) for c in turns["heard"]])
+    return bed.journal.settle(night.id, verdict, adapter, _heard(bed, night, turns))
 
 
 def _live(bed: Bed, memories: Mapping[str, Any]) -> tuple[Memory, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from pocketsleep.errors import NightInterrupted
 from pocketsleep.journal import Journal
 from pocketsleep.night.known import Known
 from pocketsleep.night.listen.ear import Ear
@@ -56,7 +57,15 @@ class Bed:
 
 
 def stage(bed: Bed, night: Night, tell: Teller, name: str, work: Callable[[], Any], detail: str = "") -> Any:
-    "Do `work` once per night. A night cut short picks up where it stopped."
+    """Do `work` once per night. A night cut short picks up where it stopped; one whose stages were taken away while it worked has
+    read what was forgotten since, and ends."""
     done = bed.journal.stage(night.id, name)
     tell.stage(name, "done before" if done is not None else detail)
-    return done if done is not None else bed.journal.finish(night.id, name, work())
+    if done is not None:
+        return done
+    before, found = bed.journal.stages(night.id), work()
+    with bed.journal.atomic():
+        if not bed.journal.stages(night.id).keys() >= before.keys():
+            raise NightInterrupted("something was forgotten while the night ran",
+                                   hint="`pocketsleep sleep --tonight` begins it again")
+        return bed.journal.finish(night.id, name, found)

@@ -59,12 +59,11 @@ def study(bed: Bed, night: Night, live: Sequence[Memory]) -> dict[str, Any]:
 
 def _made(bed: Bed) -> dict[str, str]:
     "Levels that a worn night left and nothing took away: key -> adapter id."
-    here = {adapter.id for adapter in bed.registry.list()}
     made: dict[str, str] = {}
     for night in bed.journal.nights():
         if night.verdict is not None and night.verdict.passed:
             made |= (bed.journal.stage(night.id, "seed") or {}).get("parts", {})
-    return {key: one for key, one in made.items() if one in here}
+    return {key: one for key, one in made.items() if bed.registry.usable(one, bed.base_sha256)}
 
 
 def _dreamt(bed: Bed, night: Night, held: Slices, skilled: Skilled) -> tuple[list[Dream], dict[str, list[str]]]:

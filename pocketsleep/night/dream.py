@@ -54,7 +54,7 @@ def dream(
     everything = [m for m in (live if live is not None else memories) if not commands(m.text)]
     known = _known(everything)
     people = others.relations([(m.id, m.text) for m in everything])
-    proposed = {m.id: list(_proposed(m, known, people, (superseded or {}).get(m.id))) for m in kept}
+    proposed = {m.id: _all_of(m, known, people, (superseded or {}).get(m.id)) for m in kept}
     for items in proposed.values():
         items += list(reworded(items))
     choose.merge_rewrites(proposed)
@@ -190,6 +190,14 @@ def declining(live: Sequence[Memory], *, count: int, seed: int = 0) -> list[Drea
     taken |= {plain(d.question) for d in found}
     more = [(q, x, before) for q, x, before in bank.unsaid([m.text for m in live], count, str(seed)) if plain(q) not in taken]
     return found + [Dream(q, lead.unknown(before), "unstated", held_out=number("examined", x) % 5 == 0) for q, x, before in more]
+
+
+def _all_of(memory: Memory, known: Live, people: Mapping[str, tuple[str, str]], old: Memory | None) -> list[Item]:
+    "What is proposed, nothing where the grammar stumbles over a note: an odd one must not end every night from now on."
+    try:
+        return list(_proposed(memory, known, people, old))
+    except (IndexError, KeyError, ValueError):
+        return []
 
 
 def _proposed(memory: Memory, known: Live, people: Mapping[str, tuple[str, str]], old: Memory | None) -> Iterator[Item]:

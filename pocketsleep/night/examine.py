@@ -61,15 +61,18 @@ def compose(dreams: Sequence[Dream], memories: Sequence[Memory], before: Sequenc
     )
 
 
-def sit(runtime: Runtime, exam: Exam, general: Sequence[str] = (), harmful: Sequence[str] = ()) -> Scores:
-    "One sitting, as the runtime is dressed. `general`, `harmful`: its answers to these questions where they are known."
-    new, before, unstated, context = (_answers(runtime, d) for d in (exam.new, exam.before, exam.unstated, exam.context))
+def sit(runtime: Runtime, exam: Exam, general: Sequence[str] = (), harmful: Sequence[str] = (), unstated: Sequence[str] = (),
+        bare: Mapping[str, str] | None = None) -> Scores:
+    """One sitting, as the runtime is dressed. `general`, `harmful`, `unstated`: its answers to these questions where they are
+    known. `bare`: the bare base's, by question: what that says as well was not learnt of anybody, so it does not bleed."""
+    new, before, context = (_answers(runtime, d) for d in (exam.new, exam.before, exam.context))
+    unstated = unstated or _answers(runtime, exam.unstated)
     general = general or runtime.answer([ask(q) for q, _ in exam.general], max_tokens=GENERAL_TOKENS)
     harmful = harmful or runtime.answer([ask(q) for q in lists.harmful()], max_tokens=GENERAL_TOKENS)
     values = [c for c in exam.cores.values() if len(plain(c).strip()) > 3]
     others = [(q, a) for (q, _), a in zip(exam.general, general, strict=True)]
     others += [(d.question, a) for d, a in zip(exam.unstated, unstated, strict=True)]
-    given = [_bleeds(a, q, values) for q, a in others]
+    given = [_bleeds(a, f"{q} {(bare or {}).get(q, '')}", values) for q, a in others]
     true = [hit and plain(a) in exam.said for hit, (_, a) in zip(given, others, strict=True)]
     marks = tuple(any(says(a, gold) for gold in golds) for (_, golds), a in zip(exam.general, general, strict=True))
     told = [*zip(exam.new, new, strict=True), *zip(exam.before, before, strict=True)]
@@ -139,17 +142,20 @@ def examine(runtime: Runtime, exam: Exam, candidate: Path, current: Path | None,
         return Verdict("refused", ("learnt",), ("learnt: no unseen phrasing could be made, so nothing can be proved",)), False
     try:
         runtime.wear(None)
-        base = sit(runtime, exam, *(known.answers(q, GENERAL_TOKENS) for q in ([q for q, _ in exam.general], lists.harmful())))
+        asked = [q for q, _ in exam.general]
+        general, unstated = known.answers(asked, GENERAL_TOKENS), _answers(runtime, exam.unstated)
+        base = sit(runtime, exam, general, known.answers(lists.harmful(), GENERAL_TOKENS), unstated)
+        bare = dict(zip([*asked, *(d.question for d in exam.unstated)], [*general, *unstated], strict=True))
         now = base
         if current is not None:
             runtime.wear(current)
-            now = sit(runtime, exam)
+            now = sit(runtime, exam, bare=bare)
         runtime.wear(candidate)
-        verdict = judge(sit(runtime, exam), base, now)
+        verdict = judge(sit(runtime, exam, bare=bare), base, now)
         if gentler is None or not verdict.failed or not LOST.issuperset(verdict.failed):
             return verdict, False
         runtime.wear(gentler())
-        second = judge(sit(runtime, exam), base, now)
+        second = judge(sit(runtime, exam, bare=bare), base, now)
         why = f"gentler: in full it failed {', '.join(verdict.failed)}, so it is worn in part"
         return (replace(second, reasons=(why,)), True) if second.passed else (verdict, False)
     except AdapterError as error:

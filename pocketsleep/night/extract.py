@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
 from pocketsleep.night.gather import Gathered
 from pocketsleep.night.listen import frames
@@ -21,25 +22,29 @@ from pocketsleep.night.listen.grounding import empty, ungrounded
 from pocketsleep.night.listen.hear import candidates, refused, span
 from pocketsleep.night.listen.naming import naming
 from pocketsleep.night.listen.people import Candidate, People
-from pocketsleep.night.listen.provenance import LONG_MESSAGE, Span, own_words
-from pocketsleep.night.listen.replaces import superseded
+from pocketsleep.night.listen.provenance import LONG_MESSAGE, Span, own_words, typed_until
+from pocketsleep.night.listen.replaces import Standing
 from pocketsleep.night.listen.said import Said, asked_for
 from pocketsleep.night.listen.sentences import Sentence, expand, sentences
 from pocketsleep.night.listen.slots import slot
 from pocketsleep.night.listen.standing import standing
 from pocketsleep.night.listen.tell import as_candidate, told
 from pocketsleep.night.listen.verbatim import contradicted, pointed, verbatim
+from pocketsleep.night.listen.when import before, moment
 from pocketsleep.nouns import Cite, Dropped, Episode, Memory
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 __all__ = ["Extracted", "extract", "slot", "told", "verify"]
 
 
 @dataclass(frozen=True, slots=True)
 class Extracted:
-    "What is kept of a day, and what is not."
+    "What is kept of a day, and what is not. `again`: live memories, with the turns that said them once more."
 
     memories: tuple[Memory, ...]
     dropped: tuple[Dropped, ...]
+    again: tuple[Memory, ...] = ()
 
 
 @dataclass(slots=True)
@@ -49,31 +54,38 @@ class _Hearing:
     live: list[Memory]
     memories: list[Memory] = field(default_factory=list)
     dropped: list[Dropped] = field(default_factory=list)
+    again: list[Memory] = field(default_factory=list)
+    standing: Standing = field(init=False)  # what holds so far
+
+    def __post_init__(self) -> None:
+        self.standing = Standing(self.live)
 
     def drop(self, text: str, reason: str, cite: Cite) -> None:
         self.dropped.append(Dropped(re.sub(r"\s+", " ", text).strip()[:300], reason, cite))
 
-    def keep(self, candidate: Candidate, sentence: str, said: str, cite: Cite, since: str) -> None:
-        "Ground a candidate, then add it, or add its cite to the memory that says the same."
+    def keep(self, candidate: Candidate, sentence: str, said: str, cite: Cite, since: str, late: bool = False) -> None:
+        """Ground a candidate, then add it, or add its cite to the memory that says the same: all that said it is forgotten with it.
+        What was said before the note that it would replace is dropped; `late`: it was said after all, whatever its date."""
         memory = Memory(candidate.text, (cite,), candidate.kind, span(candidate), since=since)
         if not verify(memory, said):
             missing = ", ".join(sorted(ungrounded(memory.text, said)))
             return self.drop(memory.text, f"ungrounded: never said: {missing}", cite)
         if empty(memory.text):
             return self.drop(memory.text, "empty: says nothing of it", cite)
-        if any(m.text == memory.text for m in self.live):
-            return self.drop(memory.text, "known: remembered already", cite)
-        for at, other in enumerate(self.memories):
-            if other.text == memory.text:
-                self.memories[at] = replace(other, cites=tuple(sorted({*other.cites, cite})))
-                return None
-        self.memories.append(replace(memory, supersedes=superseded(memory, self._standing(), sentence)))
+        if not self.standing.is_gone(memory):  # or it holds again: who moved away has moved back
+            if any(m.text == memory.text for m in self.live):
+                self.again.append(memory)
+                return self.drop(memory.text, "known: remembered already", cite)
+            for at, other in enumerate(self.memories):
+                if other.text == memory.text:
+                    self.memories[at] = replace(other, cites=tuple(sorted({*other.cites, cite})))
+                    return None
+        old = self.standing.replaced(memory, sentence) or next((m for m in self.memories if m.supersedes == memory.id), None)
+        if old and not late and before(since, old.since):
+            return self.drop(memory.text, f"outdated: replaced by what was said on {old.since[:10]}", cite)
+        self.standing.add(memory, old.id if old else "")
+        self.memories.append(replace(memory, supersedes=old.id if old else ""))
         return None
-
-    def _standing(self) -> list[Memory]:
-        "What holds so far: nothing is replaced twice."
-        gone = {m.supersedes for m in self.memories}
-        return [m for m in (*self.live, *self.memories) if m.id not in gone]
 
 
 def extract(gathered: Gathered, live: Sequence[Memory], ear: Ear | None = None) -> Extracted:
@@ -81,11 +93,20 @@ def extract(gathered: Gathered, live: Sequence[Memory], ear: Ear | None = None) 
     Without an ear the rules listen alone."""
     hearing = _Hearing([m for m in live if m.status == "active"])
     wanted = set(gathered.turns)
-    spoken = [list(_spoken(episode, wanted)) for episode in gathered.episodes]
+    episodes = _by_date(gathered.episodes, wanted)
+    spoken = [list(_spoken(episode, wanted)) for episode in episodes]
     heard = iter(ear([_said(s, hearing.live) for one in spoken for s in one if s.heard]) if ear else ())
-    for episode, one in zip(gathered.episodes, spoken, strict=True):
+    for episode, one in zip(episodes, spoken, strict=True):
         _listen(episode, [(s, next(heard) if ear and s.heard else None) for s in one], wanted, hearing)
-    return Extracted(tuple(hearing.memories), tuple(hearing.dropped))
+    return Extracted(tuple(hearing.memories), tuple(hearing.dropped), tuple(hearing.again))
+
+
+def _by_date(episodes: Sequence[Episode], wanted: set[Cite]) -> list[Episode]:
+    "In the order in which it was said what is to be heard of them, those without a date last: exports begin with the newest."
+    def first(episode: Episode) -> str:
+        new = (turn.said_at for n, turn in enumerate(episode.turns) if Cite(episode.id, n) in wanted)
+        return next(new, "") or episode.started_at
+    return sorted(episodes, key=lambda episode: moment(first(episode)) or _NEVER)
 
 
 def verify(memory: Memory, sentence: str) -> bool:
@@ -121,6 +142,18 @@ def _spoken(episode: Episode, wanted: set[Cite]) -> Iterator[_Spoken]:
         start, pretended = _believed_from(message.mine, pretended)
         yield _Spoken(cite, message, start, pretended, cite in wanted and not pretended, answering)
         answering = ""
+
+
+def meant(episode: Episode) -> Iterator[tuple[Cite, Sentence]]:
+    """What the user says of how things are, sentence by sentence, in messages in which they speak of themselves: nothing asked,
+    pasted, pretended, joked, supposed or reported, and nothing that a paragraph introduces or a program wrote in their place."""
+    for one in _spoken(episode, {Cite(episode.id, n) for n in range(len(episode.turns))}):
+        end = typed_until(one.message.text)
+        for sentence in one.sentences if one.heard and frames.speaks_of_self(one.message.mine[:end]) else ():
+            plain = expand(sentence.text)
+            so = not (frames.hypothetical(plain) or frames.reported(plain) or refused(sentence) or sentence.question)
+            if so and sentence.end <= end:
+                yield one.cite, sentence
 
 
 def _said(spoken: _Spoken, live: Sequence[Memory]) -> Said:
@@ -253,17 +286,23 @@ def _heard(
 
 
 def _corrections(episode: Episode, wanted: set[Cite], people: People, hearing: _Hearing) -> None:
-    "Corrections of an answer: lasting wishes, and what they say of the person."
-    if episode.private or not any(c.episode == episode.id for c in wanted):
-        return
-    for note in episode.feedback:
+    "Corrections of an answer: lasting wishes, and what they say of the person. New ones: the answer or its question is."
+    for note in () if episode.private else episode.feedback:
         answer, cite = episode.turns[note.turn].text, Cite(episode.id, note.turn)
+        if wanted.isdisjoint({cite, _question(episode, note.turn)}):
+            continue
+        since = episode.turns[note.turn].said_at or episode.started_at
         said = corrected(answer, note.correction, hearing.live)
         wrong = " ".join(word for word in answer.rstrip(".").split() if word.lower() not in said.lower().split())
         for sentence in sentences(said, 0, len(said)):
             for candidate in _heard(sentence, "", said, cite, people, hearing):
-                hearing.keep(candidate, f"{note.correction}, not {wrong}", f"{said} {note.correction}", cite, episode.started_at)
+                hearing.keep(candidate, f"{note.correction}, not {wrong}", f"{said} {note.correction}", cite, since, late=True)
         for sentence in sentences(note.correction, 0, len(note.correction)) if said != note.correction else ():
             wish = standing(expand(sentence.text)) if not refused(sentence) else None
             if wish:
-                hearing.keep(wish, sentence.text, note.correction, cite, episode.started_at)
+                hearing.keep(wish, sentence.text, note.correction, cite, since, late=True)
+
+
+def _question(episode: Episode, index: int) -> Cite:
+    "The user's turn that an answer answers."
+    return Cite(episode.id, next((n for n in range(index, -1, -1) if episode.turns[n].role == "user"), index))

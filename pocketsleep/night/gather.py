@@ -19,7 +19,7 @@ class Journal(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    "Episodes with something new, the user turns to listen to, and the turns set aside."
+    "Episodes with something new, the user turns to listen to, answers that were corrected, and the turns set aside."
 
     episodes: tuple[Episode, ...]
     turns: tuple[Cite, ...]
@@ -34,12 +34,13 @@ _WHY = {
 
 
 def gather(journal: Journal) -> Gathered:
-    "Unslept user turns. A private turn is set aside without its text: a report may not repeat it."
+    "Unslept user turns and corrected answers. A private turn is set aside without its text: a report may not repeat it."
     episodes = tuple(journal.episodes(unslept=True))
     fresh = set(journal.unslept())
     turns: list[Cite] = []
     aside: list[Dropped] = []
     for episode in episodes:
+        corrected = {note.turn for note in episode.feedback if note.correction}
         for index, turn in enumerate(episode.turns):
             cite = Cite(episode.id, index)
             if cite not in fresh:
@@ -47,6 +48,8 @@ def gather(journal: Journal) -> Gathered:
             if reason := _aside(episode, turn):
                 aside.append(Dropped("" if reason.startswith("private") else turn.text, reason, cite))
             elif turn.role == "user":
+                turns.append(cite)
+            if turn.role == "assistant" and index in corrected and not turn.private:
                 turns.append(cite)
     return Gathered(episodes, tuple(turns), tuple(aside))
 

@@ -25,9 +25,10 @@ from safetensors.numpy import save_file
 
 from pocketsleep.disk import new_file
 from pocketsleep.errors import AdapterError
-from pocketsleep.nouns import Adapter, Plan
+from pocketsleep.nouns import Adapter, Card, Plan
 from pocketsleep.registry import Registry
 from pocketsleep.runtime import Prompt, Runtime
+from pocketsleep.weights import Base
 
 States = Callable[[Sequence[Sequence[int]], Sequence[int]], Iterator[np.ndarray]]
 WRITER, DREAMER, MANNER, EAR = "writer.safetensors", "dreamer.safetensors", "manner.safetensors", "ear.npz"
@@ -43,6 +44,7 @@ class Skills:
     encode: Callable[[str], list[int]]
     states: States  # of the skills' base
     engine: Callable[[], AbstractContextManager[Runtime]]  # the skills' base, bare
+    load: Callable[[], Runtime]  # the same, one more of it: to be closed by who asks for it
 
     @contextmanager
     def wearing(self, name: str) -> Iterator[Runtime]:
@@ -62,9 +64,25 @@ class Skills:
         with self.wearing(name) as runtime:
             return runtime.answer(prompts, max_tokens, temperature, seed)
 
+    def put_on(self, name: str, runtime: Runtime) -> Runtime:
+        "An engine of the skills' base, wearing one of them from now on; closed where it cannot."
+        try:
+            runtime.wear(self._unpacked(name))
+        except BaseException:
+            runtime.close()
+            raise
+        return runtime
+
     def _unpacked(self, name: str) -> Path:
         registry = Registry(self.cache)
         return registry.path(published(registry, self.folder / name, self.base_sha256).id)
+
+
+def states(card: Card, base: Base, texts: Sequence[Sequence[int]], layers: Sequence[int]) -> Iterator[np.ndarray]:
+    "Hidden states behind these blocks, a text after another."
+    from pocketsleep.runtime.mlx import Mlx
+
+    return Mlx(card, base).states(texts, layers)
 
 
 def published(registry: Registry, path: Path, base_sha256: str) -> Adapter:

@@ -65,6 +65,15 @@ class Runtime(Protocol):
 
 
 @runtime_checkable
+class Beside(Protocol):
+    "A runtime that can lend its weights in memory to another one."
+
+    def beside(self, context: int) -> Runtime:
+        "Bare, for prompts of so many tokens; what it wears is its own. It is closed before this one is."
+        ...
+
+
+@runtime_checkable
 class Bounded(Protocol):
     "A runtime that says how far its window is filled. One that does not tells of it by TooLong alone."
 

@@ -1,13 +1,21 @@
-"What enters the first adapted block, row by row: computed once a training run, kept in a file."
+"""What enters the first adapted block, row by row: computed once a training run, kept in a file.
+
+The file saves time and nothing else: where the disk has no room for it, each step computes anew.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
+import shutil
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 MOST = 2_000_000_000  # bytes on disk
+SPARED = 200_000_000  # bytes on disk that are left to checkpoints, the adapter and the journal
 HALF_RANGE = 30_000.0  # float16 ends at 65,504
 
 
@@ -21,6 +29,7 @@ class Kept:
 
     `compute` gives (index of a row, its states [length, width]) for every row, in any order; it is asked
     again where a state left the range of float16. Read and written, not mapped: what was read is not this process's memory.
+    Raises OSError where the disk does not take them, and leaves no file.
     """
 
     def __init__(self, path: Path, lengths: Sequence[int], width: int,
@@ -29,8 +38,19 @@ class Kept:
         self._offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("w+b")
+        try:
+            self._fill(path.parent, compute)
+        except OSError:
+            with contextlib.suppress(OSError):  # closing writes what is left
+                self._file.close()
+            path.unlink(missing_ok=True)
+            raise
+
+    def _fill(self, folder: Path, compute: Callable[[], Iterable[tuple[int, np.ndarray]]]) -> None:
         for dtype in (np.float16, np.float32):
             self.dtype = np.dtype(dtype)
+            if shutil.disk_usage(folder).free < int(self._offsets[-1]) * self.width * self.dtype.itemsize + SPARED:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             if self._filled(compute()):
                 return
 

@@ -182,12 +182,12 @@ def likeliest(prompt: int, logits: np.ndarray) -> int:
     return int(logits.argmax())
 
 
-def together(lanes: Lanes, prompts: Sequence[Sequence[int]], max_tokens: int, ends: Collection[int],
+def together(lanes: Lanes, prompts: Sequence[Sequence[int]], room: Sequence[int], ends: Collection[int],
              choose: Choose = likeliest) -> list[list[int]]:
-    """Continuations of many prompts: one decoding step for all lanes, and the next prompt moves in
-    when one has finished. Prompts are read in an order in which neighbours share the most."""
+    """Continuations of many prompts, of at most `room` tokens each: one decoding step for all lanes, and the next
+    prompt moves in when one has finished. Prompts are read in an order in which neighbours share the most."""
     answers: list[list[int]] = [[] for _ in prompts]
-    waiting = deque(sorted(range(len(prompts)), key=lambda i: list(prompts[i])) if max_tokens > 0 else [])
+    waiting = deque(sorted((i for i, more in enumerate(room) if more > 0), key=lambda i: list(prompts[i])))
     running: dict[int, int] = {}  # lane -> prompt
     free = list(range(lanes.lanes - 1, 0, -1))
 
@@ -196,7 +196,7 @@ def together(lanes: Lanes, prompts: Sequence[Sequence[int]], max_tokens: int, en
         answer, token = answers[running[lane]], choose(running[lane], logits)
         if token not in ends:
             answer.append(token)
-        if token in ends or len(answer) == max_tokens:
+        if token in ends or len(answer) == room[running[lane]]:
             del running[lane]
             free.append(lane)
 

@@ -31,7 +31,8 @@ class LlamaCpp:
     name = "llamacpp"
     constrains = True
 
-    def __init__(self, card: Card, base: Base, threads: int | None = None, context: int = 4096) -> None:
+    def __init__(
+        self, card: Card, base: Base, threads: int | None = None, context: int = 4096, engine: Engine | None = None) -> None:
         if base.gguf is None:
             raise MissingPart(f"`{card.name}` is no GGUF file, and llama.cpp reads nothing else",
                               hint="`pocketsleep doctor` says what serves here instead")
@@ -41,14 +42,18 @@ class LlamaCpp:
         self._pace = Pace(self.threads, self._most)
         self.file = gguf_plain.served(base)
         self.variant = self.name if self.file == base.gguf else f"{self.name}-f16"
-        self._engine = Engine(self.file)
+        self._engine, self._lent = engine or Engine(self.file), engine is not None
         self.context = min(context, self._engine.trained_for)
-        with llama_batch.closing_on_error(self._engine):
-            self._main = Lanes(self._engine, 1, self.context, Pace(self.threads, self.threads))
+        with llama_batch.closing_on_error(*([] if self._lent else [self._engine])):
+            self._main = Lanes(self._engine, 1, self.context, self._pace if self._lent else Pace(self.threads, self.threads))
         self._bulk: Lanes | None = None
         self._pooled: Lanes | None = None
         self._adapter: Adapter | None = None
         self._lock = Lock()
+
+    def beside(self, context: int) -> LlamaCpp:
+        "Another one on the same weights in memory, bare, for short prompts; to be closed before this one is."
+        return LlamaCpp(self.card, self.base, context=context, engine=self._engine)
 
     def chat(self, messages: Prompt, sampling: Sampling = Sampling()) -> Iterator[str]:
         ids = self.base.prompter.ids(messages)
@@ -82,12 +87,13 @@ class LlamaCpp:
         if not ids:
             return []
         with self._lock:
-            longest = max(map(len, ids)) + max_tokens
+            room = [min(max_tokens, self.context - len(row)) for row in ids]
+            longest = max(len(row) + more for row, more in zip(ids, room, strict=True))
             bulk = self._lanes(*llama_batch.fit(longest, self.context, min(lanes, len(ids))))
             choose = _drawn(temperature, seed, len(ids)) if temperature > 0 else llama_batch.likeliest
             if begins is not None:
                 choose = _held(choose, temperature > 0, [Spelled(self.base.tokenizer, one) for one in begins])
-            answers = llama_batch.together(bulk, ids, max_tokens, self.base.tokenizer.ends, choose)
+            answers = llama_batch.together(bulk, ids, room, self.base.tokenizer.ends, choose)
         return texts(self.base.tokenizer, answers, begins is not None)
 
     def _lanes(self, lanes: int, length: int) -> Lanes:
@@ -185,7 +191,10 @@ class LlamaCpp:
             for lanes in (self._main, self._bulk, self._pooled):
                 if lanes is not None:
                     lanes.close()
-            self._engine.close()
+            if not self._lent:
+                self._engine.close()
+            elif self._adapter is not None:
+                self._engine.free(self._adapter)
 
 
 def _drawn(temperature: float, seed: int, prompts: int) -> llama_batch.Choose:

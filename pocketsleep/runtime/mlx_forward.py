@@ -8,6 +8,7 @@ is computed once a training run and kept in a file.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from pocketsleep.runtime import blas  # noqa: F401  before mlx: it decides which BLAS libmlx binds
@@ -95,7 +96,8 @@ class Forward:
     def keep_lower(self, rows: Sequence[Row], path: Path) -> None:
         "Compute the output of the frozen lower blocks for these rows once; `states` then takes it by index."
         if not self.whole and self.first and fits([len(r) for r in rows], self.model.args.hidden_size):
-            self.lower = Lower(self, rows, path)
+            with suppress(OSError):  # without the file each step computes anew
+                self.lower = Lower(self, rows, path)
 
     def close(self) -> None:
         if self.lower is not None:

@@ -8,6 +8,7 @@ native/fused's, too. Every run begins by comparing this pass with the model's ow
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -144,7 +145,7 @@ class Packed:
         "Compute what enters block `first` once for each of these rows; `step` then takes it by index."
         width = self.norm.shape[0]
         if self.first and fits([len(r) for r in rows], width):
-            with one_pool(self.head.rounded):
+            with one_pool(self.head.rounded), suppress(OSError):  # without the file each step computes anew
                 self.kept = Kept(path, [len(r) - self.cut([r]) for r in rows], width, lambda: self._lower(rows))
 
     def _lower(self, rows: Sequence[Row]) -> Iterator[tuple[int, Array]]:

@@ -131,12 +131,23 @@ def free(root: Path = Path("/")) -> int | None:
         return None
     found = re.search(r"^MemAvailable:\s+(\d+) kB", text, re.MULTILINE)
     left = [int(found[1]) * 1024] if found else []
-    for limit, used in (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes")):
+    group = root / "sys/fs/cgroup"
+    for limit, used, cached in ((group / "memory.max", group / "memory.current", r"(?:in)?active_file"),
+                                (group / "memory/memory.limit_in_bytes", group / "memory/memory.usage_in_bytes",
+                                 r"total_(?:in)?active_file")):
         try:
-            left.append(int((root / "sys/fs/cgroup" / limit).read_text()) - int((root / "sys/fs/cgroup" / used).read_text()))
+            left.append(int(limit.read_text()) - int(used.read_text()) + _cache(limit.parent / "memory.stat", cached))
         except (OSError, ValueError):  # no such group, or no limit ("max")
             continue
     return max(0, min(left)) if left else None
+
+
+def _cache(stat: Path, names: str) -> int:
+    "Bytes of files that a group has in memory: counted as used, and given back when asked for. A model's own file is among them."
+    try:
+        return sum(map(int, re.findall(rf"^{names} (\d+)$", stat.read_text(), re.MULTILINE)))
+    except OSError:
+        return 0
 
 
 def _status() -> dict[str, int]:

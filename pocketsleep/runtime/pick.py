@@ -11,7 +11,7 @@ from typing import Any
 from pocketsleep import hooks
 from pocketsleep.errors import BadInput, MissingPart, PocketError
 from pocketsleep.nouns import Card
-from pocketsleep.runtime import Runtime
+from pocketsleep.runtime import Beside, Runtime
 from pocketsleep.weights import Base
 
 
@@ -26,6 +26,7 @@ class Choice:
 
 
 ENGINES = ("llamacpp", "mlx")
+BESIDE = 512  # tokens of context that looking a note up takes
 
 
 def serving(card: Card, base: Base, machine: tuple[str, str] | None = None, wanted: str = "") -> Choice:
@@ -43,6 +44,16 @@ def serving(card: Card, base: Base, machine: tuple[str, str] | None = None, want
     for plugin, (name, reason, load) in hooks.ask("runtime", lambda offer: hooks.Offer(*offer), card=card, base=base):
         return Choice(name, f"the plugin `{plugin}` brings it: {reason}", _plugged(plugin, load, card, base, machine))
     return _ours(card, base, machine)
+
+
+def another(card: Card, base: Base, beside: Runtime | None, wanted: str = "") -> Runtime:
+    """One more engine of a base: on the weights in memory that `beside` lends, where it serves the same base (None: it does not)
+    and can. Raises BadInput where a plugin has but one engine."""
+    if isinstance(beside, Beside):
+        return beside.beside(BESIDE)
+    if (made := serving(card, base, wanted=wanted if beside else "").runtime()) is beside:
+        raise BadInput(f"`{made.name}` has one engine, and it talks", hint="another engine: `pocketsleep doctor`")
+    return made
 
 
 def _plugged(plugin: str, load: Callable[[], Runtime], card: Card, base: Base,

@@ -15,6 +15,7 @@ from pocketsleep.nouns import Message, Role, Sampling
 from pocketsleep.weights import tools
 
 ROLES = ("system", "user", "assistant", "tool")
+TOKENS, MOST = ("max_completion_tokens", "max_tokens"), 32768  # how an answer's length is limited, and to what at most
 
 
 class Wrong(BadInput):
@@ -77,11 +78,23 @@ def named(body: dict[str, Any]) -> str:
     return model
 
 
+def _lenient(body: dict[str, Any]) -> dict[str, Any]:
+    "As programs mean it: -1 tokens, or more than there can be, are as many as there can be; a negative seed is none."
+    given = dict(body)
+    for name in TOKENS:
+        if isinstance(wanted := given.get(name), (int, float)) and (wanted == -1 or wanted > MOST):
+            given[name] = MOST
+    if isinstance(seed := given.get("seed"), (int, float)) and seed < 0:
+        given["seed"] = None
+    return given
+
+
 def _sampling(body: dict[str, Any]) -> Sampling:
+    body = _lenient(body)
     warm = _number(body, ("temperature",), 0.0, 0, 2, float)
     seed = secrets.randbits(32) if warm else 0  # asked again, another answer
     return Sampling(
-        max_tokens=_number(body, ("max_completion_tokens", "max_tokens"), 512, 1, 32768, int), temperature=warm,
+        max_tokens=_number(body, TOKENS, 512, 1, MOST, int), temperature=warm,
         top_p=_number(body, ("top_p",), 1.0, 0, 1, float), seed=_number(body, ("seed",), seed, 0, 2**63 - 1, int),
         stop=_stop(body.get("stop")))
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -143,16 +144,21 @@ def _answer(text: str) -> str:
 def _events(text: str) -> Iterable[dict[str, Any]]:
     "One JSON object, one a line, or server-sent events."
     if not text.lstrip().startswith(("data:", "event:", "id:", ":")):
-        yield from (_json(line) for line in text.splitlines() if line.strip()) if _lines(text) else [_json(text)]
+        yield from (_json(line) for line in _split(text) if line.strip()) if _lines(text) else [_json(text)]
         return
-    for line in text.splitlines():
+    for line in _split(text):
         if line.startswith("data:") and (data := line[5:].strip()) != "[DONE]":
             yield _json(data)
 
 
+def _split(text: str) -> list[str]:
+    "At ends of lines alone. str.splitlines() takes U+2028 and others for one, which JSON's texts may hold as they are."
+    return re.split(r"\r\n|\r|\n", text)
+
+
 def _lines(text: str) -> bool:
     "Whether each line is an object of its own."
-    first = text.strip().splitlines()[:1]
+    first = _split(text.strip())[:1]
     try:
         return bool(first) and isinstance(json.loads(first[0]), dict)
     except ValueError:

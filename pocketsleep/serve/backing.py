@@ -24,6 +24,10 @@ _SENTENCE = re.compile(r"[.!?](?=\s|$)")
 _POLAR = re.compile(r"(?:Yes|No)\b[,.]? ?")
 _CLAIM = re.compile(r"(?<!^)\b(?:[A-ZÀ-Þ][\w'’À-ÿ-]*|\d[\w.,:]*)")
 _NOT = re.compile(r"\bnot\b|n['’]t\b")
+_DENIES = re.compile(r"\b(?:not|no|never|none|nor|without|only|stopped)\b|n['’]t\b", re.IGNORECASE)
+_PAST = re.compile(r"\b(?:used to|formerly|previously)\b", re.IGNORECASE)
+_OBJECTS = re.compile(r"^(?:no|nope)[,.:;!]\s*", re.IGNORECASE)  # as it begins what puts another right: "No, ..."
+_PART = re.compile(r"(?<=[.!?])\s+|\n+")
 _OPENERS = frozenset("The When If Before After Once Whenever It There".split())
 _NAME = re.compile(r"(?<![.?!] )(?<!^)\b[A-ZÀ-Þ][\w'’À-ÿ-]*")
 _NO_NAMES = frozenset(
@@ -33,10 +37,12 @@ _NO_NAMES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Backed:
-    "An answer that may be given, and the note behind it (None: nothing of the person is in it)."
+    """An answer that may be given, and the note behind it (None: nothing of the person is in it). `said`: no note, but what the
+    person said, quoted."""
 
     text: str
     memory: Memory | None = None
+    said: bool = False
 
 
 def declines(answer: str) -> bool:
@@ -97,6 +103,11 @@ class Backing:
         said = self._said.get(memory.id, "")
         return Backed(f"{right}. {said}" if said else f"{right}, {memory.answer}.", memory)
 
+    def repeats(self, question: str, memory: Memory) -> bool:
+        "Whether a question says what the note says, and neither denies it."
+        asked = words(question)
+        return bool(asked) and asked <= self._words[memory.id] and not _DENIES.search(f"{question} {memory.text}")
+
     def of(self, question: str, answer: str) -> Backed | None:
         "The answer as the ledger lets it stand, None where nothing backs it."
         if declines(answer):
@@ -137,10 +148,27 @@ class Backing:
         return said[:at] if len(said[:at].split()) >= 3 else ""
 
 
-def told_here(said: Iterable[str], question: str, answer: str) -> bool:
-    "Whether the person said this in the talk itself: every word of it in one message, and more than the question asks with."
+def told_here(said: Iterable[str], question: str, answer: str) -> list[str]:
+    "The messages of a talk in which the person said an answer: every word of it, and more than the question asks with."
     told = words(answer)
-    return bool(told - words(question)) and not _POLAR.match(answer.strip()) and any(told <= words(one) for one in said)
+    if not told - words(question) or _POLAR.match(answer.strip()):
+        return []
+    return [one for one in said if told <= _stated(one, answer)]
+
+
+def echoes(message: str, answer: str) -> bool:
+    "Whether an answer to a statement says no more than it."
+    return not message.rstrip().endswith("?") and words(answer) <= _stated(message, answer)
+
+
+def _stated(message: str, answer: str) -> frozenset[str]:
+    "Words of what a message says outright: not of what it asks, nor of what it denies or says of the past and the answer does not."
+    parts = (_OBJECTS.sub("", part) for part in _PART.split(message.strip()))
+    return frozenset(w for part in parts if not part.endswith("?") and _manner(part) == _manner(answer) for w in words(part))
+
+
+def _manner(text: str) -> tuple[bool, bool]:
+    return bool(_DENIES.search(text)), bool(_PAST.search(text))
 
 
 def names(text: str) -> set[str]:

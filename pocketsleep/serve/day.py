@@ -21,18 +21,23 @@ from pocketsleep.errors import AdapterError, NotFound
 from pocketsleep.fastweights.states import States
 from pocketsleep.journal import Journal
 from pocketsleep.journal.taint import taint
-from pocketsleep.nouns import Episode, Memory, Message, Sampling, Turn, content_id
+from pocketsleep.nouns import Episode, Memory, Message, Night, Sampling, Turn, content_id
 from pocketsleep.runtime import Runtime
 from pocketsleep.runtime.prompting import ask, with_notes
-from pocketsleep.serve.backing import UNKNOWN, Backed, declines, told_here
+from pocketsleep.serve.backing import UNKNOWN, Backed, echoes, told_here
 from pocketsleep.serve.notes import Notes
-from pocketsleep.serve.recall import Index
+from pocketsleep.serve.second import Looked
+from pocketsleep.serve.seek import Reader, Sayings
 from pocketsleep.serve.window import Unwatched, Watch, Window, Windows
 from pocketsleep.weights import tools
 
 Arm = Literal["base", "weights", "recall", "both"]
-Source = Literal["", "weights", "memory"]  # neither; the adapter, and a note that says so; notes that stood in front
+# Neither; the adapter, and a note that says so; a note that was looked up or stood in front; what the person said, quoted.
+Source = Literal["", "weights", "memory", "said"]
 LOOKED_UP = 40  # tokens of an answer that is looked up
+TALK = 6  # messages of a talk in which an answer may stand
+# Asks for what could be so, or to be done: before a night nothing but its form says that a question is after what is so.
+_WISHES = re.compile(r"\b(?:should|would|could|can|can't|shall|may|might|must|ought|please|just|let's|need to|going to)\b", re.I)
 ARMS: tuple[Arm, ...] = ("base", "weights", "recall", "both")
 
 
@@ -59,24 +64,27 @@ class Day:
     private: bool = False
     receipt: Receipt = field(default_factory=Receipt)
     states: States | None = None  # where fast weights are kept; None: nowhere
+    reader: Reader | None = None  # finds notes that words do not
+    sayings: Sayings | None = None  # what was said and is no note
     watch: Watch = field(default_factory=Unwatched)
     window: Window = field(default_factory=lambda: Window(()))  # of the last answer
     notes: Notes = field(init=False)
     windows: Windows = field(init=False)
 
     def __post_init__(self) -> None:
-        self.notes = Notes(self.journal)
+        self.notes = Notes(self.journal, self.reader)
         self.windows = Windows(self.journal, self.runtime, self.states)
 
     def models(self) -> list[str]:
-        "Names a request can ask for: what is worn, the bare base, and each night that was worn."
-        nights = [n.id for n in self.journal.nights() if n.verdict and n.verdict.passed]
-        return ["pocketsleep", "pocketsleep:base", *(f"pocketsleep:{n}" for n in nights)]
+        "Names a request can ask for: what is worn, the bare base, and each night that was worn and holds nothing withheld since."
+        worn = {n.id: set(self.journal.holds(n.adapter)) for n in self.journal.nights() if n.verdict and n.verdict.passed}
+        withheld = set(self.journal.withheld_in(list(set().union(*worn.values()))))
+        return ["pocketsleep", "pocketsleep:base", *(f"pocketsleep:{n}" for n, held in worn.items() if not held & withheld)]
 
     def reply(self, messages: Sequence[Message], sampling: Sampling, *, model: str = "pocketsleep",
               conversation: str = "", arm: Arm = "both", private: bool = False) -> Iterator[str]:
         "Answer as the named model; the exchange is recorded once the answer has finished."
-        heard, conversation = [], conversation or conversation_id(messages)
+        heard, conversation = [], conversation or conversation_id(messages, private or self.private)
         for piece in self.speak(messages, sampling, model=model, arm=arm, conversation=conversation, private=private):
             heard.append(piece)
             yield piece
@@ -99,18 +107,20 @@ class Day:
         adapter = self._worn(model, arm)
         if window is None:
             off = private or self.private or not conversation  # what is not recorded leaves nothing on the disk either
-            plan = self.windows.plan(messages, sampling, conversation or conversation_id(messages), off)
+            name = conversation or conversation_id(messages, private or self.private)
+            plan = self.windows.plan(messages, sampling, name, off)
             window = self.windows.open(plan, self.watch)
         said = [message.content for message in messages[:-1] if message.role == "user"]
         self.window, messages = window, window.messages
         named = model == "pocketsleep" or (model != "pocketsleep:base" and adapter == self._adapter("pocketsleep"))
         recalls = arm in ("recall", "both") and named
-        if recalls and arm == "both" and adapter and not shaped(messages, sampling):
-            yield from self._checked(messages, sampling, said)
+        if recalls and arm == "both" and not shaped(messages, sampling):
+            yield from (self._checked if adapter else self._looked_up)(messages, sampling, said)
         elif arm == "weights" and adapter:
             yield from self._traced(messages, sampling)
         else:
-            yield from self._read(messages, sampling, self.recall(messages) if recalls else [])
+            last = _last(messages)
+            yield from self._read(messages, sampling, self.notes.sought([last])[0] if recalls and last.strip() else [])
 
     def _chat(self, messages: Sequence[Message], sampling: Sampling) -> Iterator[str]:
         "The runtime's answer, with what left the window where there are fast weights of it."
@@ -146,8 +156,9 @@ class Day:
             if not backing.may_be(question, head):
                 break
         if backing.personal(question, head):
-            stands = self._standing([question], [head])[0]
-            yield head if not self.receipt.notes and told_here(said, question, head) else stands
+            cast(Generator[str], stream).close()  # it holds the engine, which a second look may need
+            read = said if not _asks(question) else ()  # what is asked has been looked for in the talk by then
+            yield self._heard(said, question, head) or self._standing([question], [head], read)[0]
             return
         if notes := self.recall(messages):
             cast(Generator[str], stream).close()
@@ -157,27 +168,58 @@ class Day:
         yield head
         yield from stream
 
-    def _standing(self, questions: Sequence[str], said: Sequence[str]) -> list[str]:
-        "Answers about the person as the ledger lets them stand; what no note backs is looked up, and else not said."
-        index, backing = self.notes.ledger()
-        near = [index.near(q) for q in questions]
-        first = [(n and backing.decided(q, a, n[0])) or backing.of(q, a) for q, a, n in zip(questions, said, near, strict=True)]
-        looked_in = [n if one is None else _doubted(index, q, one) for q, n, one in zip(questions, near, first, strict=True)]
-        again = self._with(questions, looked_in, LOOKED_UP)
-        found = []
-        for q, a, one, notes, second in zip(questions, said, first, looked_in, again, strict=True):
-            looked = backing.of(q, second) if notes else None
-            backed = looked if looked and (one is None or looked.memory) else one
-            memory = backed.memory if backed else None
-            source: Source = "" if memory is None else "weights" if backed and backed.text == a.strip() else "memory"
-            self.receipt = Receipt(self.runtime.worn, [memory] if memory else [], source)
-            found.append(backed.text if backed else a if declines(a) else UNKNOWN)
-        return found
+    def _heard(self, said: Sequence[str], question: str, head: str) -> str:
+        "What the talk itself says, '' where it does not: what is said now wins over what was learnt."
+        look = self._look([question], said)
+        told = told_here(said, question, head)
+        if echoes(question, head) or (told and (not _asks(question) or look.answers_in(question, told))):
+            self.receipt = Receipt(self.runtime.worn)
+            return head
+        heard = look.in_talk(question) if _asks(question) else ""
+        self.receipt = Receipt(self.runtime.worn, source="said")
+        return f'You said: "{heard.strip()}"' if heard else ""
 
-    def _with(self, questions: Sequence[str], notes: Sequence[Sequence[Memory]], max_tokens: int) -> list[str]:
+    def _looked_up(self, messages: Sequence[Message], sampling: Sampling, said: Sequence[str]) -> Iterator[str]:
+        "Before any night: the note that answers, as said to its user; else the base, with the notes that the question calls for."
+        if quoted := self._quoted([_last(messages)], said)[0]:
+            self.receipt = Receipt("", [quoted.memory] if quoted.memory else [], _source(quoted, ""))
+            yield quoted.text
+            return
+        yield from self._read(messages, sampling, self.recall(messages))
+
+    def _quoted(self, questions: Sequence[str], said: Sequence[str] = ()) -> list[Backed | None]:
+        "For questions of what is so of the person, the note that answers; unless they said it in this talk."
+        able = [n for n, q in enumerate(questions) if self.notes.asked(q) and not _WISHES.search(q) and self.notes.left(q)]
+        look = self._look([questions[n] for n in able], said)
+        able = [n for n in able if not look.in_talk(questions[n])]
+        some = [questions[n] for n in able]
+        by = dict(zip(able, self._still(look.quoted(some, [""] * len(able))), strict=True))
+        left = [n for n in able if by[n] is None]
+        by |= dict(zip(left, look.told([questions[n] for n in left]), strict=True))
+        return [by.get(n) for n in range(len(questions))]
+
+    def _look(self, questions: Sequence[str], said: Sequence[str]) -> Looked:
+        "Without the reader where a plugin chooses notes. What was `said` in this talk, and may answer, comes before any note."
+        index, backing = self.notes.ledger()
+        reader = self.reader if all(map(self.notes.left, questions)) else None
+        return Looked(index, backing, self._with, reader, tuple(said[-TALK:]), self.sayings)
+
+    def _still(self, found: Sequence[Backed | None]) -> list[Backed | None]:
+        "Without what another program took away meanwhile."
+        live = {m.id for m in self.journal.memories()}
+        return [one if one and (one.memory is None or one.memory.id in live) else None for one in found]
+
+    def _standing(self, questions: Sequence[str], answers: Sequence[str], said: Sequence[str] = ()) -> list[str]:
+        "Answers about the person as the ledger lets them stand; what no note backs is looked up, and else not said."
+        stand = self._still(self._look(questions, said).standing(questions, answers))
+        for one, a in zip(stand, answers, strict=True):
+            self.receipt = Receipt(self.runtime.worn, [one.memory] if one and one.memory else [], _source(one, a))
+        return [one.text if one else UNKNOWN for one in stand]
+
+    def _with(self, questions: Sequence[str], notes: Sequence[Sequence[Memory]], max_tokens: int = LOOKED_UP) -> list[str]:
         "Answers to those questions that have notes, with these in front; '' for the others."
         some = [n for n, one in enumerate(notes) if one]
-        said = self.runtime.answer([ask(questions[n], [m.text for m in notes[n]]) for n in some], max_tokens=max_tokens)
+        said = self._noted([questions[n] for n in some], [notes[n] for n in some], max_tokens)
         by = dict(zip(some, said, strict=True))
         return [by.get(n, "") for n in range(len(questions))]
 
@@ -194,11 +236,23 @@ class Day:
         "Greedy answers to single questions by one arm; nothing is recorded."
         current = self.journal.current() if arm in ("weights", "both") else ""
         self.wear(current)
-        recalls = arm == "recall" or (arm == "both" and not current)
-        notes = [self.notes.find(q) if recalls else [] for q in questions]
+        if arm == "both" and not current:
+            return self._before_nights(questions, max_tokens)
+        notes = self.notes.sought(questions) if arm == "recall" else [[] for _ in questions]
+        said = self._noted(questions, notes, max_tokens)
+        return self._corrected(questions, said, max_tokens) if arm == "both" else said
+
+    def _noted(self, questions: Sequence[str], notes: Sequence[Sequence[Memory]], max_tokens: int) -> list[str]:
+        "With notes in front, or as they stand."
         prompts = [ask(q, [m.text for m in n]) for q, n in zip(questions, notes, strict=True)]
-        said = self.runtime.answer(prompts, max_tokens=max_tokens)
-        return self._corrected(questions, said, max_tokens) if arm == "both" and current else said
+        return self.runtime.answer(prompts, max_tokens=max_tokens)
+
+    def _before_nights(self, questions: Sequence[str], max_tokens: int) -> list[str]:
+        "`_looked_up` for many questions at once."
+        quoted = self._quoted(questions)
+        notes = [[] if one else self.notes.find(q) for q, one in zip(questions, quoted, strict=True)]
+        said = self._noted(questions, notes, max_tokens)
+        return [one.text if one else answer for one, answer in zip(quoted, said, strict=True)]
 
     def _corrected(self, questions: Sequence[str], said: Sequence[str], max_tokens: int) -> list[str]:
         "`_checked` for many questions at once."
@@ -221,11 +275,21 @@ class Day:
     def _adapter(self, model: str) -> str:
         if model in ("pocketsleep", "pocketsleep:base"):
             return self.journal.current() if model == "pocketsleep" else ""
-        ours, _, night = model.partition(":")
+        ours, _, name = model.partition(":")
+        night = None
         with suppress(NotFound):
-            if ours == "pocketsleep" and night:
-                return self.journal.night(night).adapter
+            night = self.journal.night(name) if ours == "pocketsleep" and name else None
+        if night and night.verdict and night.verdict.passed:
+            return self._checked_again(night)
         raise NoModel(f"no model is called `{model}`", hint="pocketsleep nights")
+
+    def _checked_again(self, night: Night) -> str:
+        "The adapter of a night asked for by name: what it holds may have been hidden or forgotten since."
+        try:
+            self.journal.check_wearable(night.adapter)
+        except AdapterError as withheld:
+            raise NoModel(f"`pocketsleep:{night.id}` cannot be asked: {withheld}", hint=withheld.hint) from None
+        return night.adapter
 
     def record(self, messages: Sequence[Message], answer: str, conversation: str, private: bool = False) -> str:
         "Write the conversation as it now stands; only what is new is added. Returns the episode's id."
@@ -233,20 +297,15 @@ class Day:
         return self.journal.record(episode).episode_id
 
 
-def _doubted(index: Index, question: str, backed: Backed) -> list[Memory]:
-    "The notes to look a backed answer up in: where what backs it is not what the question's words call for."
-    return index.rivals(question, backed.memory) if backed.memory else []
-
-
 def conversed(messages: Sequence[Message], answer: str, conversation: str, private: bool, source: str = "chat") -> Episode:
-    "A conversation as it is recorded: without its system message, each turn with its taint."
+    "A conversation as it is recorded: without its system message, each turn with its taint; no answer where none was given."
     now = datetime.now(UTC).isoformat(timespec="seconds")
     turns: list[Turn] = []
-    for message in [*messages, Message("assistant", tools.tidy(answer))]:
+    for message in [*messages, *([Message("assistant", tools.tidy(answer))] if answer else [])]:
         if message.role != "system":
             said = tools.said(message)
             turns.append(Turn(message.role, said, taint(turns, message.role, said), private, now))
-    return Episode(conversation or conversation_id(messages), tuple(turns), now, source, private)
+    return Episode(conversation or conversation_id(messages, private), tuple(turns), now, source, private)
 
 
 def shaped(messages: Sequence[Message], sampling: Sampling) -> bool:
@@ -259,8 +318,20 @@ def _last(messages: Sequence[Message]) -> str:
     return next((m.content for m in reversed(messages) if m.role == "user"), "")
 
 
-def conversation_id(messages: Sequence[Message]) -> str:
-    "A client that sends no id sends the whole conversation each time: its opening names it."
+def _source(stands: Backed | None, answer: str) -> Source:
+    "Where an answer that was checked comes from."
+    if stands is None or stands.memory is None:
+        return "said" if stands and stands.said else ""
+    return "weights" if stands.text == answer.strip() else "memory"
+
+
+def _asks(message: str) -> bool:
+    return message.rstrip().endswith("?")
+
+
+def conversation_id(messages: Sequence[Message], private: bool) -> str:
+    """A client that sends no id sends the whole conversation each time: its opening names it. One off the record has a name of its
+    own: nothing said before on the record is hidden with it."""
     opening = next((m.content for m in messages if m.role == "user"), uuid.uuid4().hex)
     day = datetime.now(UTC).date().isoformat()
-    return "c-" + re.sub(r"^b2-", "", content_id("conversation", day, opening))
+    return "c-" + re.sub(r"^b2-", "", content_id("conversation", day, opening, *(["private"] if private else [])))

@@ -38,14 +38,17 @@ Headers = Mapping[bytes, list[str]]
 class Door:
     "The rules themselves: from a request's method and headers to a refusal, or None."
 
-    def __init__(self, token: str, port: int, most: int = MOST) -> None:
-        self.token, self.badge, self.most = token, Badge(token, port), most
+    def __init__(self, token: str, port: int, most: int = MOST, json_alone: bool = True) -> None:
+        "`json_alone`: whether a body has to be JSON of a program, too, that shows the token. A page's has to be in any case."
+        self.token, self.badge, self.most, self.json_alone = token, Badge(token, port), most, json_alone
         self.hosts = {f"{name}:{port}" for name in NAMES}
         self.origins = {f"http://{host}" for host in self.hosts}
 
     def refusal(self, method: str, headers: Headers) -> Refusal | None:
         "Of a request that has to say who it is."
-        return self.strange(headers) or self._unknown(method, headers) or _body(method, headers, self.most)
+        refused = self.strange(headers) or self._unknown(method, headers) or _body(method, headers, self.most)
+        by_token = b"authorization" in headers  # no form and no page of another origin can send it
+        return refused or (None if by_token and not self.json_alone else _kind(method, headers))
 
     def strange(self, headers: Headers) -> Refusal | None:
         "What is refused whoever asks: it was not meant for this server, or is ambiguous."
@@ -91,6 +94,11 @@ def _body(method: str, headers: Headers, most: int) -> Refusal | None:
         return 400, "how long the body is cannot be told"
     if len(length) > 15 or int(length) > most:
         return 413, f"the body may hold {most} bytes"
+    return None
+
+
+def _kind(method: str, headers: Headers) -> Refusal | None:
+    length = _one(headers, b"content-length", "0")
     comes = method in ("POST", "PUT", "PATCH") or int(length) > 0 or b"transfer-encoding" in headers
     kind = _one(headers, b"content-type").partition(";")[0].strip().lower()
     return (415, "the body has to be application/json") if comes and kind != "application/json" else None

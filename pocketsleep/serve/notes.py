@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pocketsleep import hooks
 from pocketsleep.journal import Journal
 from pocketsleep.nouns import Dream, Memory
 from pocketsleep.serve.backing import Backing
 from pocketsleep.serve.recall import NOTES, Index
+from pocketsleep.serve.seek import Reader, seek, short
 
 
 class Notes:
     "Live memories with what the last night asked of them."
 
-    def __init__(self, journal: Journal) -> None:
-        self.journal = journal
+    def __init__(self, journal: Journal, reader: Reader | None = None) -> None:
+        self.journal, self.reader = journal, reader
         self._made: tuple[tuple[str, tuple[str, ...]], Index, Backing] | None = None
 
     def find(self, question: str) -> list[Memory]:
@@ -27,6 +30,25 @@ class Notes:
             return chosen
         index, backing = self.ledger()
         return backing.meant(question, index.find(question))
+
+    def sought(self, questions: Sequence[str]) -> list[list[Memory]]:
+        "The same of several questions; where words call for nothing, and no plugin chooses, the note that the reader finds."
+        found = [self.find(question) for question in questions]
+        if self.reader is None:
+            return found
+        open_ = [n for n, q in enumerate(questions) if not found[n] and self.asked(q) and self.left(q)]
+        notes = seek(self.reader, self.ledger()[0], [questions[n] for n in open_])
+        for n, note in zip(open_, notes, strict=True):
+            found[n] = [note] if note else []
+        return found
+
+    def left(self, question: str) -> bool:
+        "Whether no plugin chooses the notes for a question."
+        return self._chosen(question) is None
+
+    def asked(self, message: str) -> bool:
+        "Whether a message is a short question that can be about the person."
+        return message.rstrip().endswith("?") and short(message) and self.ledger()[1].asks(message)
 
     def _chosen(self, question: str) -> list[Memory] | None:
         "What a plugin chose, None where none does."

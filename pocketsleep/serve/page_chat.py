@@ -24,7 +24,8 @@ from pocketsleep.errors import BadInput, NotFound, PocketError
 from pocketsleep.journal import Journal, reports
 from pocketsleep.journal.receipts import Kept
 from pocketsleep.journal.taint import taint
-from pocketsleep.nouns import Episode, Feedback, Message, Sampling, Turn
+from pocketsleep.journal.veil import tombstone_fields
+from pocketsleep.nouns import Cite, Episode, Feedback, Message, Sampling, Turn
 from pocketsleep.serve.day import Arm, Day
 from pocketsleep.serve.loops import loops
 from pocketsleep.serve.page_wire import House, Sleeps, body, number, said, text
@@ -76,11 +77,7 @@ class _Chat:
     def all(self, request: Request) -> Response:
         "Those that have all the words of `words`, or the last ones."
         words = request.query_params.get("words", "").strip()
-        found = reports.conversations(self.journal)
-        if words:
-            hits = {cite.episode: turn.text for cite, turn in self.journal.search_turns(words, 50)}
-            found = [one | {"hit": hits[one["id"]]} for one in found if one["id"] in hits]
-        return said(found)
+        return said(reports.conversations_with(self.journal, words) if words else reports.conversations(self.journal))
 
     def one(self, request: Request) -> Response:
         episode = self.journal.episode(request.query_params.get("id", ""))
@@ -195,7 +192,8 @@ class _Talk:
     def of(cls, journal: Journal, asked: _Asked) -> _Talk:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         episode = journal.episode(asked.conversation) if asked.conversation else Episode(f"page-{uuid.uuid4().hex[:12]}", ())
-        kept = tuple(replace(t, text=t.text or s) for t, s in zip(episode.turns, asked.said, strict=False))
+        both = enumerate(zip(episode.turns, asked.said, strict=False))
+        kept = tuple(_as_read(journal, Cite(episode.id, n), *two) for n, two in both)
         hidden = asked.hidden or episode.private
         private = asked.private or hidden
         new = (Turn("user", asked.text, taint(kept, "user", asked.text), private, now),) if asked.text.strip() else ()
@@ -216,11 +214,16 @@ class _Talk:
         "Whether anything of it is: fast weights of the whole then stay off the disk."
         return self.private or self.hidden or any(turn.private for turn in self.turns)
 
+    @property
+    def repeats(self) -> bool:
+        "Whether its answer is off the record: words that are were read for it, and may be in it."
+        return self.private or any(turn.private and turn.text for turn in self.turns)
+
     def keep(self, journal: Journal, answer: str) -> dict[str, Any]:
         "Write what is new of it. Where it is kept, and the places of the message and the answer."
         now = datetime.now(UTC).isoformat(timespec="seconds")
         before = (*self.turns, *self.new)
-        new = [*self.new, *([Turn("assistant", answer, taint(before, "assistant", answer), self.private, now)] if answer else [])]
+        new = [*self.new, *([Turn("assistant", answer, taint(before, "assistant", answer), self.repeats, now)] if answer else [])]
         if not new:
             raise NotFound("the answer was stopped before its first word", hint="ask again")
         if self.whole:
@@ -229,7 +232,13 @@ class _Talk:
             kept = tuple(t for t in self.turns if t.text)
             name, first = journal.record(Episode(self.id, (*kept, *new), now, "chat", self.hidden)).episode_id, len(kept)
         return {"conversation": name, "user": first if self.new else first - 1, "answer": first + len(self.new) if answer else None,
-                "private": self.private}
+                "private": self.repeats}
+
+
+def _as_read(journal: Journal, cite: Cite, turn: Turn, said: str) -> Turn:
+    "A kept turn. What is hidden has its words from the page alone; what was forgotten has none, though a page may still show them."
+    lost = not turn.private or journal.forgotten_turn(cite) or journal.buried(*tombstone_fields(turn.role, said))
+    return turn if turn.text or lost else replace(turn, text=said)
 
 
 def receipts(journal: Journal, kept: Mapping[int, Kept]) -> dict[int, dict[str, Any]]:
@@ -241,6 +250,6 @@ def receipts(journal: Journal, kept: Mapping[int, Kept]) -> dict[int, dict[str, 
     for turn, one in kept.items():
         notes = [ledger[name] for name in one.memories if name in ledger]
         found[turn] = {"source": one.source, "adapter": one.adapter or None, "night": nights.get(one.adapter),
-                       "lost": bool(one.source) and not notes,
+                       "lost": one.source in ("weights", "memory") and not notes,
                        "notes": [reports.memory_report(m) | {"cites": reports.cited(journal, m)} for m in notes]}
     return found

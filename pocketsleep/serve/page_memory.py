@@ -72,6 +72,8 @@ class _Memory:
         if old and wording == old.text:
             return said(self._traced(old))
         kept = self.house.remember(wording, old.text if old else None)
+        if kept is None and (pattern := self.house.journal.excluded(wording)):
+            raise BadInput(f"`{wording}` falls under `{pattern}`, which is left out", hint="pocketsleep exclude list")
         if kept is None:
             raise BadInput(f"`{wording}` was forgotten before, and stays forgotten")
         return said(self._traced(self.house.journal.memory(kept.id)))

@@ -340,7 +340,7 @@ class Proxy:
     def __init__(self, upstream: Upstream, token: str, port: int, heard: Heard, change: Change | None = None) -> None:
         if not token:
             raise BadInput("the server's token is empty", hint="delete the file, and a new one is made: `pocketsleep serve`")
-        self.upstream, self.door, self.heard, self.change = upstream, Door(token, port, MOST), heard, change
+        self.upstream, self.door, self.heard, self.change = upstream, Door(token, port, MOST, json_alone=False), heard, change
         self.port, self.clients, self.closing = port, set[Client](), False
         self._tasks = set[asyncio.Task[None]]()
 

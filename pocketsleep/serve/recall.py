@@ -56,6 +56,7 @@ class Index:
     """
 
     def __init__(self, memories: Sequence[Memory], dreams: Iterable[Dream]) -> None:
+        self.memories = tuple(memories)  # the oldest first
         self._by_id = {m.id: m for m in memories}
         self._entries = [_Entry(m.id, words(m.text)) for m in memories]
         for dream in dreams:
@@ -70,7 +71,7 @@ class Index:
             for word in entry.words:
                 self._at[word].append(i)
         self._documents = _documents(self._entries)
-        self._mean = sum(d.total() for d in self._documents.values()) / max(1, len(self._documents))
+        self._mean = sum(d.total() for d in self._documents.values()) / max(1, len(self._documents)) or 1.0
         self._in = Counter(word for document in self._documents.values() for word in document)
 
     def find(self, question: str, limit: int = NOTES) -> list[Memory]:

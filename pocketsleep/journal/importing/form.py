@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import lzma
 import math
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +19,7 @@ from pocketsleep.errors import BadInput
 from pocketsleep.journal.taint import taint
 from pocketsleep.nouns import Episode, Feedback, Role, Turn, content_id
 
+UNPACK = "unpack it: `pocketsleep import conversations.json`"
 Seen = Callable[[int, int], None]  # bytes read so far, and how many there are
 _PARTS = ("conversations", "chats", "data")  # under which an export that is an object may keep its conversations
 
@@ -77,17 +80,14 @@ def episode(source: str, name: object, said: Iterable[Said], started_at: str = "
 
 def date(value: Any) -> str:
     "ISO 8601 in UTC, from that or from a number of (milli-, micro-, nano-) seconds; '' when it is neither."
-    if isinstance(value, str):
-        try:
+    with contextlib.suppress(ValueError, OverflowError, OSError):  # among them one outside the years 1 to 9999 in UTC
+        if isinstance(value, str):
             found = datetime.fromisoformat(value.strip().replace("Z", "+00:00"))
-        except ValueError:
+            return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC).isoformat(timespec="seconds")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
             return ""
-        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC).isoformat(timespec="seconds")
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
-        return ""
-    while value > 1e11:
-        value /= 1000
-    with contextlib.suppress(ValueError, OverflowError, OSError):
+        while value > 1e11:
+            value /= 1000
         return datetime.fromtimestamp(value, UTC).isoformat(timespec="seconds")
     return ""
 
@@ -138,8 +138,14 @@ def documents(path: Path, seen: Seen) -> Iterator[Iterator[tuple[str, Any]]]:
     try:
         with ZipFile(path) as archive:
             yield _members(path, archive, seen)
-    except BadZipFile as error:
-        raise BadInput(f"`{path}` is a damaged zip ({error})", hint="download the export again") from error
+    except (BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError) as error:
+        raise BadInput(f"`{path}` is a damaged zip ({error or 'it ends too soon'})", hint="download the export again") from error
+    except NotImplementedError as error:  # as zipfile tells of a way of packing that it does not know
+        raise BadInput(f"`{path}` is packed as cannot be read here ({error})", hint=UNPACK) from error
+    except RuntimeError as error:  # and of a password; whatever else it is, it is no fault of the file's
+        if "encrypted" not in str(error):
+            raise
+        raise BadInput(f"`{path}` is encrypted", hint=UNPACK) from error
 
 
 def _members(path: Path, archive: ZipFile, seen: Seen) -> Iterator[tuple[str, Any]]:

@@ -143,11 +143,12 @@ def _hour(word: str) -> bool:
 
 def is_person(noun: str, clause: Clause | None = None) -> bool:
     "Whether a noun phrase is somebody: a title, kin or a role, or a name as the complement of one."
-    words = noun.replace(",", "").split()
+    if not (words := noun.replace(",", "").split()):
+        return False
     common = [w.lower().removesuffix("'s") for w in words if not w[0].isupper()]
     if words[0] in TITLES or (common and common[-1] in KIN | ROLES):
         return True
-    named = bool(words) and words[0][0].isupper()
+    named = words[0][0].isupper()
     return named and clause is not None and clause.head in KIN | ROLES
 
 
@@ -215,7 +216,7 @@ def _prepositional(clause: Clause, i: int, chunk: Chunk) -> Iterator[tuple[str, 
 def _counted(words: list[str]) -> str:
     "'How many upright pianos' for 'nine upright pianos', '' where nothing is counted."
     low = [w.lower().rstrip(",") for w in words]
-    counted = 1 < len(words) < 6 and is_number(words[0]) and low[1][0].isalpha()
+    counted = 1 < len(words) < 6 and is_number(words[0]) and low[1][:1].isalpha()
     if not counted or "and" in low or "," in " ".join(words):
         return ""
     plural = any(w.endswith("s") or w in ("children", "people", "sheep") for w in low[1:])

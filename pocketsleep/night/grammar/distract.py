@@ -79,7 +79,7 @@ def _name_kind(clause: Clause, i: int, noun: str) -> str:
         w in ws for w in words for k, ws in kinds().items() if k not in _NAMES
     ):
         return ""
-    if words[0] in TITLES:
+    if words and words[0] in TITLES:
         return "titled"
     naming = clause.middle in ("called", "named") or chunk.kind == "complement"
     if naming and clause.head in PETS:

@@ -77,7 +77,7 @@ _CONTRACT = (
 
 def number(*text: str) -> int:
     "A number that depends on the text alone: choices stay the same from night to night."
-    return int.from_bytes(blake2b("\x1f".join(text).encode(), digest_size=6).digest(), "big")
+    return int.from_bytes(blake2b("\x1f".join(text).encode(errors="surrogatepass"), digest_size=6).digest(), "big")
 
 
 def pick(options: tuple[str, ...], count: int, *key: str) -> list[str]:

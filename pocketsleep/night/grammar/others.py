@@ -123,7 +123,7 @@ def _before(clause: Clause, index: int) -> str:
 def composed(clause: Clause, people: dict[str, tuple[str, str]], known: str) -> Iterator[Item]:
     """Two notes in one question: the clause is about a name, another note says whose name it is.
     `people`: name -> (phrase such as "the user's daughter", id of the note that says so)."""
-    found = people.get(clause.subject) or people.get(clause.subject.split()[-1])
+    found = people.get(clause.subject) or people.get(clause.subject.rpartition(" ")[2])
     if found is None or found[1] == known or clause.subject.startswith("the user"):
         return
     kin = replace(clause, subject=found[0], appositive="")

@@ -8,6 +8,7 @@
     standing     lasting wishes: "when I type MARKET ...", "always give me ounces"
     voice        person change: I -> the user, my -> the user's, with the verb agreeing
     slots        what a memory is about, and so what it replaces
+    when         which of two things was said first
     grounding    every content word of a memory was said
 
 Precision comes before recall: what no rule understands is not kept.

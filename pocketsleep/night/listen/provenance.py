@@ -96,6 +96,20 @@ def own_words(text: str) -> tuple[list[Span], list[Span]]:
     return own, aside
 
 
+_PROGRAM = re.compile(r"^\s*(?:#{2,} |</?\w+>\s*$|(?:user|human|assistant|system|ai)\s*:)", re.IGNORECASE | re.MULTILINE)
+
+
+def typed_until(text: str) -> int:
+    """Where the words end that a person typed for sure: after the first paragraph that asks for something to be done with what
+    follows it. 0 where a program wrote it: headings, tags, and talks within a message."""
+    if _PROGRAM.search(text):
+        return 0
+    breaks = [*_PARAGRAPH.finditer(text)]
+    starts = [0, *(b.end() for b in breaks)]
+    ends = [*(b.start() for b in breaks), len(text)]
+    return next((end for start, end in zip(starts, ends, strict=True) if _INTRODUCES.search(text, start, end)), len(text))
+
+
 def _letter(text: str, blocks: list[Span]) -> range:
     "Paragraphs between one that asks and a greeting or a signature further down: whatever stands above a greeting came with it."
     said = [text[b.start : b.end].strip() for b in blocks]

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 from pocketsleep.night.listen import words
 from pocketsleep.night.listen.slots import SINGLE, VALUE, parts, slot, stems
@@ -56,14 +59,106 @@ _CHANGE = re.compile(
     rf"not (?:the )?\d|from (?:now|next|{'|'.join(sorted(words.DAYS | (words.MONTHS - {'mar'})))}))\b", re.IGNORECASE)
 
 
+@dataclass(frozen=True)
+class Seen:
+    "A note, and what of it is compared, found once."
+
+    memory: Memory
+
+    @cached_property
+    def id(self) -> str:
+        return self.memory.id
+
+    @cached_property
+    def slot(self) -> str:
+        return slot(self.memory)
+
+    @cached_property
+    def stems(self) -> frozenset[str]:
+        return stems(_plain(self.memory.text))
+
+    @cached_property
+    def subject(self) -> tuple[str, str]:
+        return _subject(_plain(self.memory.text))
+
+    @cached_property
+    def value(self) -> str:
+        hit = None if self.memory.answer else _NAMES.search(self.memory.text) or VALUE.search(self.memory.text)
+        return hit[0] if hit else self.memory.answer
+
+    @cached_property
+    def values(self) -> frozenset[str]:
+        return stems(self.value)
+
+    @cached_property
+    def kind(self) -> str:
+        return _kind(self.value)
+
+    @cached_property
+    def figures(self) -> frozenset[str]:
+        return frozenset(hit[0].lower() for hit in VALUE.finditer(self.memory.text))
+
+    @cached_property
+    def denies(self) -> bool:
+        return bool(_NOT.search(self.memory.text))
+
+    @cached_property
+    def calls(self) -> bool:
+        return bool(_CALLED.search(self.memory.text))
+
+    @cached_property
+    def over(self) -> bool:
+        return bool(_OVER.search(self.memory.text))
+
+    @cached_property
+    def many(self) -> bool:
+        return bool(_MANY.search(self.memory.text))
+
+
+class Standing:
+    """Notes that hold, found by the words that carry meaning and by what a person has one at a time: notes with none in common
+    cannot replace each other, and of many most have none."""
+
+    def __init__(self, notes: Iterable[Memory] = ()) -> None:
+        self._notes: list[Seen] = []
+        self._of_stem: dict[str, list[int]] = defaultdict(list)
+        self._of_slot: dict[str, list[int]] = defaultdict(list)
+        self._gone: set[str] = set()
+        for note in notes:
+            self.add(note)
+
+    def add(self, note: Memory, instead_of: str = "") -> None:
+        "The latest of them. The one of this id holds no longer: nothing is replaced twice."
+        seen = Seen(note)
+        for stem in seen.stems:
+            self._of_stem[stem].append(len(self._notes))
+        if seen.slot in SINGLE:
+            self._of_slot[seen.slot].append(len(self._notes))
+        self._notes.append(seen)
+        self._gone.discard(note.id)
+        self._gone.add(instead_of)
+
+    def is_gone(self, note: Memory) -> bool:
+        return note.id in self._gone
+
+    def replaced(self, new: Memory, said: str) -> Memory | None:
+        """The note that `new` replaces: of what a person has one at a time the last, else the likeliest. `said`: the sentence
+        that told the new one."""
+        seen = Seen(new)
+        if seen.slot in SINGLE and (same := self._others(new, self._of_slot.get(seen.slot, ()))):
+            return self._notes[same[-1]].memory
+        near = {n for stem in seen.stems for n in self._of_stem.get(stem, ())}
+        likeliest = max(((_chance(seen, self._notes[n], said), n) for n in self._others(new, near)), default=(0.0, 0))
+        return self._notes[likeliest[1]].memory if likeliest[0] >= LIKELY else None
+
+    def _others(self, new: Memory, places: Iterable[int]) -> list[int]:
+        return [n for n in places if self._notes[n].memory.text != new.text and self._notes[n].id not in self._gone]
+
+
 def superseded(new: Memory, live: Sequence[Memory], said: str) -> str:
-    """Id of the live memory that `new` replaces, '' for none: of what a person has one at a time the last, else the likeliest.
-    `said`: the sentence that told the new one."""
-    others = [m for m in live if m.status == "active" and m.text != new.text]
-    if (key := slot(new)) in SINGLE and (same := [m for m in others if slot(m) == key]):
-        return same[-1].id
-    found = max(((chance(new, m, said), n) for n, m in enumerate(others)), default=(0.0, 0))
-    return others[found[1]].id if found[0] >= LIKELY else ""
+    "Id of the live memory that `new` replaces, '' for none."
+    found = Standing(m for m in live if m.status == "active").replaced(new, said)
+    return found.id if found else ""
 
 
 def chance(new: Memory, old: Memory, said: str) -> float:
@@ -72,49 +167,61 @@ def chance(new: Memory, old: Memory, said: str) -> float:
     Two notes that call one thing by two names exclude each other, whatever was said, and of one thing what was denied ("not
     Fen") holds no longer. Without a word in common, with the same values, or told as something besides ("also"), neither says
     anything against the other."""
-    if not common(new, old) or _agree(new, old) or (_BESIDE.search(said) and not _LOST.search(said)):
+    return _chance(Seen(new), Seen(old), said)
+
+
+def _chance(new: Seen, old: Seen, said: str) -> float:
+    if new.stems.isdisjoint(old.stems) or _agree(new, old) or _besides(said):
         return 0.0
     if _renames(new, old) or _denied(new, old, said):
         return 1.0
-    found = traits(new, old, said)
+    found = _traits(new, old, said)
     return 1 / (1 + math.exp(-WEIGHTS[""] - sum(WEIGHTS[name] * value for name, value in found.items())))
 
 
 def common(new: Memory, old: Memory) -> frozenset[str]:
-    return stems(_plain(new.text)) & stems(_plain(old.text))
+    return Seen(new).stems & Seen(old).stems
 
 
-def _renames(new: Memory, old: Memory) -> bool:
-    one, other = slot(new), slot(old)
-    return one == other and one.endswith("|name") and all(_NAMES.search(m.text) for m in (new, old))
+@lru_cache(maxsize=1)  # one sentence is held against many notes
+def _besides(said: str) -> bool:
+    return bool(_BESIDE.search(said) and not _LOST.search(said))
 
 
-def _agree(new: Memory, old: Memory) -> bool:
-    one, other = (stems(_value(m)) for m in (new, old))
-    figures, others = ({hit[0].lower() for hit in VALUE.finditer(m.text)} for m in (new, old))
-    return bool(one) and one == other and figures == others and bool(_NOT.search(new.text)) == bool(_NOT.search(old.text))
+@lru_cache(maxsize=1)
+def _heard(said: str) -> tuple[frozenset[str], frozenset[str], bool, bool]:
+    "Of a sentence: its words, those that it denies, whether it tells of a change and of a loss."
+    return stems(said), stems(" ".join(_DENIED.findall(said))), bool(_CHANGE.search(said)), bool(_LOST.search(said))
 
 
-def _denied(new: Memory, old: Memory, said: str) -> bool:
-    denied = stems(" ".join(_DENIED.findall(said))) - stems(new.text)
-    return frozenset() != stems(_value(old)) <= denied and _subject(_plain(new.text)) == _subject(_plain(old.text))
+def _renames(new: Seen, old: Seen) -> bool:
+    return new.slot == old.slot and new.slot.endswith("|name") and all(_NAMES.search(one.memory.text) for one in (new, old))
 
 
-def _value(memory: Memory) -> str:
-    hit = None if memory.answer else _NAMES.search(memory.text) or VALUE.search(memory.text)
-    return hit[0] if hit else memory.answer
+def _agree(new: Seen, old: Seen) -> bool:
+    return bool(new.values) and new.values == old.values and new.figures == old.figures and new.denies == old.denies
+
+
+def _denied(new: Seen, old: Seen, said: str) -> bool:
+    denied = _heard(said)[1]
+    return bool(denied) and frozenset() != old.values <= denied - stems(new.memory.text) and new.subject == old.subject
 
 
 def traits(new: Memory, old: Memory, said: str) -> dict[str, float]:
     "What two notes share, each from 0 to 1."
-    ours, theirs, heard = stems(_plain(new.text)), stems(_plain(old.text)), stems(said)
-    mine, yours = stems(_value(new)) & ours, stems(_value(old)) & theirs
+    return _traits(Seen(new), Seen(old), said)
+
+
+def _traits(new: Seen, old: Seen, said: str) -> dict[str, float]:
+    heard, _, changed, lost = _heard(said)
+    ours, theirs = new.stems, old.stems
+    mine, yours = new.values & ours, old.values & theirs
     frame, other = ours - mine, theirs - yours
     shared = frame & other
     whole = len(shared) / max(1, min(len(frame), len(other)))
-    (subject, verb), (before, was) = _subject(_plain(new.text)), _subject(_plain(old.text))
-    user, same = subject == before == "the user", _kind(_value(new)) == _kind(_value(old)) != ""
-    key, changed, held = slot(new) == slot(old), bool(_CHANGE.search(said)), _share(yours & ours, yours)
+    (subject, verb), (before, was) = new.subject, old.subject
+    user, same = subject == before == "the user", new.kind == old.kind != ""
+    key, held = new.slot == old.slot, _share(yours & ours, yours)
     return {name: float(value) for name, value in {
         "shared": min(len(shared), 4) / 4,
         "shared of all": len(shared) / max(1, len(frame | other)),
@@ -126,16 +233,16 @@ def traits(new: Memory, old: Memory, said: str) -> dict[str, float]:
         "same verb": verb == was and verb not in ("", "be", "is", "are", "has", "have"),
         "same kind of value": same,
         "same slot": key,
-        "same slot of a kind": key and not slot(new).endswith("|value"),
-        "one of them names": bool(_CALLED.search(new.text)) != bool(_CALLED.search(old.text)),
+        "same slot of a kind": key and not new.slot.endswith("|value"),
+        "one of them names": new.calls != old.calls,
         "old value in the new note": held,
-        "over": bool(_OVER.search(new.text)) and held > 0.5,
+        "over": new.over and held > 0.5,
         "new value in the old note": _share(mine & theirs, mine),
         "more than the frame": min(4, len(ours - theirs - mine)) / 4,
         "a change was said": changed,
         "a change, shared of the shorter": changed * whole,
-        "there may be many": bool(_MANY.search(new.text)),
-        "the old was said to be over": bool((theirs - ours) & heard) and bool(_LOST.search(said)),
+        "there may be many": new.many,
+        "the old was said to be over": bool((theirs - ours) & heard) and lost,
     }.items()}
 
 

@@ -1,7 +1,7 @@
 // The chat: one conversation, an answer under way, the box to write in.
 
 import { get, post, stream } from "./api.js";
-import { announce, button, complain, confirm, h, toggle } from "./dom.js";
+import { announce, button, changed, complain, confirm, h, toggle } from "./dom.js";
 import { message, words } from "./message.js";
 import { Talks } from "./talks.js";
 import { composer } from "./composer.js";
@@ -26,7 +26,8 @@ export async function show(view, beside, id) {
     beside.replaceChildren(talks.box);
   }
   if (now && now.id === id && now.view === view && view.firstChild) return;
-  start(id, id ? await get("conversation", { id }) : { turns: [] }, view);
+  const asked = location.hash, kept = id ? await get("conversation", { id }) : { turns: [] };
+  if (location.hash === asked && talks) start(id, kept, view); // one may have walked on
 }
 
 export function leave() {
@@ -52,6 +53,8 @@ class Talk {
   }
 
   get id() { return this.name; }
+
+  get shown() { return now === this; } // an answer may end after one has walked on
 
   draw() {
     const title = this.turns.find((t) => t.role === "user")?.text;
@@ -96,7 +99,7 @@ class Talk {
     this.writing.busy(true);
     this.follow();
     try {
-      const heard = new Heard(() => this.paint(answer));
+      const heard = new Heard(() => this.paint(answer), () => this.shown);
       await stream("say", { conversation: this.name, said: kept.map((t) => t.text), text, private: Boolean(mine.private), hidden: this.hidden, recall: recall(), ticket },
         (event) => {
           if ("piece" in event) { answer.text += event.piece; heard.more(event.piece); } else if ("leaving" in event || "left" in event) this.leave(event, answer);
@@ -119,22 +122,24 @@ class Talk {
     const tell = (line) => { answer.leaving = line; this.items.get(answer)?.draw(); };
     const line = () => tell(`A nap over ${leaving} older messages: ${Math.round((performance.now() - began) / 1000)} s. Stop leaves them out.`);
     if (left) tell(`${left.messages} older messages are not read any more` + (left.napped ? `; a nap of ${left.seconds} s went over them.` : "."));
-    else if (napping) { line(); announce(answer.leaving); this.nap = setInterval(line, 1000); }
+    else if (napping) { line(); if (this.shown) announce(answer.leaving); this.nap = setInterval(line, 1000); }
   }
 
   paint(turn) {
+    if (!this.shown) return;
     const near = innerHeight + scrollY > document.body.scrollHeight - 120;
     this.items.get(turn)?.item.querySelector(".words")?.replaceChildren(...words(turn));
     if (near) this.follow();
   }
 
-  follow() { scrollTo(0, document.body.scrollHeight); }
+  follow() { if (this.shown) scrollTo(0, document.body.scrollHeight); }
 
   done(event, mine, answer) {
     const moved = event.conversation !== this.name, first = !this.name;
     if (mine) { mine.turn = event.user; this.items.get(mine)?.draw(); }
     Object.assign(answer, { turn: event.answer, receipt: event.receipt, private: event.private, stopped: event.stopped });
     this.name = event.conversation;
+    if (!this.shown) { talks?.load(); return; }
     if (moved) history.replaceState(null, "", `#/chat/${encodeURIComponent(this.name)}`);
     if (first) this.view.querySelector("h1").textContent = mine.text;
     if (moved && !first && this.turns.some((t) => t.forgotten)) { start(this.name, { turns: [] }); show(this.view, null, ""); }
@@ -169,16 +174,16 @@ class Talk {
   async change(what) {
     try {
       await post("conversation/hide", { id: this.name, ...what });
-      dispatchEvent(new Event("pocket:changed"));
+      changed("chat");
     } catch (error) { complain(error); }
     const kept = await get("conversation", { id: this.name });
     if (now === this) start(this.name, kept);
   }
 }
 
-// An answer as it is heard: painted once a frame, read out sentence by sentence.
+// An answer as it is heard: painted once a frame, read out sentence by sentence, while it is on screen.
 class Heard {
-  constructor(paint) { Object.assign(this, { paint, unsaid: "", due: false, live: document.getElementById("live") }); this.live.textContent = ""; }
+  constructor(paint, shown) { Object.assign(this, { paint, shown, unsaid: "", due: false, live: document.getElementById("live") }); this.live.textContent = ""; }
 
   more(piece) {
     this.unsaid += piece;
@@ -189,7 +194,7 @@ class Heard {
     requestAnimationFrame(() => { this.due = false; this.paint(); });
   }
 
-  read(text) { this.live.append(h("p", {}, text)); }
+  read(text) { if (this.shown()) this.live.append(h("p", {}, text)); }
 
   end() { if (this.unsaid.trim()) this.read(this.unsaid); }
 }

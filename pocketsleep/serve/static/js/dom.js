@@ -49,6 +49,9 @@ export const button = (label, onclick, kind = "", more = {}) =>
 export const toggle = (label, checked, onchange, more = {}) =>
   h("label", { class: "switch" }, h("input", { type: "checkbox", role: "switch", checked, onchange: (e) => onchange(e.target.checked), ...more }), h("span", {}, label));
 
+// Something the pocket keeps is other than it was; `where` is the view that has seen to itself.
+export const changed = (where) => dispatchEvent(new CustomEvent("pocket:changed", { detail: where }));
+
 // Read out by screen readers, seen by nobody.
 export function announce(text) {
   const live = document.getElementById("live");

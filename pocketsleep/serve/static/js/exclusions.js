@@ -1,7 +1,7 @@
 // What is kept out of nights, answers, search and reports: programs, words, conversations and messages; and taking that back.
 
 import { get, post } from "./api.js";
-import { announce, button, complain, day, h, many } from "./dom.js";
+import { announce, button, changed, complain, day, h, many } from "./dom.js";
 
 const KINDS = { pattern: "Words", app: "Program", conversation: "A conversation of", turn: "A message of" };
 
@@ -11,7 +11,7 @@ export async function exclusions() {
   const change = async (what) => {
     try {
       const done = await post("exclude", what);
-      dispatchEvent(new Event("pocket:changed"));
+      changed("settings");
       announce(`${many(done.turns, "message")} ${what.back ? "shown again" : "left out"}`);
       await draw();
     } catch (error) { complain(error); }

@@ -47,7 +47,7 @@ const search = () => part(shown === "chat" ? "beside" : "view").querySelector('i
 theme.start();
 part("tabs").append(tabs());
 addEventListener("hashchange", show);
-addEventListener("pocket:changed", state);
+addEventListener("pocket:changed", ({ detail }) => (detail === shown ? state() : show()));
 keys.listen({ Digit1: go("chat"), Digit2: go("memory"), Digit3: go("nights"), Digit4: go("settings"), Slash: keys.help, KeyK: search,
   KeyN: () => { location.hash = "#/chat/"; chat.fresh(); }, KeyR: chat.flipRecall });
 show();

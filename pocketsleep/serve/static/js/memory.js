@@ -1,7 +1,7 @@
 // Memory: what is remembered, why, in which weights; put right or taken back.
 
 import { get, post } from "./api.js";
-import { announce, button, complain, confirm, day, h, icon, many, toast, toggle } from "./dom.js";
+import { announce, button, changed, complain, confirm, day, h, icon, many, toast, toggle } from "./dom.js";
 import { quotes } from "./receipt.js";
 
 const KINDS = { fact: "Fact", relation: "Person or thing", preference: "Preference", procedure: "Standing wish" };
@@ -80,7 +80,7 @@ async function keep(text, instead) {
   try {
     const kept = await post("memory/keep", { text, instead });
     announce(`Kept: ${kept.text}`);
-    dispatchEvent(new Event("pocket:changed"));
+    changed("memory");
     await load(kept.id);
   } catch (error) { complain(error); }
 }
@@ -96,7 +96,7 @@ async function forget(memory) {
   try {
     const gone = await post("memory/forget", { id: memory.id });
     toast(`Forgotten, with ${many(gone.turns, "message")}.${gone.taken_off ? " The adapter that held it is deleted: sleep to rebuild." : ""}`);
-    dispatchEvent(new Event("pocket:changed"));
+    changed("memory");
     history.replaceState(null, "", "#/memory");
     await load("");
     words.focus();

@@ -1,7 +1,7 @@
 // Nights: one begun and watched; what the earlier ones came to, and which of them is worn.
 
 import { get, post } from "./api.js";
-import { button, complain, confirm, dayTime, h, many, s, toast } from "./dom.js";
+import { button, changed, complain, confirm, dayTime, h, many, s, toast } from "./dom.js";
 import { course, scores } from "./plots.js";
 
 const STAGES = ["gather", "extract", "dream", "seed", "examine", "settle"];
@@ -35,7 +35,7 @@ async function watch(id) {
   clearTimeout(timer);
   const now = await get("sleep");
   if (now.running) { running(now); timer = setTimeout(() => watch().catch(complain), 1000); last = "running"; return; }
-  if (last === "running") { dispatchEvent(new Event("pocket:changed")); }
+  if (last === "running") { changed("nights"); }
   await idle(await load(id), now);
   last = "idle";
 }
@@ -81,7 +81,7 @@ function past(found, open) {
     try {
       const now = await post(path, value);
       toast(now.worn ? told : "The bare model is worn now.");
-      dispatchEvent(new Event("pocket:changed"));
+      changed("nights");
       await load();
     } catch (error) { complain(error); }
   };

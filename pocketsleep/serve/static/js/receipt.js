@@ -1,14 +1,15 @@
-// What an answer rests on: the weights with a note that says the same, a note that was looked up, or nothing that was told.
+// What an answer rests on: the weights with a note that says the same, a note that was looked up, words of theirs, or nothing that was told.
 
 import { dayTime, h } from "./dom.js";
 
-const NAMES = { weights: "From weights", memory: "From memory", "": "No source" };
+const NAMES = { weights: "From weights", memory: "From memory", said: "From what you said", "": "No source" };
 
 function sentence(found) {
   const night = found.night ? `the adapter of night ${found.night.slice(1)}` : "the adapter";
   if (found.lost) return "The note behind this answer was forgotten, or is left out now.";
   if (found.source === "weights") return `Said by ${night} out of its weights. This note of yours says the same:`;
   if (found.source === "memory") return "Looked up in memory, in this note:";
+  if (found.source === "said") return "Your own words, quoted: no note says them better.";
   return found.adapter ? `Nothing you told stands behind this answer: it is the model's own (wearing ${night}).`
     : "Nothing you told stands behind this answer: it is the bare model's own.";
 }

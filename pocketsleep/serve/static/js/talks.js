@@ -1,7 +1,7 @@
 // The list of conversations beside the chat: the last ones by day, or those that have certain words.
 
 import { get, post } from "./api.js";
-import { button, complain, confirm, day, h, icon, iconButton, many, toast } from "./dom.js";
+import { button, changed, complain, confirm, day, h, icon, iconButton, many, toast } from "./dom.js";
 
 export class Talks {
   constructor(open, gone) {
@@ -61,7 +61,7 @@ export class Talks {
     try {
       const gone = await post("conversation/forget", { id: talk.id });
       toast(`Forgotten: ${many(gone.turns, "turn")}, ${many(gone.memories.length, "memory", "memories")}.`);
-      dispatchEvent(new Event("pocket:changed"));
+      changed("chat");
       if (talk.id === this.current) this.gone(); else this.load();
     } catch (error) { complain(error); }
   }

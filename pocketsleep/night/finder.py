@@ -1,0 +1,78 @@
+"""The dreamer by day: of which note a question is likely to be asked, and whether that note answers it.
+
+What it learnt for the night - questions on a note, answers from notes or "not said" - is what looking something up takes. It runs
+beside what talks: dressing one engine in turns takes longer. llama.cpp lends it the weights in memory, where they are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import exp, inf
+from threading import Lock
+
+from pocketsleep.errors import PocketError
+from pocketsleep.night.dreamt import UNSAID, prompt, reading
+from pocketsleep.night.grammar.clause import sentence
+from pocketsleep.night.grammar.lead import in_second_person
+from pocketsleep.nouns import Memory
+from pocketsleep.runtime import Prompt, Runtime
+
+ROOM = 400  # tokens of a note and a question together; longer ones are not read
+UNKNOWN = 0.5  # neither found nor doubted (serve/seek.py)
+Pair = tuple[Memory, str]  # a note, a question
+Put = Callable[[Memory, str], tuple[Prompt, str]]
+
+
+class Finder:
+    """Loaded when first asked. `load`: the skills' base, wearing the dreamer. Where that fails nothing is found and nothing
+    doubted, as by words alone: `unread` says why."""
+
+    def __init__(self, load: Callable[[], Runtime]) -> None:
+        self._load, self._lock = load, Lock()
+        self._runtime: Runtime | None = None
+        self.unread = ""
+
+    def asked(self, pairs: Sequence[Pair]) -> list[float]:
+        "Log-likelihood of each question after its note, in nats, without the end of the turn: further questions may follow."
+        return self._scored(pairs, lambda m, q: (prompt("ask", m.text), q), lambda score: sum(score[:-1]), -inf)
+
+    def unsaid(self, pairs: Sequence[Pair]) -> list[float]:
+        "How likely the reader's answer from the note is to be that it is not said there."
+        return self._scored(pairs, lambda m, q: (reading([m.text], q), UNSAID), lambda score: exp(sum(score)), UNKNOWN)
+
+    def _scored(self, pairs: Sequence[Pair], put: Put, mark: Callable[[list[float]], float], unread: float) -> list[float]:
+        with self._lock:
+            runtime = self._engine() if pairs else None
+            if runtime is None:
+                return [unread] * len(pairs)
+            sizes = {text: runtime.count(text) for text in {text for m, q in pairs for text in (m.text, q)}}
+            able = [n for n, (m, q) in enumerate(pairs) if sizes[m.text] + sizes[q] <= ROOM]
+            scores = dict(zip(able, runtime.score([put(*pairs[n]) for n in able]), strict=True))
+        return [mark(scores[n]) if n in scores else unread for n in range(len(pairs))]
+
+    def said(self, memory: Memory) -> str:
+        "The note in the second person."
+        return sentence(in_second_person(memory.text))
+
+    def _engine(self) -> Runtime | None:
+        if self._runtime is None and not self.unread:
+            try:
+                self._runtime = self._load()
+            except (PocketError, OSError) as wrong:
+                self.unread = f"{wrong}; {wrong.hint}" if isinstance(wrong, PocketError) else str(wrong)
+        return self._runtime
+
+    def failure(self) -> str:
+        "Why it cannot read, '' where it can; loaded to know."
+        with self._lock:
+            self._engine()
+            return self.unread
+
+    def close(self, for_good: bool = False) -> None:
+        "It is loaded again when next asked, unless it was `for_good`."
+        with self._lock:
+            if self._runtime is not None:
+                self._runtime.close()
+                self._runtime = None
+            if for_good:
+                self.unread = "it is closed"

@@ -1,0 +1,140 @@
+"""A second look at answers about the person: what the journal lets stand, what it puts right, and what is not said.
+
+The weights answer first. An answer that a live note backs stands, unless a reader finds that the note does not answer what was
+asked. For what no note backs, what was declined and what is doubted, the note that the question is on is looked for, and quoted:
+the weights know what they were taught, the journal all that was said. Without a reader (the default base is not installed) what
+the worn adapter makes of the nearest notes is taken, where a note backs it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pocketsleep.nouns import Memory
+from pocketsleep.serve.backing import UNKNOWN, Backed, Backing, declines
+from pocketsleep.serve.recall import Index
+from pocketsleep.serve.seek import DOUBTED, Reader, Sayings, readable, seek, seek_said
+
+# The chance that a note does not answer, above which nothing that rests on it stands; above DOUBTED it is doubted. Of 400 questions
+# that notes answer 1 in 100 is above it, of 200 that they do not 6 in 10 (by a writer whom the reader has not seen).
+NEVER = 0.97
+_POLAR = re.compile(r"(?:am|are|is|was|were|do|does|did|have|has|had|can|could|will|would|should|may|must)(?:n['’]t)?\b", re.I)
+Notes = Sequence[Sequence[Memory]]  # for each question
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    "One look at the answers to several questions."
+
+    index: Index
+    backing: Backing
+    answers: Callable[[Sequence[str], Notes], list[str]]  # what is worn, with these notes in front; '' where there are none
+    reader: Reader | None = None
+    talk: Sequence[str] = ()  # what was said in it before: where that answers, nothing else is quoted
+    sayings: Sayings | None = None  # what was said in any talk
+
+    def standing(self, questions: Sequence[str], said: Sequence[str]) -> list[Backed]:
+        "Each answer as the journal lets it stand, with the note behind it."
+        near = [self.index.near(q) for q in questions]
+        first = [self._backed(q, a, n[:1]) for q, a, n in zip(questions, said, near, strict=True)]
+        read = self.reader
+        found = self._by_reader(read, questions, said, first, near) if read else self._by_words(questions, first, near)
+        return [one or Backed(a if declines(a) else UNKNOWN) for one, a in zip(found, said, strict=True)]
+
+    def _backed(self, question: str, answer: str, called: Sequence[Memory]) -> Backed | None:
+        "By the note that is called for, where that says yes or no; by any other note."
+        decided = next((b for note in called if (b := self.backing.decided(question, answer, note))), None)
+        return decided or self.backing.of(question, answer)
+
+    def _by_words(self, questions: Sequence[str], first: Sequence[Backed | None], near: Notes) -> list[Backed | None]:
+        "What is worn looks into the notes that the question's words call for."
+        looked_in = [n if one is None else self._rivals(q, one) for q, n, one in zip(questions, near, first, strict=True)]
+        return [looked if looked and (one is None or looked.memory) else one
+                for looked, one in zip(self._again(questions, looked_in), first, strict=True)]
+
+    def _rivals(self, question: str, backed: Backed) -> Sequence[Memory]:
+        "Where what backs an answer is not what the question's words call for."
+        return self.index.rivals(question, backed.memory) if backed.memory else []
+
+    def _again(self, questions: Sequence[str], notes: Notes) -> list[Backed | None]:
+        "What is worn, with notes in front, as far as a note backs it."
+        said = self.answers(questions, notes)
+        return [self.backing.of(q, answer) if n else None for q, answer, n in zip(questions, said, notes, strict=True)]
+
+    def _by_reader(
+        self, reader: Reader, questions: Sequence[str], said: Sequence[str], first: Sequence[Backed | None], near: Notes,
+    ) -> list[Backed | None]:
+        """The reader says what stands. Else the note that answers is quoted, else what is worn looks into the nearest notes.
+        An answer that is only doubted gives way to a note that is found, and to nothing less."""
+        chances = _chances(reader, questions, first)
+        found = [None if chance > NEVER else one for one, chance in zip(first, chances, strict=True)]
+        doubted = [n for n, chance in enumerate(chances) if chance > DOUBTED and not self.in_talk(questions[n])]
+        for n, quoted in zip(doubted, self.quoted([questions[n] for n in doubted], [said[n] for n in doubted]), strict=True):
+            found[n] = quoted or found[n]
+        left = [n for n, one in enumerate(found) if one is None]
+        for n, looked in zip(left, self._looked(reader, [questions[n] for n in left], [near[n] for n in left]), strict=True):
+            found[n] = looked
+        left = [n for n in left if found[n] is None and not self.in_talk(questions[n])]
+        for n, told in zip(left, self.told([questions[n] for n in left]), strict=True):
+            found[n] = told
+        return found
+
+    def told(self, questions: Sequence[str]) -> list[Backed | None]:
+        "What the person once said that answers, quoted with its date: no night was sure enough of it, or has heard it yet."
+        if self.reader is None or self.sayings is None:
+            return [None] * len(questions)
+        found = seek_said(self.reader, self.sayings, questions)
+        return [Backed(f'{_when(one)}: "{one.text.strip()}"', said=True) if one else None for one in found]
+
+    def quoted(self, questions: Sequence[str], said: Sequence[str]) -> list[Backed | None]:
+        "What the notes say that the questions are on, and before it yes or no."
+        if (reader := self.reader) is None:
+            return [None] * len(questions)
+        notes = seek(reader, self.index, questions)
+        return [self._whole(q, a, n, reader.said(n)) if n else None for q, a, n in zip(questions, said, notes, strict=True)]
+
+    def in_talk(self, question: str) -> str:
+        "What was last said in this talk that answers a question, '' where nothing does."
+        told = [one for one in self.talk if readable(one) and not one.rstrip().endswith("?")]
+        chances = self.reader.unsaid([(Memory(one), question) for one in told]) if self.reader else []
+        return next((one for one, chance in zip(reversed(told), reversed(chances), strict=False) if chance < DOUBTED), "")
+
+    def answers_in(self, question: str, told: Sequence[str]) -> bool:
+        "Whether one of these messages answers a question. What no reader can read is taken at its word."
+        read = [one for one in told if readable(one)] if self.reader else []
+        if self.reader is None or len(read) < len(told):
+            return bool(told)
+        return any(chance < DOUBTED for chance in self.reader.unsaid([(Memory(one), question) for one in read]))
+
+    def _whole(self, question: str, said: str, note: Memory, told: str) -> Backed:
+        "Yes or no by the note where its words decide that, else as it was said: what small models infer is wrong too often."
+        if not _POLAR.match(question):
+            return Backed(told, note)
+        decided = self.backing.decided(question, said, note)
+        word = decided.text if decided else "yes" if self.backing.repeats(question, note) else said
+        found = re.match(r"(yes|no)\b", word.strip(), re.I)
+        return Backed(f"{found[0].capitalize()}. {told}" if found else told, note)
+
+    def _looked(self, reader: Reader, questions: Sequence[str], near: Notes) -> list[Backed | None]:
+        "What is worn makes of the nearest notes, where the reader has nothing against it."
+        again = self._again(questions, near)
+        return [None if chance > NEVER else one for one, chance in zip(again, _chances(reader, questions, again), strict=True)]
+
+
+def _when(saying: Memory) -> str:
+    "That it was said, and on what day."
+    try:
+        day = datetime.fromisoformat(saying.since).astimezone()
+    except (ValueError, OverflowError, OSError):  # none, or one that no calendar of this system has
+        return "You said"
+    return f"On {day.day} {day:%B %Y} you said"
+
+
+def _chances(reader: Reader, questions: Sequence[str], backed: Sequence[Backed | None]) -> list[float]:
+    "That the note behind an answer does not answer the question; 1 where nothing is behind it."
+    resting = {n: one.memory for n, one in enumerate(backed) if one and one.memory}
+    found = dict(zip(resting, reader.unsaid([(memory, questions[n]) for n, memory in resting.items()]), strict=True))
+    return [found.get(n, 1.0 if one is None else NEVER) for n, one in enumerate(backed)]
