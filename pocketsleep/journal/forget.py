@@ -93,7 +93,7 @@ class Forgetting(Turns, Memories, Wearing, Receipts):
     def _doomed(self, target: str) -> tuple[list[Row], list[Row]]:
         "The memories and the turns that go with a target."
         if self.row("select 1 from episodes where id = ?", target):
-            turns = self._turns_of(target)
+            turns = self._with_quotations_of(self._turns_of(target))
             return self._only_said_in(target, turns), turns
         if len(target.removeprefix("b2-")) < 4:
             raise BadInput(
