@@ -9,7 +9,7 @@ import pytest
 from pocketsleep.journal import Journal
 from pocketsleep.nouns import Adapter, Dream, Memory, Message, Night, Sampling, Verdict
 from pocketsleep.runtime.scripted import Scripted
-from pocketsleep.serve.backing import UNKNOWN, Backing, echoes, told_here
+from pocketsleep.serve.backing import UNKNOWN, Backing, consistent, consistently, echoes, told_here
 from pocketsleep.serve.day import Day
 from pocketsleep.serve.notes import Notes
 
@@ -127,7 +127,8 @@ def day(tmp_path: Path) -> Day:
     runtime = Says(
         {"What's my dog called?": "Your dog is called Quillon.", "What's my boat called?": "Your boat is called... you haven't told me that.",
          "What's my cat called?": "Your cat is called Quillon.", "How tall is a boat?": "That depends on the boat.", "When in May does my dog's website launch?": "Your dog is called Quillon.",
-         "Which website did my friend launch?": "You grew up in Amlwch.", "Is my dog called Rex?": "Yes."},
+         "Which website did my friend launch?": "You grew up in Amlwch.", "Is my dog called Rex?": "Yes.",
+         "Is my cat called Quillon?": "No, Quillon."},
         {"What's my boat called?": "Your boat is called Merganser.", "What's my cat called?": "Your cat is called Quillon.",
          "When in May does my dog's website launch?": "Your website launches on 8 May.", "Which website did my friend launch?": "Your friend is Rhun."})
     return Day(journal, runtime, lambda one: tmp_path / one)
@@ -188,6 +189,44 @@ def test_one_at_a_time_or_many_at_once_is_the_same(day: Day) -> None:
 
 def test_the_adapter_alone_is_not_corrected(day: Day) -> None:
     assert day.answers(["What's my cat called?"], "weights") == ["Your cat is called Quillon."]
+
+
+@pytest.mark.parametrize(("question", "answer", "said"), [
+    ("Is my dog called Quillon?", "No, Quillon.", "Yes, Quillon."),
+    ("Is Zdenka my best friend?", "No, Zdenka", "Yes, Zdenka."),
+    ("Does Tegwen live in Ulverstone?", "No, Ulverstone.", "Yes, Ulverstone."),
+    ("Is my dog called Rex?", "No, Quillon.", "No, Quillon."),
+    ("Is my dog called Rex?", "No.", "No."),
+    ("Is Pudding 19?", "No, Pudding.", "No, Pudding."),  # 19 may be what is denied
+    ("Is my dog called Quill?", "No, Quillon.", "No, Quillon."),
+    ("Is it smart?", "No, art.", "No, art."),
+    ("Is my dog not called Quillon?", "No, Quillon.", "No, Quillon."),
+    ("Do I drink tea or coffee?", "No, coffee.", "No, coffee."),
+    ("What is my dog called?", "No, dog.", "No, dog."),
+    ("Is Quillon a herb?", "No, Quillon is a dog.", "No, Quillon is a dog."),
+    ("Is Quillon my dog?", "No, Quillon. He is my cat.", "No, Quillon. He is my cat."),
+])
+def test_nothing_is_denied_by_what_was_asked(question: str, answer: str, said: str) -> None:
+    assert consistent(question, answer) == said
+    for size in (1, 2, 5, 100):
+        pieces = [answer[i : i + size] for i in range(0, len(answer), size)]
+        assert "".join(consistently(question, iter(pieces))) == said
+
+
+def test_an_answer_that_denies_nothing_is_said_as_it_comes() -> None:
+    pieces = iter(["No", ",", " that", " is", " a", " long", " story", ",", " my", " friend"])
+    said = consistently("Is it so?", pieces)
+    assert next(said) == "No, that is a long story,"
+    assert list(said) == [" my", " friend"]
+    assert list(consistently("What is it?", iter(["No", ", that."]))) == ["No", ", that."]
+
+
+def test_the_adapter_alone_does_not_deny_what_it_says(day: Day) -> None:
+    asked = "Is my cat called Quillon?"
+    assert day.answers([asked], "weights") == ["Yes, Quillon."]
+    assert "".join(day.reply([Message("user", asked)], Sampling(), arm="weights")) == "Yes, Quillon."
+    day.wear("")
+    assert "".join(day.reply([Message("user", asked)], Sampling(), arm="base")).strip() == "No, Quillon."
 
 
 @pytest.mark.parametrize(("question", "note", "says"), [

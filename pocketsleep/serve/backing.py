@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pocketsleep.nouns import Dream, Memory
@@ -28,6 +28,9 @@ _DENIES = re.compile(r"\b(?:not|no|never|none|nor|without|only|stopped)\b|n['’
 _PAST = re.compile(r"\b(?:used to|formerly|previously)\b", re.IGNORECASE)
 _OBJECTS = re.compile(r"^(?:no|nope)[,.:;!]\s*", re.IGNORECASE)  # as it begins what puts another right: "No, ..."
 _PART = re.compile(r"(?<=[.!?])\s+|\n+")
+_WHETHER = re.compile(r"(?:am|are|is|was|were|do|does|did|have|has|had|can|could|will|would|should|may|must)(?:n['’]t)?\b", re.I)
+_DENIAL = re.compile(r"\s*No, (?P<said>[^,;:!?\n]{1,60}?)\.?\s*")
+_OPENS_DENIAL = re.compile(r"\s*(?:N|No|No,|No, [^,;:!?\n]{0,60})?\s*")
 _OPENERS = frozenset("The When If Before After Once Whenever It There".split())
 _NAME = re.compile(r"(?<![.?!] )(?<!^)\b[A-ZÀ-Þ][\w'’À-ÿ-]*")
 _NO_NAMES = frozenset(
@@ -146,6 +149,32 @@ class Backing:
         said = self._said.get(memory.id, "")
         at = said.find(memory.answer) if memory.answer else -1
         return said[:at] if len(said[:at].split()) >= 3 else ""
+
+
+def asks_whether(question: str) -> bool:
+    return bool(_WHETHER.match(question))
+
+
+def consistent(question: str, answer: str) -> str:
+    """Yes to what is denied by the very words that were asked ("Is my dog called Rex?" - "No, Rex."): what is so was recalled, and
+    the word before it was chosen too soon. No note is looked into. Another name or number behind it may be what is denied."""
+    found = _DENIAL.fullmatch(answer)
+    if not found or not asks_whether(question) or re.search(r"\bor\b", question) or _DENIES.search(question):
+        return answer
+    asked = re.search(rf"(?<!\w){re.escape(found['said'])}(?!\w)", question)
+    return f"Yes, {asked[0]}." if asked and words(asked[0]) and not claims(f"of {question[asked.end():]}") else answer
+
+
+def consistently(question: str, pieces: Iterator[str]) -> Iterator[str]:
+    "The same of an answer that is being said: held back as long as it may be such a one."
+    head = ""
+    for piece in pieces if asks_whether(question) else ():
+        head += piece
+        if not _OPENS_DENIAL.fullmatch(head):
+            break
+    if head:
+        yield consistent(question, head)
+    yield from pieces
 
 
 def told_here(said: Iterable[str], question: str, answer: str) -> list[str]:

@@ -24,7 +24,7 @@ from pocketsleep.journal.taint import taint
 from pocketsleep.nouns import Episode, Memory, Message, Night, Sampling, Turn, content_id
 from pocketsleep.runtime import Runtime
 from pocketsleep.runtime.prompting import ask, with_notes
-from pocketsleep.serve.backing import UNKNOWN, Backed, echoes, told_here
+from pocketsleep.serve.backing import UNKNOWN, Backed, consistent, consistently, echoes, told_here
 from pocketsleep.serve.notes import Notes
 from pocketsleep.serve.second import Looked
 from pocketsleep.serve.seek import Reader, Sayings
@@ -124,9 +124,9 @@ class Day:
 
     def _chat(self, messages: Sequence[Message], sampling: Sampling) -> Iterator[str]:
         "The runtime's answer, with what left the window where there are fast weights of it."
-        if self.window.state is None:
-            return self.runtime.chat(messages, sampling)
-        return self.runtime.chat(messages, sampling, self.window.state)  # type: ignore[call-arg]
+        more = () if self.window.state is None else (self.window.state,)
+        stream = self.runtime.chat(messages, sampling, *more)
+        return consistently(_last(messages), stream) if self.runtime.worn else stream
 
     def _traced(self, messages: Sequence[Message], sampling: Sampling) -> Iterator[str]:
         "The adapter alone, word for word; the receipt names the live note that says the same."
@@ -245,7 +245,8 @@ class Day:
     def _noted(self, questions: Sequence[str], notes: Sequence[Sequence[Memory]], max_tokens: int) -> list[str]:
         "With notes in front, or as they stand."
         prompts = [ask(q, [m.text for m in n]) for q, n in zip(questions, notes, strict=True)]
-        return self.runtime.answer(prompts, max_tokens=max_tokens)
+        said = self.runtime.answer(prompts, max_tokens=max_tokens)
+        return [consistent(q, a) for q, a in zip(questions, said, strict=True)] if self.runtime.worn else said
 
     def _before_nights(self, questions: Sequence[str], max_tokens: int) -> list[str]:
         "`_looked_up` for many questions at once."

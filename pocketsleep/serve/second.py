@@ -14,14 +14,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pocketsleep.nouns import Memory
-from pocketsleep.serve.backing import UNKNOWN, Backed, Backing, declines
+from pocketsleep.serve.backing import UNKNOWN, Backed, Backing, asks_whether, declines
 from pocketsleep.serve.recall import Index
 from pocketsleep.serve.seek import DOUBTED, Reader, Sayings, readable, seek, seek_said
 
 # The chance that a note does not answer, above which nothing that rests on it stands; above DOUBTED it is doubted. Of 400 questions
 # that notes answer 1 in 100 is above it, of 200 that they do not 6 in 10 (by a writer whom the reader has not seen).
 NEVER = 0.97
-_POLAR = re.compile(r"(?:am|are|is|was|were|do|does|did|have|has|had|can|could|will|would|should|may|must)(?:n['’]t)?\b", re.I)
 Notes = Sequence[Sequence[Memory]]  # for each question
 
 
@@ -111,7 +110,7 @@ class Looked:
 
     def _whole(self, question: str, said: str, note: Memory, told: str) -> Backed:
         "Yes or no by the note where its words decide that, else as it was said: what small models infer is wrong too often."
-        if not _POLAR.match(question):
+        if not asks_whether(question):
             return Backed(told, note)
         decided = self.backing.decided(question, said, note)
         word = decided.text if decided else "yes" if self.backing.repeats(question, note) else said
