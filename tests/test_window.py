@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ import pytest
 
 from pocketsleep import cards, disk, weights
 from pocketsleep.cli import care
+from pocketsleep.cli.watch import Watch
 from pocketsleep.errors import AdapterError, BadInput, MissingPart, ModelError
 from pocketsleep.fastweights.layer import Shape
 from pocketsleep.fastweights.memory import MemoryLayers, Remembering
@@ -721,6 +723,24 @@ def test_a_long_talk_in_the_terminal(pocket: Pocket, tiny: Path) -> None:
     assert told["states"].startswith("1 conversation, ")
     assert told["naps"]
     assert json.loads(run("verify", "--json").stdout)["ok"]
+
+
+def test_ctrl_c_stops_the_nap_from_its_first_moment_and_ends_the_talk_elsewhere() -> None:
+    "Before the first part of a nap is done, too; where there is none the program ends, and no later than at the second time."
+    watch, before = Watch(), signal.getsignal(signal.SIGINT)
+    with watch.stoppable():
+        signal.raise_signal(signal.SIGINT)
+        watch.napping(3, 0.1)
+        signal.raise_signal(signal.SIGINT)
+        assert watch.cancelled()
+        watch.opened(Window((), leaving=3))
+        assert signal.getsignal(signal.SIGINT) == before
+    for last in (lambda: watch.opened(Window(())), lambda: signal.raise_signal(signal.SIGINT)):
+        with pytest.raises(KeyboardInterrupt), watch.stoppable():
+            assert not watch.cancelled()
+            signal.raise_signal(signal.SIGINT)
+            last()
+        assert signal.getsignal(signal.SIGINT) == before
 
 
 # The real base
