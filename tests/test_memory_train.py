@@ -236,7 +236,7 @@ def test_another_recipe_begins_again(model, tmp_path: Path) -> None:  # type: ig
 
 def test_another_base_and_other_talks_of_the_same_sizes_begin_again(model, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     short = replace(RECIPE, cycles=((2, 1e-3),))
-    for change in ({}, {"base": "c" * 64}, {"turned": True}):
+    for change in ({}, {"base": "c" * 64}, {"base": "c" * 64, "turned": True}):
         steps: list[int] = []
         for again in (learner(model, tmp_path, short, **change), learner(model, tmp_path, short, **change)):
             again.run(lambda done, *_, steps=steps: steps.append(done))
