@@ -574,6 +574,7 @@ def test_a_state_has_the_journals_name_for_its_conversation(napping: Mlx, journa
     edited.say("Go on.")
     assert edited.day.window.napped
     gone = edited.day.window.left
+    assert edited.day.windows.plan(asked, SHORT, "talk").past.left > 0, "what is held of the edited talk hides what is kept of the first"
     edited.say("Further.")
     assert edited.day.window.left >= gone
     edited.until(left)

@@ -142,15 +142,16 @@ class Windows:
     def _past(self, conversation: str, name: str, turns: Sequence[Message], private: bool) -> tuple[Past, str]:
         "What was left before of the conversation as it is told now; of another telling of it nothing is known."
         past, why = self.pasts.get((conversation, private)), ""
-        if past is None and self.remembers and self.states is not None and name and not private:
+        if past is not None and _begins(past, turns):
+            return past, why
+        if self.remembers and self.states is not None and name and not private:
             try:
                 memory = self.runtime.memory  # type: ignore[attr-defined]
-                past = self.states.load(name, memory.base, memory.sha256)
+                kept = self.states.load(name, memory.base, memory.sha256)
+                return kept if kept is not None and _begins(kept, turns) else Past(), ""
             except AdapterError as wrong:
                 why = f"{wrong}: what left the window is read anew"
-        if past is None or not 0 < past.left < len(turns) or past.stem != stem(turns[: past.left]):
-            return Past(), why
-        return past, why
+        return Past(), why
 
     def _leaving(self, head: tuple[Message, ...], held: Sequence[Message], sampling: Sampling) -> int:
         "How many of the oldest messages have to go: none, or as many as leave half of the window free."
@@ -206,6 +207,11 @@ class Windows:
         self.pasts.move_to_end((plan.conversation, plan.private))
         while len(self.pasts) > REMEMBERED:
             self.pasts.popitem(last=False)
+
+
+def _begins(past: Past, turns: Sequence[Message]) -> bool:
+    "Whether a conversation begins with what was left."
+    return 0 < past.left < len(turns) and past.stem == stem(turns[: past.left])
 
 
 def told(messages: Sequence[Message]) -> tuple[Turn, ...]:
