@@ -129,6 +129,7 @@ class Pocket:
         return self.registry.path(adapter)
 
     def day(self, private: bool = False) -> Day:
+        self.states.sweep()
         return Day(self.journal, self.serving(), self.dress, private, states=self.states, reader=self.finder(),
                    sayings=Sayings(self.journal))
 
@@ -317,6 +318,7 @@ class Pocket:
         rmtree(self.home.work, ignore_errors=True)
         self.home.make()
         gone = self.journal.forget(target)
+        self.states.clear()  # a nap that another process began in between read it still
         holding = [a.id for a in self.registry.list() if set(a.memories) & set(gone.memories)]
         if gone.taken_off or self.journal.current() in holding:
             self.journal.use(self._newest_without(holding))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import mlx.core as mx
 import numpy as np
 import pytest
 
 from pocketsleep.errors import BadInput
-from pocketsleep.fastweights import cpu, graph, pick
+from pocketsleep.fastweights import cpu, graph, layer, pick
 from tests.suites.fastweights import SMALL, STEPS, Case, draw, gradient_misses, misses
 from tests.test_fastweights import MLX, in_mlx, plain
 
@@ -75,6 +76,29 @@ def test_the_choice_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
         pick.by_name("cpu")
     with pytest.raises(BadInput, match="no backend is called `abacus`"):
         pick.by_name("abacus")
+
+
+def test_naps_run_on_the_kernel_that_is_chosen_though_it_tells_no_surprise(monkeypatch: pytest.MonkeyPatch) -> None:
+    "As on a GPU: memory layers write, and are trained, by MLX's own; only who asks for surprise has it from the graph."
+    called: list[int] = []
+
+    def mlx(*given: Any) -> pick.Arrays:
+        called.append(given[-1])
+        return pick.with_mlx(*given)
+
+    there = replace(pick.BACKENDS[0], unavailable=lambda Dk: "", nap=mlx)
+    monkeypatch.setattr(pick, "BACKENDS", (there, *pick.BACKENDS[1:]))
+    _, k, v, decay, beta, state = in_mlx(Case(18, 36, 12, B=2, Hk=2, Hv=2, stateful=True))
+    writing = layer.Writing((graph.unit(k), v, decay, beta))
+    ours, plain_one = layer.written(writing, state, 3), graph.nap(writing[0], *writing, state, 3)
+    assert (called, str(pick.for_naps(36))) == ([3], there.what)
+    assert float(mx.abs(ours - plain_one[1]).max()) < 1e-5 * float(mx.abs(plain_one[1]).max())
+    slope = mx.grad(lambda v: layer.written(layer.Writing((writing[0], v, decay, beta)), state).sum())(v)
+    other = mx.grad(lambda v: graph.nap(writing[0], writing[0], v, decay, beta, state)[1].sum())(v)
+    assert called == [3, 1]
+    assert float(mx.abs(slope - other).max()) < 1e-4 * float(mx.abs(other).max())
+    assert pick.nap(writing[0], *writing, state, 3)[2].shape == plain_one[2].shape
+    assert called == [3, 1]
 
 
 def test_heads_too_wide_for_the_kernel_are_done_by_the_graph() -> None:

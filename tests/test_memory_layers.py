@@ -11,6 +11,7 @@ import mlx.nn as nn
 import numpy as np
 import pytest
 from mlx.utils import tree_flatten
+from safetensors.numpy import save_file
 
 from pocketsleep import cards
 from pocketsleep.errors import AdapterError, BadInput, ModelError, NotFound
@@ -350,6 +351,11 @@ def test_a_whole_state_is_needed_to_find_damage(model: nn.Module, tmp_path: Path
     assert keeping.opened(tmp_path / "x", "fast_weights")[0] == {"base": BASE}
     with pytest.raises(AdapterError, match="cannot be read as memory layers"):
         keeping.opened(tmp_path / "x", "memory_layers")
+    for header in ("[]", '"told"', "1", "null"):
+        save_file({"0": np.zeros(2, np.float32)}, tmp_path / "x", metadata={"fast_weights": header})
+        with pytest.raises(AdapterError, match="cannot be read as fast weights") as found:
+            keeping.opened(tmp_path / "x", "fast_weights")
+        assert found.value.hint
 
 
 # What does not fit

@@ -23,6 +23,7 @@ from pocketsleep.fastweights.free import training_free
 from pocketsleep.fastweights.layer import Shape, normed, written
 from pocketsleep.fastweights.memory import MemoryLayers
 from pocketsleep.runtime import mlx_recall
+from pocketsleep.runtime.mlx_entering import Entering
 from pocketsleep.weights import model as weights_model
 
 STUDY = Path(__file__).resolve().parent.parent / "models" / "study"
@@ -152,10 +153,11 @@ def model(small: weights.Base):  # type: ignore[no-untyped-def]
 RECIPE = learn.Recipe(cycles=((12, 2e-3), (12, 2e-3)), single=16, answers=16)
 
 
-def learner(model, folder: Path, recipe: learn.Recipe = RECIPE) -> learn.Learner:  # type: ignore[no-untyped-def]
+def learner(model, folder: Path, recipe: learn.Recipe = RECIPE, base: str = "b" * 64, turned: bool = False) -> learn.Learner:  # type: ignore[no-untyped-def]
     start, made = lesson(model)
+    made = [replace(talk, tokens=talk.tokens[::-1].copy()) for talk in made] if turned else made
     small = learn.Small(Shape(3, (3,), model.args.hidden_size, 2, 8, 32), start)
-    return learn.Learner(small, made, model, model.model.embed_tokens, recipe, folder)
+    return learn.Learner(small, made, model, model.model.embed_tokens, recipe, folder, base)
 
 
 def test_steps_learn_to_answer(model, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
@@ -232,6 +234,31 @@ def test_another_recipe_begins_again(model, tmp_path: Path) -> None:  # type: ig
     assert steps == [1, 2, 3]
 
 
+def test_another_base_and_other_talks_of_the_same_sizes_begin_again(model, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    short = replace(RECIPE, cycles=((2, 1e-3),))
+    for change in ({}, {"base": "c" * 64}, {"base": "c" * 64, "turned": True}):
+        steps: list[int] = []
+        for again in (learner(model, tmp_path, short, **change), learner(model, tmp_path, short, **change)):
+            again.run(lambda done, *_, steps=steps: steps.append(done))
+        assert steps == [1, 2], f"{change}: what was there was gone on with, or a second run began again"
+
+
+def test_states_of_another_base_are_not_taken_for_this_ones(model, small: weights.Base, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    counted: list[int] = []
+
+    def filled(base: str) -> np.ndarray:
+        return Entering(model, [[1, 2, 3, 4, 5]], (1, 2), 1, tmp_path, base).fill(lambda done, total: counted.append(done))[0]
+
+    here = filled(small.sha256)
+    model.model.layers[0].mlp.down_proj.weight = model.model.layers[0].mlp.down_proj.weight * 1.5
+    try:
+        assert not np.array_equal(filled("c" * 64), here)
+    finally:
+        model.model.layers[0].mlp.down_proj.weight = model.model.layers[0].mlp.down_proj.weight / 1.5
+    np.testing.assert_array_equal(filled(small.sha256), here)
+    assert counted == [1, 1], "states were computed twice, or not at all"
+
+
 def test_what_is_multiplied_out_is_what_was_trained(model, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     "The small layer on states brought down, and the whole one on the states themselves."
     width = model.args.hidden_size
@@ -301,7 +328,72 @@ def test_a_folder_without_messages_is_refused(small: weights.Base, tmp_path: Pat
         memory_layers.train(small, tmp_path / "l", memory_layers.Sources(tmp_path), tmp_path, lambda s: None, lambda *_: None)
 
 
+def test_what_cannot_be_read_is_told_before_anything_is_measured(small: weights.Base, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def measured(*_: object) -> None:
+        raise AssertionError("it was measured first")
+
+    memory_layers_of = MemoryLayers.new([Shape(3, (3,), small.config["hidden_size"], 1, 8, 8)], small.sha256)
+    memory_layers_of.save(tmp_path / "layers")
+    (tmp_path / "empty").write_text("\n")
+    monkeypatch.setattr(memory_check, "_arms", measured)
+    monkeypatch.setattr(memory_check, "both", measured)
+    gone = tmp_path / "gone"
+    for sets in (memory_sets.Sets(text=gone), memory_sets.Sets(text=tmp_path / "empty"), memory_sets.Sets(tofu=gone),
+                 memory_sets.Sets(persona=gone), memory_sets.Sets(recall=gone)):
+        with pytest.raises(BadInput, match=r"gone|is empty") as found:
+            memory_check.check(small, tmp_path / "layers", sets, 4, [1], lambda s: None)
+        assert found.value.hint
+    for sources in (memory_layers.Sources(STUDY, tofu=gone), memory_layers.Sources(STUDY, squad=gone)):
+        with pytest.raises(BadInput, match="gone") as found:
+            memory_layers.train(small, tmp_path / "l", sources, tmp_path, lambda s: None, measured, 24)
+        assert found.value.hint
+
+
+def test_a_person_of_few_facts_is_asked_about_them_all_the_same(small: weights.Base, tmp_path: Path) -> None:
+    facts = [{"fact": f"f{i}", "text": f"The user owns {i} cats.", "answer": str(i)} for i in range(memory_sets.PERSON_FACTS + 2)]
+    rows = {"facts": facts, "questions": [{"kind": "direct", "fact": f["fact"], "question": "How many?"} for f in facts], "junk": []}
+    for name, some in rows.items():
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(map(json.dumps, some)))
+    asked = [len(one.answers) for talk in memory_sets._persona(small, tmp_path) for one in talk.asked]
+    assert asked == [1 + memory_sets.WRONG] * memory_sets.PERSON_FACTS + [2, 2]
+
+
+def test_a_torn_start_is_solved_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    start, path = fit.start(planted(60), 8), tmp_path / "x-start.npz"
+    solved: list[int] = []
+    monkeypatch.setattr(fit, "start", lambda *_: solved.append(1) or start)
+    where = Shape(3, (3,), 24, 1, 8, 8)
+
+    def keys() -> np.ndarray:
+        return memory_layers._start(path, [], None, where, 0).key  # type: ignore[arg-type]
+
+    np.testing.assert_array_equal(keys(), keys())
+    assert (len(solved), [p.name for p in tmp_path.iterdir()]) == (1, ["x-start.npz"])
+    for torn in (path.read_bytes()[:400], b"", path.read_bytes()[:-30]):
+        path.write_bytes(torn)
+        np.testing.assert_array_equal(keys(), start.key)
+        np.testing.assert_array_equal(keys(), start.key)
+    assert len(solved) == 4
+    monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError(28, "disk full")))
+    path.unlink()
+    with pytest.raises(OSError, match="full"):
+        keys()
+    assert list(tmp_path.iterdir()) == []
+
+
 # Measuring
+
+
+def test_no_wrong_answer_is_the_right_one_in_other_letters(small: weights.Base) -> None:
+    "Nor what was true before, nor the answer to another question on the same."
+    seen = 0
+    for talk in memory_sets.facts(small, 240):
+        for one in talk.asked:
+            said = [small.tokenizer.decode(answer.answer[answer.given :]).strip().casefold().rstrip(".") for answer in one.answers]
+            seen += len(said)
+            assert len(set(said)) == len(said), said
+            assert not any(said[0].startswith(f"{other} ") for other in said[1:]), said
+    assert seen > 500
 
 
 def test_full_attention_sees_what_left_and_the_window_does_not(small: weights.Base) -> None:

@@ -178,6 +178,13 @@ def test_the_curriculum_ends_at_all_depths() -> None:
     assert depths[2:] == [task.depth] * 2
 
 
+def test_pairs_are_few_at_first_and_then_as_many_as_there_is_room_for() -> None:
+    task = tasks.find("mqar")
+    pairs = [sorted({len({who for kind, who, *_ in one.reshape(-1, 4) if kind == tasks.ITEM}) for one in batch.context})
+             for batch in (train.at_step(task, s).batch((0, 1), 64) for s in (0.0, 0.2, 0.4, train.CLIMB, 0.99))]
+    assert pairs == [[8], [8, 16], [8, 16, 24], [8, 16, 24, 32], [8, 16, 24, 32]]
+
+
 def test_what_is_done_is_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = [replace(c, run=replace(c.run, size=2)) for c in sweep.cases(["mqar"], ["1", "window"], 1, steps=2)]
     said: list[str] = []

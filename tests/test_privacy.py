@@ -117,6 +117,8 @@ def said_at(journal: Journal, cites: list[Cite]) -> list[Any]:
 WORDS = " ".join((*SECRETS.values(), OPEN, "boat"))
 READERS: dict[str, Callable[[Journal], Any]] = {
     "adapter": lambda j: j.adapter("a1"),
+    "as_read": lambda j: [t for r in j.rows("select * from episodes") for t in j.as_read(Episode(r["id"], tuple(
+        Turn(t["role"], t["text"]) for t in j.rows("select * from turns where episode = ? order by idx", r["id"])), NOW, r["source"]))],
     "current": lambda j: j.current(),
     "dreams": lambda j: [j.dreams(), j.dreams("n1"), [j.dreams(memory=r["id"]) for r in j.rows("select id from memories")]],
     "dropped": lambda j: j.dropped("n1"),
@@ -130,6 +132,7 @@ READERS: dict[str, Callable[[Journal], Any]] = {
     "night": lambda j: j.night("n1"),
     "nights": lambda j: j.nights(),
     "open_night": lambda j: j.open_night(),
+    "place": lambda j: [j.place(j.episode(one.id)) for one in j.episodes()],
     "places": lambda j: j.places(),
     "recall": lambda j: [j.recall(w, 9) for w in (WORDS, *WORDS.split())],
     "rehearse": lambda j: j.rehearse(
@@ -174,7 +177,7 @@ RAW_READERS = {
     "nights.Nights.restart", "wearing.Wearing._mark_slept", "wearing.Wearing._check_there", "store.Store._furnish",
     # names and dates alone
     "receipts.Receipts.keep_receipt",  # whether the turn is there
-    "turns.Turns.episodes", "turns.Turns.episode", "turns.Turns.tellings", "turns.Turns.rehearse", "memories.Memories._memory_row",
+    "turns.Turns.episodes", "turns.Turns.episode", "turns.Turns.tellings", "turns.Turns.rehearse", "before.Before.as_read", "memories.Memories._memory_row",
     # given through `_clear`
     "nights.Nights.open_night", "nights.Nights.nights", "nights.Nights._night_row", "nights.Nights.stage", "nights.Nights.stages",
     "wearing.Wearing.scores", "wearing.Wearing._predecessor",
@@ -219,7 +222,7 @@ def test_what_is_hidden_appears_in_no_reader(journal: Journal) -> None:
     fill(journal)
     hide(journal)
     assert leaks(journal) == []
-    silent = {"adapter", "current", "hidden", "holds", "open_night", "places", "stages", "unslept", "vectors", "verify"}
+    silent = {"adapter", "current", "hidden", "holds", "open_night", "place", "places", "stages", "unslept", "vectors", "verify"}
     assert {name for name, read in READERS.items() if OPEN not in repr(read(journal)).casefold()} == silent, "the rest is told"
     assert journal.verify().ok
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,8 +18,9 @@ import mlx.core as mx
 import numpy as np
 import pytest
 
-from pocketsleep import cards, weights
+from pocketsleep import cards, disk, weights
 from pocketsleep.cli import care
+from pocketsleep.cli.watch import Watch
 from pocketsleep.errors import AdapterError, BadInput, MissingPart, ModelError
 from pocketsleep.fastweights.layer import Shape
 from pocketsleep.fastweights.memory import MemoryLayers, Remembering
@@ -214,6 +216,18 @@ def test_one_message_that_does_not_fit_is_told(small: LlamaCpp, journal: Journal
     assert journal.episodes() == []
 
 
+@pytest.mark.parametrize("layers", [False, True])
+def test_a_message_that_is_too_long_takes_no_other_with_it(base: Base, napping: Mlx, journal: Journal, states: States, layers: bool) -> None:
+    "What was said before is read again with the next that fits."
+    day = day_of(journal, napping if layers else Mlx(base.card, base), states)
+    said = [*long_talk(2), Message("user", "Hello."), Message("assistant", "Yes?")]
+    with pytest.raises(TooLong, match="by itself, the window holds 256") as told:
+        list(day.reply([*said, Message("user", "word " * 300)], SHORT, conversation="talk"))
+    assert told.value.hint
+    list(day.reply([*said, Message("user", "Go on.")], SHORT, conversation="talk"))
+    assert (day.window.left, len(day.window.messages), states.files()) == (0, 5, [])
+
+
 def long_talk(n: int) -> list[Message]:
     return [Message("assistant" if i % 2 else "user", SAID.format(n=i)) for i in range(n)]
 
@@ -391,11 +405,81 @@ def test_private_words_never_reach_the_disk(napping: Mlx, journal: Journal, stat
     talk.say("Go on.")
     assert same(talk.day.window.state, window.state)
     open_ = Talk(day_of(journal, napping, states), "open")
+    open_.say("What is said here was not said off the record.")
     open_.until(left)
     assert len(states.files()) == 1
     open_.private = True  # from here on
     open_.say("This is between us.")
     assert states.files() == []
+
+
+def test_what_was_private_is_not_taken_up_by_what_is_not(napping: Mlx, journal: Journal, states: States) -> None:
+    "Whether the journal knows it for private or has heard nothing of it."
+    day, asked = day_of(journal, napping, states), [*long_talk(10), Message("user", "Go on.")]
+    list(day.speak(asked, SHORT, conversation="talk", private=True))
+    assert day.windows.plan(asked, SHORT, "talk", private=True).past.left > 0
+    assert day.windows.plan(asked, SHORT, "talk").past == Past()
+    answer = "".join(day.reply(asked, SHORT, conversation="talk", private=True))
+    for asker in (day, day_of(journal, napping, states)):
+        list(asker.speak([*asked, Message("assistant", answer), *long_talk(6), Message("user", "And now?")], SHORT, conversation="talk"))
+        assert asker.window.napped
+        assert states.files() == []
+
+
+def test_what_becomes_private_while_a_nap_runs_stays_off_the_disk(napping: Mlx, journal: Journal, states: States) -> None:
+    day = day_of(journal, napping, states)
+    day.watch = watch = Watching()
+    turns = tuple(Turn(m.role, m.content) for m in long_talk(10))
+    watch.at_once = lambda: journal.record(Episode("talk", turns, private=True)) and None
+    list(day.speak([*long_talk(10), Message("user", "Go on.")], SHORT, conversation="talk"))
+    assert day.window.napped
+    assert states.files() == []
+
+
+def test_a_private_nap_reads_no_secrets(napping: Mlx, journal: Journal, states: States) -> None:
+    day, said = day_of(journal, napping, states), Message("user", "My password is hunter2-Tz9!x.")
+    plan = day.windows.plan([said, *long_talk(9), Message("user", "Is hunter2-Tz9!x good?"), *long_talk(5)], SHORT, "talk", private=True)
+    read = [m.content for m in day.windows._readable(plan)]
+    assert read[0] == "My password is [secret: password]."
+    assert len(read) == plan.leaving
+    assert "hunter2" not in " ".join(read)
+
+
+def test_of_what_nobody_may_read_no_state_is_kept(napping: Mlx, journal: Journal, states: States) -> None:
+    journal.exclude("pattern", "lighthouse")
+    day = day_of(journal, napping, states)
+    list(day.reply([*long_talk(10), Message("user", "Go on.")], SHORT, conversation="talk"))
+    assert day.window.leaving > 0
+    assert (day.window.napped, day.window.state, day.window.why) == (False, None, "none of it may be read again")
+    assert states.files() == []
+
+
+def test_a_talk_whose_beginning_has_slept_is_napped_over_whole(napping: Mlx, journal: Journal, states: States) -> None:
+    "Gone on with under another id, and edited after a night."
+    asked = [*long_talk(10), Message("user", "Go on.")]
+    for before in (4, 11):
+        turns = tuple(Turn(m.role, m.content, said_at="2026-01-01") for m in asked[:before])
+        journal.record(Episode(f"yesterday {before}", turns, "2026-01-01"))
+        with journal.atomic():
+            for row in journal.rows("select * from turns"):
+                journal.put("turns", row | {"slept": 1})
+        day = day_of(journal, napping, states)
+        plan = day.windows.plan(asked, SHORT, f"today {before}")
+        assert plan.leaving > 4
+        assert [m.content for m in day.windows._readable(plan)] == [m.content for m in asked[: plan.leaving]]
+    edited = [*asked[:4], Message("user", "Something else."), *asked[5:]]
+    list(day.reply(edited, SHORT, conversation="yesterday 11"))
+    assert day.window.napped
+
+
+def test_rules_in_the_middle_of_a_talk_are_napped_over_as_well(napping: Mlx, journal: Journal, states: States) -> None:
+    "The journal keeps none of the system's messages, so it has no place for them."
+    journal.exclude("pattern", "falcon*")
+    day, rules = day_of(journal, napping, states), [Message("system", "Be brief."), Message("system", "Say Falcon.")]
+    plan = day.windows.plan([*long_talk(2), *rules, *long_talk(8), Message("user", "Go on.")], SHORT, "talk")
+    read = day.windows._readable(plan)
+    assert [m.role for m in read[:4]] == ["user", "assistant", "system", "user"]
+    assert len(read) == plan.leaving - 1
 
 
 def test_what_is_not_recorded_leaves_nothing_on_disk(napping: Mlx, journal: Journal, states: States) -> None:
@@ -454,6 +538,51 @@ def test_clearing_leaves_what_is_not_meant_and_takes_what_is_torn(napping: Mlx, 
     assert states.clear() == 1
 
 
+def torn_write(states: States, name: str) -> Path:
+    "What is left of a write that was killed before it was published."
+    left = disk._draft_of(states.path(name))
+    shutil.copy(states.path(name), left)
+    return left
+
+
+def test_what_a_killed_write_leaves_is_told_and_deleted(napping: Mlx, states: States) -> None:
+    state = napping.nap(long_talk(2))
+    for name in ("one", "two"):
+        states.keep(name, Past(2, "b2-x", state), states.age())
+    one, two = torn_write(states, "one"), torn_write(states, "two")
+    assert [found[0] for found in states.kept() if not isinstance(found, Kept)] == sorted([one, two])
+    states.drop("one")
+    assert (one.exists(), two.exists(), states.files()) == (False, True, [states.path("two")])
+    with states._alone():
+        States(states.folder).sweep()
+        assert two.exists(), "another process was writing just then"
+    states.sweep()
+    assert (two.exists(), states.files()) == (False, [states.path("two")])
+    two = torn_write(states, "two")
+    assert states.clear(lambda kept: False) == 0
+    assert not two.exists()
+
+
+def test_a_state_has_the_journals_name_for_its_conversation(napping: Mlx, journal: Journal, states: States) -> None:
+    "Without the secrets in it; an edited talk has its own as soon as that is known."
+    asked = [*long_talk(10), Message("user", "Go on.")]
+    for name in (" talk ", "ticket password: hunter2-Tz9!x"):
+        list(day_of(journal, napping, states).reply(asked, SHORT, conversation=name))
+    names = {"talk", "ticket password: [secret: password]"}
+    assert {kept.conversation for kept in states.kept() if isinstance(kept, Kept)} == names == {e.id for e in journal.episodes()}
+    edited = Talk(day_of(journal, napping, states), "talk", [Message("user", "Something else."), *asked[1:-1]])
+    edited.say("Go on.")
+    assert edited.day.window.napped
+    gone = edited.day.window.left
+    assert edited.day.windows.plan(asked, SHORT, "talk").past.left > 0, "what is held of the edited talk hides what is kept of the first"
+    edited.say("Further.")
+    assert edited.day.window.left >= gone
+    edited.until(left)
+    (other,) = {e.id for e in journal.episodes()} - names
+    assert other.startswith("talk~")
+    assert {kept.conversation for kept in states.kept() if isinstance(kept, Kept)} == {*names, other}
+
+
 def test_a_write_that_fails_leaves_the_old_state(napping: Mlx, states: States, monkeypatch: pytest.MonkeyPatch) -> None:
     old, new = napping.nap(long_talk(2)), napping.nap(long_talk(4))
     states.keep("talk", Past(2, "b2-x", old), states.age())
@@ -496,6 +625,21 @@ def test_a_home_has_its_own_layers_and_forgetting_clears_what_they_hold(pocket: 
     assert pocket.states.files() == []
 
 
+def test_a_nap_in_the_middle_of_forgetting_leaves_nothing(pocket: Pocket, monkeypatch: pytest.MonkeyPatch) -> None:
+    pocket.remember("My dog is called Biscuit.")
+    talk, forget = Talk(pocket.day()), pocket.journal.forget
+    (memory,) = pocket.journal.memories()
+
+    def meanwhile(target: str) -> Any:
+        talk.until(left)
+        assert pocket.states.files()
+        return forget(target)
+
+    monkeypatch.setattr(pocket.journal, "forget", meanwhile)
+    pocket.forget(memory.id)
+    assert pocket.states.files() == []
+
+
 def test_the_night_that_is_worn_clears_what_has_slept(pocket: Pocket, monkeypatch: pytest.MonkeyPatch) -> None:
     "And nothing else: a refused night leaves it, and so does a conversation of which something has not slept."
     short.exam(monkeypatch)
@@ -535,6 +679,10 @@ def test_verify_finds_states_that_are_torn_or_should_not_be_there(pocket: Pocket
     found = care.strange_states(pocket)
     assert len(found) == 3
     assert sum("private or gone" in one for one in found) == 2
+    left_of_it = torn_write(pocket.states, "hush")
+    assert sum("cut short" in one for one in care.strange_states(pocket)) == 1
+    pocket.day()
+    assert not left_of_it.exists()
 
 
 def test_layers_that_do_not_fit_are_done_without(tiny: Path, base: Base, tmp_path: Path) -> None:
@@ -576,6 +724,24 @@ def test_a_long_talk_in_the_terminal(pocket: Pocket, tiny: Path) -> None:
     assert told["states"].startswith("1 conversation, ")
     assert told["naps"]
     assert json.loads(run("verify", "--json").stdout)["ok"]
+
+
+def test_ctrl_c_stops_the_nap_from_its_first_moment_and_ends_the_talk_elsewhere() -> None:
+    "Before the first part of a nap is done, too; where there is none the program ends, and no later than at the second time."
+    watch, before = Watch(), signal.getsignal(signal.SIGINT)
+    with watch.stoppable():
+        signal.raise_signal(signal.SIGINT)
+        watch.napping(3, 0.1)
+        signal.raise_signal(signal.SIGINT)
+        assert watch.cancelled()
+        watch.opened(Window((), leaving=3))
+        assert signal.getsignal(signal.SIGINT) == before
+    for last in (lambda: watch.opened(Window(())), lambda: signal.raise_signal(signal.SIGINT)):
+        with pytest.raises(KeyboardInterrupt), watch.stoppable():
+            assert not watch.cancelled()
+            signal.raise_signal(signal.SIGINT)
+            last()
+        assert signal.getsignal(signal.SIGINT) == before
 
 
 # The real base

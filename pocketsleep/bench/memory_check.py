@@ -19,7 +19,7 @@ import numpy as np
 from pocketsleep import cards, disk
 from pocketsleep.bench import told
 from pocketsleep.bench.memory_layers import leaving
-from pocketsleep.bench.memory_sets import Choice, Sets, Talked, between, facts, talked
+from pocketsleep.bench.memory_sets import Choice, Sets, Talked, between, facts, prose, talked
 from pocketsleep.errors import BadInput, NotFound
 from pocketsleep.fastweights.memory import MemoryLayers, Remembering
 from pocketsleep.night.grammar import lists
@@ -49,12 +49,13 @@ def known(base: Base, trained: Path) -> Path:
 def check(base: Base, file: Path, sets: Sets, items: int, passes: Sequence[int], say: Callable[[str], None],
           tokens: int = 2000, results: Path | None = None) -> dict[str, Any]:
     "Figures of each set and arm, and of a nap over so many `tokens`. What stands in `results` is not measured again."
-    memory = MemoryLayers.load(file, base.sha256)
+    memory, own = MemoryLayers.load(file, base.sha256), _prose(base)
+    long = base.tokenizer.encode(prose(sets.text)[: 8 * tokens]) if sets.text else own
+    talks, kept = [talk for talk in talked(base, sets, items) if talk.asked], _kept(results)  # what cannot be read is told at once
     model = weights_model.load(base.folder)
-    prose = _prose(base)
-    seen, kept = both(memory, model, prose, FREE), _kept(results)
+    seen = both(memory, model, own, FREE)
     answers: dict[str, list[Row]] = defaultdict(list)
-    for n, talk in enumerate(talk for talk in talked(base, sets, items) if talk.asked):
+    for n, talk in enumerate(talks):
         asked = [asdict(one) for one in talk.asked]
         name = content_id("memory check", memory.sha256, json.dumps([talk.chunks, asked, list(passes)]))
         if name not in kept:
@@ -64,7 +65,6 @@ def check(base: Base, file: Path, sets: Sets, items: int, passes: Sequence[int],
             say(f"{n + 1} talks, {talk.asked[0].name}")
         for row in kept[name]:
             answers[row["set"]].append(row)
-    long = base.tokenizer.encode(sets.text.read_text("utf-8")[: 8 * tokens]) if sets.text else prose
     say(f"a nap over {tokens} tokens")
     return {"layers": memory.sha256, "parameters": memory.parameters, "base": base.card.name,
             "sets": {name: summed(rows) for name, rows in answers.items()},
@@ -128,10 +128,10 @@ def summed(rows: Sequence[Row]) -> dict[str, Any]:
     return found
 
 
-def constant(base: Base, seen: Remembering, prose: Sequence[int], tokens: int, chunk: int) -> list[dict[str, float]]:
-    """Facts are told, then prose leaves, at most `chunk` tokens at a time. By how many of these have left: bytes of the state, the
-    most that the process has taken so far, nats a token of the facts' answers and of paragraphs on something else; the last line is
-    that of no state at all."""
+def constant(base: Base, seen: Remembering, other: Sequence[int], tokens: int, chunk: int) -> list[dict[str, float]]:
+    """Facts are told, then other text leaves, at most `chunk` tokens at a time. By how many of these have left: bytes of the state,
+    the most that the process has taken so far, nats a token of the facts' answers and of paragraphs on something else; the last
+    line is that of no state at all."""
     talks = [talk for talk in islice(facts(base, 4 * TOLD), TOLD) if talk.asked]
     looks = {"nats": Prefilled(seen, [one.answers[0] for talk in talks for one in talk.asked]),
              "other_nats": Prefilled(seen, [_spoken(base, *text) for text in lists.texts()[:OTHER]])}
@@ -140,7 +140,7 @@ def constant(base: Base, seen: Remembering, prose: Sequence[int], tokens: int, c
         state = seen.nap(told_here, state)
     for step in sorted({*(step for step in STEPS if step < tokens), tokens}):
         while left < step:
-            part = [prose[(left + i) % len(prose)] for i in range(min(chunk, step - left))]
+            part = [other[(left + i) % len(other)] for i in range(min(chunk, step - left))]
             state, left = seen.nap(part, state), left + len(part)
         found.append(_look(left, state.tensors if state else (), looks))
     return [*found, _look(0, seen.memory.fresh().tensors, looks) | {"tokens": None}]

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
+from pocketsleep import disk
 from pocketsleep.bench import told, told_long
 from pocketsleep.errors import BadInput, ModelError
 from pocketsleep.fastweights import fit, join, learn
@@ -115,14 +118,15 @@ def train(base: Base, out: Path, sources: Sources, work: Path, say: Say, tick: C
     opening = head(base)
     texts = [[*opening, *text] for row in rows for text in (row.left, *(q + a for q, a, *_ in row.asked))]
     say(f"{len(rows)} talks, {sum(len(r.asked) for r in rows)} questions, {sum(map(len, texts))} tokens")
-    entering = Entering(model, texts, where.taps, len(opening), work).fill(lambda done, all_: tick("states", done, all_, ""))
+    entering = Entering(model, texts, where.taps, len(opening), work, base.sha256)
+    entering.fill(lambda done, all_: tick("states", done, all_, ""))
     start = _start(work / f"{entering.name}-start.npz", rows, entering, where, recipe.seed)
     seen = MemoryLayers.new([where], base.sha256).attach(model)
     left = evicted(rows, entering, start)
-    first = learn.Learner(learn.Small(where, start, recipe.seed), left, model, seen.embed, recipe, work)
+    first = learn.Learner(learn.Small(where, start, recipe.seed), left, model, seen.embed, recipe, work, base.sha256)
     first.run(lambda done, all_, loss: tick("steps", done, all_, f"{loss:.2f} nats"))
     again = [talk for talk, row in zip(left, rows, strict=True) if row.kind in WHOLE]
-    learner = learn.Learner(join.joined(first.small), left + again, model, seen.embed, after, work, first)
+    learner = learn.Learner(join.joined(first.small), left + again, model, seen.embed, after, work, base.sha256, first)
     layer = learner.run(lambda done, all_, loss: tick("steps, heads as one", done, all_, f"{loss:.2f} nats"))
     made = {"talks": len(rows), "kinds": {k: sum(r.kind == k for r in rows) for k in sorted({r.kind for r in rows})},
             "recipe": asdict(recipe), "joined": asdict(after), "loss": round(float(np.mean(learner.losses[-50:])), 3)}
@@ -133,12 +137,13 @@ def train(base: Base, out: Path, sources: Sources, work: Path, say: Say, tick: C
 
 
 def _start(path: Path, rows: Sequence[Laid], entering: Entering, where: Shape, seed: int) -> fit.Start:
-    if path.exists():
-        with np.load(path) as kept:
-            solved_before: dict[str, Any] = {k: v if v.ndim else float(v) for k, v in kept.items()}
-            return fit.Start(**solved_before)
+    "Kept, so that a second run goes on with it; one that is torn is solved anew."
+    with suppress(OSError, ValueError, TypeError, EOFError, BadZipFile), np.load(path) as kept:
+        solved_before: dict[str, Any] = {k: v if v.ndim else float(v) for k, v in kept.items()}
+        return fit.Start(**solved_before)
     solved = fit.start(_told(rows, entering), where.heads * where.key, seed)
-    np.savez(path, **asdict(solved))
+    with disk.new_file(path) as draft, draft.open("wb") as file:
+        np.savez(file, **asdict(solved))
     return solved
 
 

@@ -115,14 +115,27 @@ def facts(base: Base, items: int) -> Iterator[Talked]:
     chance = Random(99)
     for kind, made in (("told", told.bank(chance)), ("told_names", told.pairs(chance))):
         for talk in (next(made) for _ in range(max(1, items // 4))):
-            values = list(dict.fromkeys(ask.value for ask in talk.asks))
             some = [ask for ask in talk.asks if ask.lead][:4]
             asked = []
             for ask in some:
-                wrong = [v for v in values if v != ask.value][:WRONG]
-                old = [w if w.endswith(".") else f"{w}." for w in ask.wrong][:1]
+                old = unlike([w if w.endswith(".") else f"{w}." for w in ask.wrong], [ask.value])[:1]
+                wrong = unlike([one.value for one in talk.asks if one.key != ask.key], [ask.value, *old])[:WRONG]
                 asked.append(choice(base, kind, ask.question, [ask.value, *old, *wrong], ask.lead, 1 if old else -1))
             yield Talked(chunks(base, talk.turns), tuple(one for one in asked if len(one.answers) > 1))
+
+
+def unlike(values: Sequence[str], others: Sequence[str]) -> list[str]:
+    "Those that are none of the others, nor said before, but for case and the point at the end."
+    known, found = {_alike(one) for one in others}, []
+    for value in values:
+        if _alike(value) not in known:
+            known.add(_alike(value))
+            found.append(value)
+    return found
+
+
+def _alike(value: str) -> str:
+    return value.casefold().rstrip(" .!?")
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
@@ -152,10 +165,11 @@ def _persona(base: Base, folder: Path) -> Iterator[Talked]:
         for row in person.questions:
             if row["kind"] in TOLD and row.get("fact") in some and row["fact"] not in dead:
                 right = some[row["fact"]]["answer"]
-                wrong = chance.sample([f["answer"] for f in some.values() if f["answer"] != right], WRONG)
+                others = [f["answer"] for f in some.values() if f["answer"] != right]
+                wrong = chance.sample(others, min(WRONG, len(others)))
                 answers = [f"{a[0].upper()}{a[1:]}." for a in (right, *wrong)]
                 asked.append(choice(base, f"persona_{row['kind']}", row["question"], answers))
-        yield Talked(chunks(base, turns), tuple(asked))
+        yield Talked(chunks(base, turns), tuple(one for one in asked if len(one.answers) > 1))
 
 
 THEIRS = (("the user says", "I say"), ("the user's", "my"), ("The user's", "My"), ("does not", "do not"), ("The user is", "I am"),
@@ -191,9 +205,21 @@ def _turns(context: str, size: int = 900) -> list[tuple[str, str]]:
     return [(part, "Noted.") for part in parts]
 
 
+def prose(path: Path) -> str:
+    "Raises BadInput."
+    hint = "`--text` names a file of plain prose in UTF-8"
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, ValueError) as error:
+        raise BadInput(f"`{path}` cannot be read ({error})", hint=hint) from None
+    if not text.strip():
+        raise BadInput(f"`{path}` is empty", hint=hint)
+    return text
+
+
 def _text(base: Base, path: Path, items: int) -> Iterator[Talked]:
     others = told.bank(Random(7))
-    articles = [part for part in MARKUP.split(path.read_text("utf-8")) if len(part) > 6000][:items]
+    articles = [part for part in MARKUP.split(prose(path)) if len(part) > 6000][:items]
     for article in articles:
         ids = base.tokenizer.encode(article[:6000])
         left = tuple(tuple(ids[at : at + CHUNK]) for at in (0, CHUNK))

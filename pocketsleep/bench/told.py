@@ -18,6 +18,7 @@ from random import Random
 from typing import Any
 
 from pocketsleep.bench import manner
+from pocketsleep.errors import BadInput
 from pocketsleep.night.grammar import lists
 from pocketsleep.night.grammar.lead import told
 
@@ -188,8 +189,12 @@ def _value(kind: str, names: Sequence[str], one: str, kinds: Mapping[str, Sequen
 
 def tofu_authors(path: Path) -> list[list[tuple[str, str]]]:
     "(question, answer) by author, in the file's order."
-    rows = [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
-    pairs = [(row["question"], row["answer"]) for row in rows]
+    try:
+        rows = [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
+        pairs = [(row["question"], row["answer"]) for row in rows]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInput(f"`{path}` cannot be read as TOFU's questions and answers ({error})",
+                       hint="`--tofu FOLDER` names the folder that holds full.jsonl") from None
     return [pairs[i : i + TOFU_EACH] for i in range(0, len(pairs), TOFU_EACH)]
 
 
@@ -208,8 +213,12 @@ def authors(path: Path, chance: Random) -> list[Talk]:
 def texts(path: Path, chance: Random) -> list[Talk]:
     "Two paragraphs of an article that leave, and the next that goes on: no question."
     paragraphs: dict[str, list[str]] = {}
-    for row in json.loads(path.read_text("utf-8")):
-        paragraphs.setdefault(row["title"], []).append(row["context"][:700])
+    try:
+        for row in json.loads(path.read_text("utf-8")):
+            paragraphs.setdefault(row["title"], []).append(row["context"][:700])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInput(f"`{path}` cannot be read as SQuAD's passages ({error})",
+                       hint='`--squad passages.json`, a list of {"title", "context"}') from None
     made = [Talk("text", ((" ".join(some[at : at + 2]), ""),), (Ask("", "", some[at + 2][:450]),))
             for some in paragraphs.values() for at in range(0, len(some) - 2, 3)]
     chance.shuffle(made)

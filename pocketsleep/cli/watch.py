@@ -25,25 +25,29 @@ class Watch:
     def stoppable(self) -> Iterator[None]:
         "Until the window stands, Ctrl-C is for the nap; afterwards it ends the program, as ever."
         self.stopped.clear()
-        self.began, self.before = 0.0, signal.getsignal(signal.SIGINT)
+        self.began, self.before = 0.0, signal.signal(signal.SIGINT, self._stop)
         try:
             yield
         finally:
             self._give_back()
 
+    def _stop(self, *_: Any) -> None:
+        if self.stopped.is_set() and not self.began:  # twice, and no nap is heard of
+            raise KeyboardInterrupt
+        self.stopped.set()
+
     def _give_back(self) -> None:
-        if self.began:
-            signal.signal(signal.SIGINT, self.before)
+        signal.signal(signal.SIGINT, self.before)
 
     def napping(self, messages: int, share: float) -> None:
-        if not self.began:
-            self.began = time.monotonic()
-            signal.signal(signal.SIGINT, lambda *_: self.stopped.set())
+        self.began = self.began or time.monotonic()
         if out.talk.is_terminal:
             out.talk.print(f"\r  a nap over {messages} older messages: {time.monotonic() - self.began:.1f} s, {share:.0%}", end="")
 
     def opened(self, window: Window) -> None:
         self._give_back()
+        if self.stopped.is_set() and not self.began:  # there was no nap to stop
+            raise KeyboardInterrupt
         if out.talk.is_terminal and self.began:
             out.talk.print("\r\x1b[2K", end="")
         if line := leaving(window):

@@ -91,7 +91,7 @@ def opened(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, np.ndarray]
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         note = {k: v for k, v in told.items() if k not in ("format", "sha256")}
         whole = told["format"] == FORMAT and told["sha256"] == _digest(note, tensors)
-    except (SafetensorError, KeyError, ValueError, TypeError, OSError) as error:
+    except (SafetensorError, KeyError, ValueError, TypeError, AttributeError, OSError) as error:
         raise AdapterError(f"`{path}` cannot be read as {kind.replace('_', ' ')} ({type(error).__name__})",
                            hint=HINTS[kind]) from error
     if not whole or not all(np.isfinite(values).all() for values in tensors.values()):

@@ -49,7 +49,7 @@ class Shape:
 
 
 class Writing(tuple[mx.array, mx.array, mx.array, mx.array]):
-    "k, v, decay, beta of some tokens, as `pick.nap` takes them."
+    "k, v, decay, beta of some tokens, as `pick.left` takes them."
 
 
 class MemoryLayer(nn.Module):
@@ -109,7 +109,7 @@ class MemoryLayer(nn.Module):
 def written(writing: Writing, state: mx.array, passes: int = 1) -> mx.array:
     "The state [B, H, Dv, Dk] after so many passes over the same keys and values. Differentiable."
     k, v, decay, beta = writing
-    return pick.nap(k, k, v, decay, beta, state, passes)[1]
+    return pick.left(k, v, decay, beta, state, passes)
 
 
 def added(h: mx.array, reading: mx.array) -> mx.array:

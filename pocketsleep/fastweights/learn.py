@@ -15,6 +15,7 @@ between an old value and a new one.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -169,9 +170,10 @@ class Learner:
     "Goes on where its folder says it stopped; the same talks and recipe give the same layer."
 
     def __init__(self, small: Small, talks: Sequence[Evicted], model: nn.Module, embed: Callable[[mx.array], mx.array],
-                 recipe: Recipe, folder: Path, after: Learner | None = None) -> None:
+                 recipe: Recipe, folder: Path, base: str, after: Learner | None = None) -> None:
         self.small, self.talks, self.model, self.embed, self.recipe = small, list(talks), model, embed, recipe
         self.path = folder / ("memory-layer.safetensors" if after is None else "memory-layer-joined.safetensors")
+        self.base, self.told = base, _digest(self.talks)
         self.earlier = after._task() if after is not None else ""
         table = model.model.embed_tokens.weight if "lm_head" not in model else model.lm_head.weight
         self.table = table.astype(mx.float32)
@@ -300,5 +302,14 @@ class Learner:
         return True
 
     def _task(self) -> str:
-        sizes = [len(self.talks), sum(len(t.tokens) for t in self.talks), sum(len(o.tokens) for t in self.talks for o in t.asked)]
-        return repr((self.recipe, self.small._shape, sizes, self.earlier))
+        return repr((self.recipe, self.small._shape, self.base, self.told, self.earlier))
+
+
+def _digest(talks: Sequence[Evicted]) -> str:
+    "Of what was said and asked; the base and the start make the states of it."
+    digest = hashlib.sha256()
+    for talk in talks:
+        digest.update(repr([len(talk.tokens), talk.tokens.tolist()]).encode())
+        for one in talk.asked:
+            digest.update(repr([one.tokens.tolist(), one.weight.tolist(), one.key]).encode())
+    return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""Which kernel runs the gated delta rule, and why: `gated_delta` and `nap` for whoever builds on them.
+"""Which kernel runs the gated delta rule, and why: `gated_delta`, `nap` and `left` for whoever builds on them.
 
 A choice carries its reasons (`Choice.refused`), and `pocketsleep doctor` prints them. Every backend is differentiable by MLX.
 """
@@ -138,10 +138,20 @@ def gated_delta(q: mx.array, k: mx.array, v: mx.array, decay: mx.array, beta: mx
 def nap(q: mx.array, k: mx.array, v: mx.array, decay: mx.array, beta: mx.array, state: mx.array | None = None,
         passes: int = 1) -> Arrays:
     "`passes` times over the tokens with the state carried: readings of the last pass, the state, surprise [N, B, T, Hv]."
-    return for_naps(q.shape[-1]).backend.nap(q, k, v, decay, beta, state, passes)
+    return telling(q.shape[-1]).backend.nap(q, k, v, decay, beta, state, passes)
+
+
+def left(k: mx.array, v: mx.array, decay: mx.array, beta: mx.array, state: mx.array, passes: int = 1) -> mx.array:
+    "The state alone that `passes` over the tokens leave: no surprise is asked for, so any backend will do."
+    return for_naps(k.shape[-1]).backend.nap(k, k, v, decay, beta, state, passes)[1]
 
 
 def for_naps(Dk: int = 1) -> Choice:
+    "The backend that memory layers nap with."
+    return choose(Dk)
+
+
+def telling(Dk: int = 1) -> Choice:
     "The backend of `nap`, which tells surprise as well."
     choice = choose(Dk)
     if choice.backend.name != "mlx":

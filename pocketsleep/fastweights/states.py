@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from pocketsleep import disk
 from pocketsleep.errors import AdapterError, NotFound
@@ -83,13 +84,38 @@ class States:
         return True
 
     def drop(self, conversation: str) -> None:
-        self.path(conversation).unlink(missing_ok=True)
+        "With what a write of it that was cut short has left."
+        if not self.folder.is_dir():
+            return
+        path = self.path(conversation)
+        with self._alone():
+            for one in (path, *self._drafts(path.name)):
+                one.unlink(missing_ok=True)
 
     def files(self) -> list[Path]:
         return sorted(self.folder.glob("*.safetensors")) if self.folder.is_dir() else []
 
+    def _drafts(self, name: str = "*") -> list[Path]:
+        "What writes that were cut short have left, while this process is `_alone`: nobody else writes then."
+        return sorted(self.folder.glob(f".{name}.*{disk.DRAFT}"))
+
+    def sweep(self) -> None:
+        "Delete these; not now, where another process writes."
+        if self.folder.is_dir():
+            with suppress(Timeout, OSError), self._alone(timeout=0):
+                for path in self._drafts():
+                    path.unlink(missing_ok=True)
+
     def kept(self) -> Iterator[Kept | tuple[Path, AdapterError]]:
         "Every file, or what is wrong with it."
+        yield from self._kept()
+        if self.folder.is_dir():
+            with self._alone():
+                left = self._drafts()
+            for path in left:
+                yield path, AdapterError(f"`{path}` is left of a write that was cut short", hint="delete the file")
+
+    def _kept(self) -> Iterator[Kept | tuple[Path, AdapterError]]:
         for path in self.files():
             from pocketsleep.fastweights import keeping
 
@@ -107,8 +133,8 @@ class States:
         "Delete those (None: all), and whatever is damaged. Works on a full disk. Returns how many files went."
         with self._alone():
             doomed = self.files() if which is None else [
-                one.path if isinstance(one, Kept) else one[0] for one in self.kept() if not isinstance(one, Kept) or which(one)]
-            for path in doomed:
+                one.path if isinstance(one, Kept) else one[0] for one in self._kept() if not isinstance(one, Kept) or which(one)]
+            for path in (*doomed, *self._drafts()):
                 path.unlink(missing_ok=True)
             disk.sync(self.folder)
             later = max(time.time_ns(), self.age() + 1000)  # in steps that every file system tells apart
@@ -118,6 +144,6 @@ class States:
     def _epoch(self) -> Path:
         return self.folder / ".epoch"
 
-    def _alone(self) -> FileLock:
+    def _alone(self, timeout: float = -1) -> FileLock:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return FileLock(self.folder / ".lock")
+        return FileLock(self.folder / ".lock", timeout=timeout)

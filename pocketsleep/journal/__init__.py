@@ -3,6 +3,7 @@
     store       the connection: modes, errors, transactions, seals
     search      FTS5 and sweeping deleted words out
     turns       conversations in a hash chain         record, episodes, episode, turn, unslept, search_turns
+    before      one that is about to go on            place, as_read
     memories    what was learnt                       learn, cite, memories, memory, recall, vectors
     privacy     the rule: what is hidden              excluded, exclusions, hidden
     veil        keeping it, beside the tables
@@ -22,6 +23,7 @@ from __future__ import annotations
 from pathlib import Path
 from types import TracebackType
 
+from pocketsleep.journal.before import Place
 from pocketsleep.journal.forget import Forgotten
 from pocketsleep.journal.turns import Recorded
 from pocketsleep.journal.veil import Veiled
@@ -49,4 +51,4 @@ class Journal(Verifying):
         self.close()
 
 
-__all__ = ["Forgotten", "Journal", "Recorded", "Report", "Veiled"]
+__all__ = ["Forgotten", "Journal", "Place", "Recorded", "Report", "Veiled"]

@@ -20,13 +20,13 @@ from itertools import takewhile
 
 from pocketsleep.errors import BadInput, NotFound
 from pocketsleep.journal.again import is_telling
+from pocketsleep.journal.before import Before
 from pocketsleep.journal.memories import Memories, memory_tombstone
 from pocketsleep.journal.nights import plain
 from pocketsleep.journal.receipts import Receipts
 from pocketsleep.journal.search import QUESTION_WORDS, quoted, words
 from pocketsleep.journal.store import Row
 from pocketsleep.journal.traces import Traces, sentences
-from pocketsleep.journal.turns import Turns
 from pocketsleep.journal.veil import quoted as quoted_by
 from pocketsleep.journal.veil import root, tombstone_fields
 from pocketsleep.journal.wearing import Wearing
@@ -49,7 +49,7 @@ class Forgotten:
     still_said_in: tuple[str, ...] = ()
 
 
-class Forgetting(Turns, Memories, Wearing, Receipts):
+class Forgetting(Before, Memories, Wearing, Receipts):
     "Forgetting."
 
     def forget(self, target: str) -> Forgotten:

@@ -31,7 +31,7 @@ _TALKS_IN_MIND, _SECRETS_IN_MIND = 256, 1000
 _OWN = "t.role = 'user' and t.private = 0 and t.taint = ''"
 
 
-class _Undone(Exception):
+class Undone(Exception):
     "Ends a rehearsal."
 
 
@@ -49,7 +49,7 @@ class Turns(Again):
         content under a known id is kept as `id~<hash>`. Secrets are replaced before anything is written. Turns that were told
         before keep their date and their sleep: a thread that is gone on with says nothing new by what it began with."""
         told: dict[str, str] = {}
-        episode = _cleaned(episode, told)
+        episode = cleaned(episode, told)
         with self.atomic():
             name, known = self._place_for(episode)
             self._keep_in_mind(name, told)
@@ -89,7 +89,7 @@ class Turns(Again):
         """Conversations as they would be kept (without secrets, with what is hidden or forgotten left out), each with the
         index of its first new turn, one that was told before not being new. Nothing is written. Those without are left out."""
         made: list[tuple[Episode, int]] = []
-        with contextlib.suppress(_Undone), self.atomic():
+        with contextlib.suppress(Undone), self.atomic():
             told = dict(self._told)
             for recorded in [self._import(one) for one in episodes]:
                 if recorded.added_turns:
@@ -98,7 +98,7 @@ class Turns(Again):
                     new = "select idx from turns where episode = ? and idx >= ? and slept = 0 order by idx limit 1"
                     made += [(whole, row["idx"]) for row in self.rows(new, whole.id, first)]
             self._told = told
-            raise _Undone
+            raise Undone
         self._head_due = False
         return made
 
@@ -109,7 +109,7 @@ class Turns(Again):
         if known is None:
             raise NotFound(f"there is no conversation `{episode_id}`", hint="it begins with `record`")
         told = dict(self._told.get(episode_id, {}))
-        new = _cleaned(Episode(episode_id, tuple(turns), known["started_at"], known["source"], bool(known["private"])), told)
+        new = cleaned(Episode(episode_id, tuple(turns), known["started_at"], known["source"], bool(known["private"])), told)
         with self.atomic():
             self._keep_in_mind(episode_id, told)
             last = self.row("select max(idx) as idx from turns where episode = ?", episode_id)
@@ -344,7 +344,7 @@ def _cites(rows: Sequence[Row]) -> list[Cite]:
     return [Cite(row["episode"], row["idx"]) for row in rows]
 
 
-def _cleaned(episode: Episode, told: dict[str, str]) -> Episode:
+def cleaned(episode: Episode, told: dict[str, str]) -> Episode:
     "The conversation as it may be written: without secrets, under a usable id. `told`: secrets known of it; grows."
     texts = scrub_turns((turn.text for turn in episode.turns), told)
     turns = tuple(

@@ -21,14 +21,16 @@ AT_ONCE = 100  # texts after which the file is known to be good
 
 
 class Entering:
-    "What enters blocks `taps`, and what leaves the last, for each text of token ids, less the first `head` tokens: float16."
+    """What enters blocks `taps`, and what leaves the last, for each text of token ids, less the first `head` tokens: float16.
+    `base`: its hash."""
 
-    def __init__(self, model: nn.Module, texts: Sequence[Sequence[int]], taps: Sequence[int], head: int, folder: Path) -> None:
+    def __init__(self, model: nn.Module, texts: Sequence[Sequence[int]], taps: Sequence[int], head: int, folder: Path,
+                 base: str) -> None:
         self.model, self.texts, self.taps, self.head = model, texts, tuple(taps), head
         deep, width = len(model.model.layers), model.args.hidden_size
         self.layers = [tap - 1 for tap in (*self.taps, deep)]
         self.ends = np.cumsum([0, *(len(text) - head for text in texts)])
-        self.name = content_id("entering", json.dumps([list(map(int, t)) for t in texts]), str(self.layers), str(head))
+        self.name = content_id("entering", base, json.dumps([list(map(int, t)) for t in texts]), str(self.layers), str(head))
         self.path, self.note = folder / f"{self.name}.states", folder / f"{self.name}.json"
         folder.mkdir(parents=True, exist_ok=True)
         shape = (int(self.ends[-1]), len(self.layers), width)

@@ -9,7 +9,6 @@ The journal keeps every word either way.
 from __future__ import annotations
 
 import time
-import uuid
 from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -19,10 +18,11 @@ from typing import Any, Protocol
 
 from pocketsleep.errors import AdapterError
 from pocketsleep.fastweights.states import Past, States
-from pocketsleep.journal import Journal
-from pocketsleep.journal.scrub import scrub_turns
+from pocketsleep.journal import Journal, Place
+from pocketsleep.journal.scrub import scrub, scrub_turns
 from pocketsleep.nouns import Episode, Message, Sampling, Turn, content_id
 from pocketsleep.runtime import Bounded, Runtime
+from pocketsleep.runtime.text import SHORTEST_ANSWER, TooLong
 from pocketsleep.weights import tools
 
 REMEMBERED = 64  # conversations whose past is held in memory
@@ -85,7 +85,7 @@ class Windows:
 
     def __init__(self, journal: Journal, runtime: Runtime, states: States | None = None) -> None:
         self.journal, self.runtime, self.states = journal, runtime, states
-        self.pasts: OrderedDict[str, Past] = OrderedDict()
+        self.pasts: OrderedDict[tuple[str, bool], Past] = OrderedDict()  # what is said off the record has a past of its own
         self._seen = 0  # age of the states for which `pasts` holds
 
     @property
@@ -97,9 +97,12 @@ class Windows:
         head = tuple(messages[:1]) if messages and messages[0].role == "system" else ()
         turns = tuple(messages[len(head) :])
         age = self._age()
-        if private and self.states is not None and self.remembers:
-            self.states.drop(conversation)  # it may have become private in the middle
-        past, why = self._past(conversation, turns, private)
+        place = self._place(conversation, turns)
+        private = private or place.private  # kept so once it was asked for
+        if private and self.states is not None:
+            for name in place.tellings:
+                self.states.drop(name)  # it may have become private in the middle
+        past, why = self._past(conversation, place.name, turns, private)
         leaving = self._leaving(head, turns[past.left :], sampling)
         return Plan(conversation, private, head, turns, past, leaving, why, age)
 
@@ -109,11 +112,11 @@ class Windows:
         if plan.leaving:
             state, gone = past.state, past.left + plan.leaving
             if self.remembers:
-                began = time.monotonic()
-                state = self._napped(plan, watch)
+                began, said = time.monotonic(), self._readable(plan)
+                state = self._napped(plan, said, watch) if said else None
                 seconds, napped = time.monotonic() - began, state is not None
                 state = past.state if state is None else state
-                why = why if napped else "the nap was stopped"
+                why = why if napped else "the nap was stopped" if said else "none of it may be read again"
             past = Past(gone, stem(plan.turns[:gone]), state)
             self._keep(plan, past)
         window = Window((*plan.head, *plan.turns[past.left :]), past.state, past.left, plan.leaving, napped, seconds, why)
@@ -129,18 +132,26 @@ class Windows:
             self._seen = age
         return age
 
-    def _past(self, conversation: str, turns: Sequence[Message], private: bool) -> tuple[Past, str]:
+    def _place(self, conversation: str, turns: Sequence[Message]) -> Place:
+        "Where the journal keeps it: a state has the same name. Nowhere, where no states are kept."
+        episode = Episode(conversation, told(turns), "", "chat")
+        if self.states is None or not self.remembers or not conversation or not episode.turns:
+            return Place()
+        return self.journal.place(episode)
+
+    def _past(self, conversation: str, name: str, turns: Sequence[Message], private: bool) -> tuple[Past, str]:
         "What was left before of the conversation as it is told now; of another telling of it nothing is known."
-        past, why = self.pasts.get(conversation), ""
-        if past is None and self.remembers and self.states is not None and conversation and not private:
+        past, why = self.pasts.get((conversation, private)), ""
+        if past is not None and _begins(past, turns):
+            return past, why
+        if self.remembers and self.states is not None and name and not private:
             try:
                 memory = self.runtime.memory  # type: ignore[attr-defined]
-                past = self.states.load(conversation, memory.base, memory.sha256)
+                kept = self.states.load(name, memory.base, memory.sha256)
+                return kept if kept is not None and _begins(kept, turns) else Past(), ""
             except AdapterError as wrong:
                 why = f"{wrong}: what left the window is read anew"
-        if past is None or not 0 < past.left < len(turns) or past.stem != stem(turns[: past.left]):
-            return Past(), why
-        return past, why
+        return Past(), why
 
     def _leaving(self, head: tuple[Message, ...], held: Sequence[Message], sampling: Sampling) -> int:
         "How many of the oldest messages have to go: none, or as many as leave half of the window free."
@@ -150,43 +161,62 @@ class Windows:
         if runtime.free((*head, *held)) >= min(sampling.max_tokens, size // 4) + size // 16:
             return 0
         cuts = [n for n, message in enumerate(held) if n and message.role == "user"]
+        if cuts and (free := runtime.free((*head, *held[cuts[-1] :]))) < SHORTEST_ANSWER:  # the others would leave for nothing
+            raise TooLong(f"what was said last is {size - free} tokens long by itself, the window holds {size}",
+                          hint="say it in parts")
         at = bisect_left(cuts, size // 2, key=lambda n: runtime.free((*head, *held[n:])))
         return cuts[min(at, len(cuts) - 1)] if cuts else 0
 
-    def _napped(self, plan: Plan, watch: Watch) -> Any:
+    def _napped(self, plan: Plan, said: Sequence[Message], watch: Watch) -> Any:
         "The state after a nap over what leaves, None where it was stopped."
-        said = self._readable(plan)
-        before = plan.past.state
 
         def tick(share: float) -> None:
             watch.napping(plan.leaving, share)
 
-        return self.runtime.nap(said, before, tick, watch.cancelled)  # type: ignore[attr-defined]
+        return self.runtime.nap(said, plan.past.state, tick, watch.cancelled)  # type: ignore[attr-defined]
 
     def _readable(self, plan: Plan) -> list[Message]:
         """Of what leaves, the words that the journal would give to a reader: no secrets, nothing forgotten, nothing hidden. What is
-        private never reaches the disk, and is not shown to the journal for it either."""
+        private never reaches the disk, and is not shown to the journal for it either: of that, all but secrets."""
         first, gone = plan.past.left, plan.past.left + plan.leaving
         if plan.private:
-            return list(plan.turns[first:gone])
-        turns = tuple(Turn(m.role, tools.said(m)) for m in plan.turns[:gone])
-        for episode, new in self.journal.rehearse([Episode(f"window-{uuid.uuid4().hex}", turns, "", "chat")]):
-            kept = zip(plan.turns[first:gone], episode.turns[new + first :], strict=True)
-            return [Message(m.role, turn.text) for m, turn in kept if turn.text and not turn.private]
-        return []
+            words = scrub_turns(tools.said(m) for m in plan.turns[:gone])
+        else:
+            turns = iter(self.journal.as_read(Episode(plan.conversation, told(plan.turns), "", "chat")))
+            words = [self._heard(next(turns)) if m.role != "system" else self._ruled(m) for m in plan.turns]
+        return [Message(m.role, text) for m, text in zip(plan.turns[first:gone], words[first:gone], strict=True) if text]
+
+    def _heard(self, turn: Turn) -> str:
+        return "" if turn.private else turn.text
+
+    def _ruled(self, message: Message) -> str:
+        "What a system message says, which the journal does not keep."
+        return "" if self.journal.excluded(message.content) else scrub(message.content)[0]
 
     def _keep(self, plan: Plan, past: Past) -> None:
+        "On the disk under the journal's name for it; in memory what is private, or has no name yet."
         if not plan.conversation:
             return
-        if past.state is not None and self.states is not None and not plan.private:
-            self.pasts.pop(plan.conversation, None)  # the disk is where it is deleted, by other processes too
+        place = self._place(plan.conversation, plan.turns)  # anew: it may have become private during the nap
+        if self.states is not None and place.name and not (plan.private or place.private or past.state is None or past.state.empty):
+            self.pasts.pop((plan.conversation, False), None)  # the disk is where it is deleted, by other processes too
             with suppress(OSError):  # not kept is napped over anew
-                self.states.keep(plan.conversation, past, plan.age)
+                self.states.keep(place.name, past, plan.age)
             return
-        self.pasts[plan.conversation] = past
-        self.pasts.move_to_end(plan.conversation)
+        self.pasts[plan.conversation, plan.private] = past
+        self.pasts.move_to_end((plan.conversation, plan.private))
         while len(self.pasts) > REMEMBERED:
             self.pasts.popitem(last=False)
+
+
+def _begins(past: Past, turns: Sequence[Message]) -> bool:
+    "Whether a conversation begins with what was left."
+    return 0 < past.left < len(turns) and past.stem == stem(turns[: past.left])
+
+
+def told(messages: Sequence[Message]) -> tuple[Turn, ...]:
+    "The turns that the journal keeps of messages: none of the system's."
+    return tuple(Turn(m.role, tools.said(m)) for m in messages if m.role != "system")
 
 
 def stem(messages: Sequence[Message]) -> str:

@@ -66,7 +66,7 @@ class Case:
 
     def path(self, out: Path) -> Path:
         task = self.task
-        sizes = [str(v) for v in (task.chunks, task.items, task.depth, task.asked, *RECIPE)]
+        sizes = [str(v) for v in (task.chunks, task.items, task.depth, task.asked, *RECIPE, *([task.full] if task.full else []))]
         key = content_id("naps", *sizes, json.dumps(asdict(shape_of(self.arm, self.task))), json.dumps(asdict(self.run)))
         return out / f"{self.task.name}-{self.arm}-seed{self.run.seed}-{key[-8:]}.json"
 

@@ -51,6 +51,7 @@ class Task:
     asked: int = 32  # questions of a sequence
     blocks: int = 1  # of the models it is put to
     steps: int = 500  # of training
+    full: int = 0  # of mqar: the depth at which every place holds a pair
 
     def batch(self, seed: int | tuple[int, ...], size: int) -> Batch:
         return self.draw(self, np.random.default_rng(seed), size)
@@ -73,10 +74,10 @@ def asking(who: Array, depth: Array, answers: Array, context: Array, told: Array
 
 
 def mqar(task: Task, rng: np.random.Generator, size: int) -> Batch:
-    "Between two and all places hold a pair; keys are told apart, values repeat. Depth is the number of pairs, and not told."
+    "From few to all places hold a pair; keys are told apart, values repeat. Depth is the number of pairs, and not told."
     n = task.chunks * task.items
     keys, values = shuffled(rng, size, n), rng.integers(0, task.answers, (size, n))
-    pairs = rng.integers(1, task.depth + 1, (size, 1)) * n // task.depth
+    pairs = rng.integers(1, task.depth + 1, (size, 1)) * n // task.full
     there = shuffled(rng, size, n) < pairs
     context = tokens(np.where(there, ITEM, NOTHING), np.where(there, keys, 0), np.where(there, values, 0))
     shown, depth = context.reshape(size, task.chunks, task.items, 4), np.broadcast_to(pairs, keys.shape)
@@ -144,7 +145,7 @@ def swaps(task: Task, rng: np.random.Generator, size: int) -> Batch:
 
 
 TASKS = {task.name: task for task in (
-    Task("mqar", mqar, chunks=4, items=8, depth=4, sizes=(4, 32, 16, 1), answers=16, steps=120),
+    Task("mqar", mqar, chunks=4, items=8, depth=4, sizes=(4, 32, 16, 1), answers=16, steps=120, full=4),
     Task("khop", khop, chunks=2, items=8, depth=4, sizes=(4, 16, 16, 5), answers=16, steps=500),
     Task("rule110", rule110, chunks=2, items=8, depth=4, sizes=(4, 16, 2, 5), answers=2, steps=500),
     Task("swaps", swaps, chunks=2, items=10, depth=6, sizes=(4, 6, 6, 1), answers=6, steps=400),
