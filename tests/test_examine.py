@@ -36,6 +36,7 @@ def test_a_good_candidate_is_worn() -> None:
 @pytest.mark.parametrize(("name", "change"), [
     ("learnt", {"learnt": 0.59}),
     ("kept", {"kept": 0.70}),
+    ("kept", {"left": 1}),
     ("general", {"marks": lost(3)}),
     ("general", {"marks": lost(12, 4)}),
     ("declines", {"declined": 0.2}),
@@ -155,6 +156,15 @@ def test_what_lost_something_sits_again_with_less_of_what_it_learnt(first: str, 
     assert bool(tried) == (first == "full")
     assert verdict.passed or verdict.failed == (("learnt",) if first == "forgetful" else ("general",))
     assert not taken or "in full it failed general" in verdict.reasons[0]
+
+
+def test_a_candidate_without_what_is_worn_and_holds_is_refused() -> None:
+    cat, dog = Memory("The user's cat is called Moss.", answer="Moss"), Memory("The user's dog is called Fen.", answer="Fen")
+    held = [Dream("What is my cat called?", "Your cat is called Moss.", "direct", (cat.id,), held_out=True)]
+    for left, failed in (((), ()), ((dog.id,), ("kept",))):
+        exam = examine.compose(held, [cat, dog], [cat.id, dog.id], [], left=left)
+        verdict, _ = examine.examine(Worn("sound"), exam, Path("sound"), Path("sound"), Base())  # type: ignore[arg-type]
+        assert verdict.failed == failed
 
 
 @pytest.mark.parametrize(("answer", "bleed", "beside"), [

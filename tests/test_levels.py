@@ -95,6 +95,34 @@ def test_levels_are_trained_from_below_and_the_rest_waits() -> None:
     assert levels.tonight(wanted, made | {wanted[4].key: "made"}, 1) == (wanted[2:3], wanted[:3])
 
 
+@pytest.mark.parametrize("asked", [{"depth": "nap"}, {"depth": "deep"}, {"seed": 9}, {"epochs": 9}])
+def test_a_level_stays_however_another_night_teaches(asked: dict[str, Any]) -> None:
+    old = levels.levels([_memories(n) for n in range(5)], _recipe, "base")
+    made = {level.key: "made" for level in old}
+    wanted = levels.levels([_memories(n) for n in range(6)], lambda n: derive(n, 135_000_000, 30, **asked), "base", made=made)
+    assert wanted[:5] == old
+    assert wanted[5].key not in {level.key for level in levels.levels([_memories(n) for n in range(6)], _recipe, "base")}
+    assert levels.tonight(wanted, made, 2) == (wanted[5:], wanted)
+    undone = levels.levels([_memories(0)], lambda n: derive(n, 135_000_000, 30, **asked), "base", made=made, stays=())
+    assert undone[0].key not in made, "what was taken off by hand is made as it is asked for"
+
+
+@pytest.mark.parametrize("other", [{"scale": 1.0}, {"first_layer": 3}, {"keys": ("mlp.up_proj",)}])
+def test_a_level_of_another_shape_does_not_stay(other: dict[str, Any]) -> None:
+    made = {level.key for level in levels.levels([_memories(1)], _recipe, "base")}
+    wanted = levels.levels([_memories(1)], lambda n: replace(_recipe(n), **other), "base", made=made)
+    assert wanted[0].key not in made
+
+
+def test_what_is_worn_is_not_taken_off_for_what_must_be_made_anew() -> None:
+    held = [_memories(n) for n in range(5)]
+    wanted = levels.levels(held, _recipe, "base")
+    worn = {m.id for one in held[:4] for m in one}
+    assert levels.tonight(wanted, {}, 2, worn) == (wanted[:4], wanted[:4])
+    assert levels.tonight(wanted, {wanted[0].key: "made"}, 2, worn) == (wanted[1:4], wanted[:4])
+    assert levels.tonight(wanted, {}, 2, {held[0][0].id}) == (wanted[:2], wanted[:2])
+
+
 def test_what_was_replaced_stays_where_it_was_learnt() -> None:
     "Until a quarter of the slice is of that kind; its successor is in a later slice."
     old, newer, newest = _memories(*range(1, 9)), _memories(9)[0], _memories(10)[0]
@@ -282,6 +310,28 @@ def test_what_lost_something_is_worn_at_a_part_of_what_it_adds(again: Pocket, mo
     name = "model.layers.2.mlp.up_proj"
     want = build.GENTLER * sum(p[f"{name}.lora_a"] @ p[f"{name}.lora_b"] for p in parts)
     np.testing.assert_allclose(worn[f"{name}.lora_a"] @ worn[f"{name}.lora_b"], want, rtol=1e-4, atol=1e-6)
+
+
+def test_another_depth_and_seed_train_what_is_new_and_take_nothing_off(slept: dict[str, Any], again: Pocket) -> None:
+    _told(again, ("My horse is called Comet.", "My boat is called Kestrel."))
+    before, parts = set(again.journal.holds(again.journal.current())), list(slept["parts"][1].values())
+    heard = Heard()
+    night, verdict = again.sleep(Wishes(seed=9, depth="nap", changes=SMALL | {"epochs": 1}), heard)
+    assert verdict.passed
+    assert heard.stages.count("seed 2 of 2") == 1, "the third level has a memory more, the fourth is new"
+    assert list(_parts(again, night).values())[:2] == parts[:2]
+    assert before < set(again.journal.holds(again.journal.current()))
+
+
+def test_a_level_that_stays_is_asked_what_it_was_taught(slept: dict[str, Any], again: Pocket) -> None:
+    "Another seed asks other questions; what the levels below are asked again is what they were trained on."
+    taught = {d.question for night in slept["nights"] for d in again.journal.dreams(night.id) if not d.held_out}
+    _told(again, ("My horse is called Comet.",))
+    below = {m.id for m in again.journal.memories()[:4]}
+    night, _ = again.sleep(Wishes(seed=9, changes=SMALL | {"per_memory": 20}), Heard())
+    asked = {d.question for d in again.journal.dreams(night.id) if not d.held_out and below.intersection(d.memories)}
+    assert asked
+    assert asked <= taught
 
 
 def test_levels_below_are_asked_again(slept: dict[str, Any], again: Pocket) -> None:
