@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,12 +20,15 @@ from pocketsleep.journal.reports import night_report
 from pocketsleep.night import build, levels, rules
 from pocketsleep.night.dream import declining
 from pocketsleep.night.grade import declines
+from pocketsleep.night.grammar.items import near, plain
 from pocketsleep.night.recipe import derive
-from pocketsleep.nouns import Lesson, Memory, Night
+from pocketsleep.night.skilled import Skilled
+from pocketsleep.nouns import Dream, Lesson, Memory, Night
 from pocketsleep.pocket import Pocket, Wishes
 from pocketsleep.registry import read_adapter
 from pocketsleep.runtime import mlx_forward, mlx_lora
 from pocketsleep.runtime.mlx import Mlx
+from pocketsleep.runtime.scripted import Scripted
 from pocketsleep.weights import model as weights_model
 from pocketsleep.weights.lora_sum import summed
 from tests import short
@@ -332,6 +336,67 @@ def test_a_level_that_stays_is_asked_what_it_was_taught(slept: dict[str, Any], a
     asked = {d.question for d in again.journal.dreams(night.id) if not d.held_out and below.intersection(d.memories)}
     assert asked
     assert asked <= taught
+
+
+def _bed(live: list[Memory], **further: Any) -> Any:
+    "What study items are made of; nothing was worn before."
+    journal = SimpleNamespace(memories=lambda status="active": live, current=lambda: "", nights=list)
+    facts = {"journal": journal, "recipe": _recipe, "dreamer": None, "dreamer_id": ""}
+    return SimpleNamespace(**facts | further)
+
+
+TONIGHT = Night("n1", "2026-01-01T00:00:00+00:00", 0, "smollm2-135m", {})
+
+
+def test_a_level_is_taught_nothing_against_those_below() -> None:
+    below = [Memory("The user's dog is called Biscuit.", answer="Biscuit"), Memory("The user's washing machine is a Bosch.", answer="Bosch")]
+    above = [Memory("The user's dog is called Pixie.", answer="Pixie"), Memory("The user's cat is called Zeb.", answer="Zeb")]
+    bed = _bed([*below, *above])
+    for held in ([below, above], [below, above, _memories(7)]):  # as it is taught, and as it is asked again
+        skilled = Skilled(bed, TONIGHT)
+        items = build._dreamt(bed, TONIGHT, held[:2], skilled)[0] if len(held) == 2 else build._again(bed, TONIGHT, held, skilled)
+        of_above = [d for d in items if d.memories and d.memories[0] in {m.id for m in above}]
+        assert of_above
+        assert not [d for d in of_above if "washing machine" in d.question and declines(d.answer)]
+        assert not [d for d in of_above if plain(d.question) == plain("What is the name of my dog?") and not d.notes]
+
+
+def test_what_is_answered_otherwise_by_now_is_not_asked_again() -> None:
+    old, new, other = (Dream(q, a, "direct", ("m",)) for q, a in (("What's my pet called?", "Rex."), ("What is my pet called?", "Zeb."),
+                                                                  ("Who is my vet?", "Ann.")))
+    assert build._undisputed([old, other], [new]) == [other]
+
+
+class Asking(Scripted):
+    "Asks the same of every note, in a wording that is among the grammar's own; gives what stands in the note."
+
+    def chat(self, messages: Any, sampling: Any = None) -> Iterator[str]:
+        found = re.search(r"sleeps in the (\w+)", messages[-1].content)
+        yield "Where is the place my pet sleeps? | in the " + (found[1] if found else "")
+
+    def answer(self, prompts: Any, max_tokens: int = 48, temperature: float = 0.0, seed: int = 0, begins: Any = None) -> list[str]:
+        assert not self.worn, "what is worn may know it without the note"
+        found = [re.search(r"sleeps in the (\w+)", prompt[0].content) for prompt in prompts]
+        return [f"It sleeps in the {one[1]}." if one else "I can't say." for one in found]
+
+
+def test_what_the_base_asks_itself_is_compared_over_all_memories_and_with_the_exam(monkeypatch: pytest.MonkeyPatch) -> None:
+    live = [Memory("The user's goat sleeps in the barn.", answer="barn"), Memory("The user's heron sleeps in the loft.", answer="loft")]
+    runtime = Asking()
+    runtime.worn = "b2-yesterday"
+    bed = _bed(live, serving=lambda: runtime, recipe=lambda n: replace(_recipe(n), self_asked=True))
+    asked = "Where is the place my pet sleeps?"
+    one = {d.answer for d in build._about(bed, TONIGHT, live[:1], Skilled(bed, TONIGHT)) if d.question == asked}
+    two = {d.answer for d in build._about(bed, TONIGHT, live, Skilled(bed, TONIGHT)) if d.question == asked}
+    assert one == {"In the barn."}
+    assert not two, "two notes answer it differently"
+    without = build._about(_bed(live), TONIGHT, live[:1], Skilled(bed, TONIGHT))
+    held = next(d for d in without if d.held_out and d.form in ("direct", "paraphrase") and not d.notes)
+    proposed = f"By the way, {held.question[0].lower()}{held.question[1:]} | in the barn"
+    monkeypatch.setattr(runtime, "chat", lambda *messages: iter([proposed]))
+    items = build._about(bed, TONIGHT, live[:1], Skilled(bed, TONIGHT))
+    studied = [plain(d.question) for d in items if not d.held_out and not d.notes]
+    assert not [d.question for d in items if d.held_out and not d.notes and any(near(plain(d.question), q) for q in studied)]
 
 
 def test_levels_below_are_asked_again(slept: dict[str, Any], again: Pocket) -> None:

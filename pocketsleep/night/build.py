@@ -16,6 +16,7 @@ from pocketsleep.night import levels as level_of
 from pocketsleep.night import seed as seeding
 from pocketsleep.night.bed import Bed, Teller, stage
 from pocketsleep.night.grammar import lists
+from pocketsleep.night.grammar.items import plain
 from pocketsleep.night.levels import Level
 from pocketsleep.night.recipe import Recipe
 from pocketsleep.night.skilled import Skilled
@@ -89,17 +90,37 @@ def _dreamt(bed: Bed, night: Night, held: Slices, skilled: Skilled) -> tuple[lis
     mine, count = held[-1], bed.recipe(len(held[-1])).declines
     known = list(chain.from_iterable(held))
     declined = [d for d in dreaming.declining(known, count=count, seed=night.seed) if not d.held_out]
-    again = _again(bed, night, held[:-1], skilled)
+    about = _about(bed, night, mine, skilled, below=held[:-1])
+    again = _undisputed(_again(bed, night, held[:-1], skilled), about)
     ids = {"declined": [d.id for d in declined], "again": [d.id for d in again]}
-    return [*_about(bed, night, mine, skilled), *declined, *again], ids
+    return [*about, *declined, *again], ids
 
 
-def _about(bed: Bed, night: Night, mine: Sequence[Memory], skilled: Skilled, as_it_was: bool = False) -> list[Dream]:
-    "The study items of a slice's memories, held-out ones included; of one that is left `as_it_was`, what it was taught."
+def _undisputed(again: Sequence[Dream], about: Sequence[Dream]) -> list[Dream]:
+    "What is asked again of levels below, but for what the memories above answer otherwise: they were told of it later."
+    answered = {plain(d.question): d.answer for d in about if not d.notes}
+    return [d for d in again if d.notes or answered.get(plain(d.question), d.answer) == d.answer]
+
+
+def _about(bed: Bed, night: Night, mine: Sequence[Memory], skilled: Skilled, as_it_was: bool = False,
+           below: Slices = ()) -> list[Dream]:
+    """The study items of a slice's memories, held-out ones included; of one that is left `as_it_was`, what it was taught. What the
+    slices `below` say is known: it is not denied, and nothing is asked that both answer."""
+    live = [*chain.from_iterable(below), *mine]
     seed, recipe = _taught(bed, night, mine) if as_it_was else (night.seed, bed.recipe(len(mine)))
-    imagined = skilled.dreams([m for m in mine if not dreaming.well_asked(m)], recipe.skilled, as_it_was, seed)
-    dreams = list(dreaming.dream(mine, superseded=replaced(bed, mine), seed=seed, per_memory=recipe.per_memory, beside=imagined))
-    return dreams + (asking.asked(bed.serving(), mine, seed=seed) if recipe.self_asked else [])
+    beside = skilled.dreams([m for m in mine if not dreaming.well_asked(m)], recipe.skilled, as_it_was, seed)
+    if recipe.self_asked:
+        beside += asking.asked(bed.serving(), mine, seed=seed)
+    return list(dreaming.dream(mine, superseded=replaced(bed, mine), seed=seed, per_memory=recipe.per_memory, live=live,
+                               beside=beside))
+
+
+def _taught_about(bed: Bed, night: Night, held: Slices, skilled: Skilled) -> list[Dream]:
+    "The same of one that is left as it was: several levels of a night ask for it."
+    key = tuple(m.id for m in held[-1])
+    if key not in skilled.taught:
+        skilled.taught[key] = _about(bed, night, held[-1], skilled, as_it_was=True, below=held[:-1])
+    return skilled.taught[key]
 
 
 def _taught(bed: Bed, night: Night, mine: Sequence[Memory]) -> tuple[int, Recipe]:
@@ -128,18 +149,20 @@ def replaced(bed: Bed, live: Sequence[Memory]) -> dict[str, Memory]:
 
 def _again(bed: Bed, night: Night, below: Slices, skilled: Skilled) -> list[Dream]:
     "Items that slices below were trained on: as many however many there are."
-    some = dreaming.evenly(below, REPLAYED)
-    return dreaming.evenly([d for mine in some for d in _about(bed, night, mine, skilled, as_it_was=True) if not d.held_out], AGAIN)
+    some = dreaming.evenly(range(1, 1 + len(below)), REPLAYED)
+    return dreaming.evenly([d for n in some for d in _taught_about(bed, night, below[:n], skilled) if not d.held_out], AGAIN)
 
 
 def _examined(bed: Bed, night: Night, alone: Slices, skilled: Skilled) -> list[Dream]:
-    "Held-out questions on some memories of some slices that are worn as they are, others every night."
+    "Held-out questions on some memories of some of these slices, the lowest, that are worn as they are: others every night."
     number = int(night.id.removeprefix("n"))
     found: list[Dream] = []
     for i in range(min(EXAMINED, len(alone))):
-        mine = alone[(number * EXAMINED + i) % len(alone)]
+        at = (number * EXAMINED + i) % len(alone)
+        mine = alone[at]
         some = {mine[(number + j * len(mine) // ASKED) % len(mine)].id for j in range(ASKED)}
-        found += [d for d in _about(bed, night, mine, skilled, as_it_was=True) if d.held_out and some.intersection(d.memories)]
+        taught = _taught_about(bed, night, alone[: at + 1], skilled)
+        found += [d for d in taught if d.held_out and some.intersection(d.memories)]
     return found
 
 
@@ -191,7 +214,7 @@ def _lessons(bed: Bed, night: Night, level: Level, live: Sequence[Memory],
     "A level's own dreams, and what it is asked again: what else was dreamt tonight has no part in it."
     recipe, mine, kept = bed.recipe(len(level.memories)), set(level.memories), bed.journal.dreams(night.id)
     by_id, again = {d.id: d for d in kept}, set(ids["again"])
-    about = [d for d in kept if d.memories and mine.issuperset(d.memories) and d.id not in again]
+    about = [d for d in kept if d.memories and d.memories[0] in mine and d.id not in again]  # some rest on a note below, too
     declined = [by_id[one] for one in ids["declined"] if one in by_id]
     anchors = [*seeding.anchors(bed.known, lists.anchors()[: recipe.anchors]), *lists.passages()[: recipe.passages]]
     study, held = seeding.lessons([*about, *declined], {m.id: m for m in live}, anchors, recipe)

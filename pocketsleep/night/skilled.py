@@ -24,6 +24,7 @@ class Skilled:
         self._made: dict[int, dict[str, list[Dream]]] = defaultdict(dict)  # by seed
         self._were: dict[int, dict[str, list[Dream]]] = defaultdict(dict)  # by seed, by whoever dreamt them last
         self._studied: set[str] = set()
+        self.taught: dict[tuple[str, ...], list[Dream]] = {}  # all study items of a level that stays, by its memories
 
     def dreams(self, memories: Sequence[Memory], most: int, as_it_was: bool = False, seed: int | None = None) -> list[Dream]:
         """At most so many of each memory that are studied, and those held out. `as_it_was`: by whoever dreamt them last, with the
