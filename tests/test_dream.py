@@ -166,6 +166,21 @@ def test_nothing_near_what_others_hold_out_is_studied() -> None:
         assert not [d for d in items if not d.held_out and not d.notes and near(plain(held.question), plain(d.question))]
 
 
+@pytest.mark.parametrize("said", [
+    "I haven't told my brother about the cottage.", "I have never told my mother about Lisbon.", "I do not know my blood group.",
+    "I haven't told you about my cottage."])
+def test_a_note_that_reads_like_a_refusal_is_studied_and_examined(said: str) -> None:
+    memory = told(said, None, [], "2026-01-01T00:00:00+00:00")
+    assert memory is not None
+    items = dream([memory], per_memory=44)
+    positive = [d for d in items if d.form in ("direct", "paraphrase", "yes_no")]
+    assert set(seed.balanced([d for d in positive if not d.held_out], 0.0)) == {d for d in positive if not d.held_out}
+    exam = compose(items, [memory], [], [])
+    assert set(exam.new) >= {d for d in positive if d.held_out}
+    assert len(exam.new) > 1
+    assert not set(exam.unstated) & set(positive)
+
+
 def test_denials_never_deny_another_note() -> None:
     both = [Memory("The user lives in Lisbon.", answer="Lisbon"), Memory("The user's office is in Oslo.", answer="Oslo"),
             Memory("The user's cottage is in Bristol.", answer="Bristol"), Memory("The user met Ann in Vienna.", answer="Vienna")]

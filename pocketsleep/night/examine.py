@@ -18,6 +18,7 @@ from pocketsleep.errors import AdapterError
 from pocketsleep.night.dream import evenly
 from pocketsleep.night.grade import declines, plain, refuses, right, says
 from pocketsleep.night.grammar import lists
+from pocketsleep.night.grammar.lead import nobody_said
 from pocketsleep.night.known import Known
 from pocketsleep.night.rules import RULES, Rule, Scores, judge
 from pocketsleep.nouns import Dream, Memory, Verdict
@@ -51,13 +52,13 @@ def compose(dreams: Sequence[Dream], memories: Sequence[Memory], before: Sequenc
     """`before`: ids of memories that the adapter worn now holds. `old`: id -> the answer of what a memory replaced. `left`: those
     of `before` that hold and that the candidate would take off: no few questions find them, so they are counted."""
     held = [d for d in dreams if d.held_out]
-    about = [d for d in held if d.memories and not declines(d.answer) and not d.notes]
+    about = [d for d in held if d.memories and not nobody_said(d) and not d.notes]
     return Exam(
         new=tuple(evenly([d for d in about if d.memories[0] not in before], MOST)),
         before=tuple(evenly([d for d in about if d.memories[0] in before], MOST)),
         general=tuple(general),
-        unstated=tuple(evenly([d for d in held if declines(d.answer) and not d.notes], MOST)),
-        context=tuple(evenly([d for d in held if d.notes and not declines(d.answer)], FEWER)),
+        unstated=tuple(evenly([d for d in held if nobody_said(d) and not d.notes], MOST)),
+        context=tuple(evenly([d for d in held if d.notes and not nobody_said(d)], FEWER)),
         old=dict(old or {}),
         said=frozenset(plain(d.answer) for d in dreams if d.form in ("direct", "paraphrase") and len(d.answer.split()) > SPAN),
         cores={m.id: m.answer for m in memories},
