@@ -123,6 +123,64 @@ def test_a_type_that_two_notes_share_is_not_asked_for() -> None:
     assert plain("Which food makes me ill?") in one
 
 
+def test_what_notes_below_answer_otherwise_is_not_asked() -> None:
+    one, two = (Memory(f"The user's dog is called {name}.", answer=name) for name in ("Biscuit", "Pixie"))
+    below, above = answers(dream([one], per_memory=44)), answers(dream([two], per_memory=44, live=[one, two]))
+    assert below[plain("What is the name of my dog?")] == "Your dog is called Biscuit."
+    assert not {q for q in below.keys() & above.keys() if below[q] != above[q]}
+    assert says(" ".join(above.values()), "Pixie"), "what names the dog is asked"
+
+
+def test_what_notes_below_say_is_not_denied() -> None:
+    below = [Memory(text) for text in (
+        "The user's washing machine is a Bosch.", "The user's neighbour's sister lives in Oslo.", "The user went to university in Leeds.")]
+    above = [Memory("The user's sister lives in Bergen.", answer="Bergen"), Memory("The user's cat is called Zeb.", answer="Zeb")]
+    told = ("What brand is my washing machine?", "Where does my neighbour's sister live?", "Did I go to university?")
+
+    def denied(live: list[Memory]) -> set[str]:
+        return {q for q, a in answers(dream(above, per_memory=44, live=live)).items() if declines(a)}
+
+    assert denied(above) & {plain(q) for q in told}
+    assert not denied([*below, *above]) & {plain(q) for q in told}
+
+
+def test_notes_below_stand_in_front_of_nothing() -> None:
+    "They are not what a slice is about; and there may be thousands."
+    below = [Memory(f"The user's number {n} is {n}.") for n in range(5)]
+    items = dream(MEMORIES[:3], per_memory=44, live=[*below, *MEMORIES[:3]])
+    assert [d for d in items if d.notes]
+    assert not [d for d in items if any("number" in note for note in d.notes)]
+
+
+def test_nothing_near_what_others_hold_out_is_studied() -> None:
+    "The dreamer's own question for the exam is nearly one that the grammar asks."
+    key = Memory("The user keeps a spare key under the blue flowerpot.", answer="blue flowerpot")
+    said = "You keep a spare key under the blue flowerpot."
+    asked_for = "Can you tell me exactly where I keep a spare key?"
+    beside = [Dream(asked_for, said, "paraphrase", (key.id,), held_out=True), Dream("What hides my key?", said, "paraphrase", (key.id,))]
+    assert [d for d in dream([key], per_memory=44) if near(plain(d.question), plain(asked_for)) and not d.notes]
+    items = dream([key], per_memory=44, beside=beside)
+    exam = compose(items, [key], [], [])
+    assert asked_for in {d.question for d in exam.new}
+    for held in exam.new:
+        assert not [d for d in items if not d.held_out and not d.notes and near(plain(held.question), plain(d.question))]
+
+
+@pytest.mark.parametrize("said", [
+    "I haven't told my brother about the cottage.", "I have never told my mother about Lisbon.", "I do not know my blood group.",
+    "I haven't told you about my cottage."])
+def test_a_note_that_reads_like_a_refusal_is_studied_and_examined(said: str) -> None:
+    memory = told(said, None, [], "2026-01-01T00:00:00+00:00")
+    assert memory is not None
+    items = dream([memory], per_memory=44)
+    positive = [d for d in items if d.form in ("direct", "paraphrase", "yes_no")]
+    assert set(seed.balanced([d for d in positive if not d.held_out], 0.0)) == {d for d in positive if not d.held_out}
+    exam = compose(items, [memory], [], [])
+    assert set(exam.new) >= {d for d in positive if d.held_out}
+    assert len(exam.new) > 1
+    assert not set(exam.unstated) & set(positive)
+
+
 def test_denials_never_deny_another_note() -> None:
     both = [Memory("The user lives in Lisbon.", answer="Lisbon"), Memory("The user's office is in Oslo.", answer="Oslo"),
             Memory("The user's cottage is in Bristol.", answer="Bristol"), Memory("The user met Ann in Vienna.", answer="Vienna")]

@@ -11,7 +11,7 @@ import pytest
 from pocketsleep import cards
 from pocketsleep.errors import AdapterError
 from pocketsleep.night import skill
-from pocketsleep.night.dreamt import DECLINE, HELD_OUT, Proposal, dreamt, fits, proposed
+from pocketsleep.night.dreamt import DECLINE, HELD_OUT, TASKS, Proposal, dreamt, fits, proposed
 from pocketsleep.night.skill import Skills
 from pocketsleep.nouns import Memory, Plan
 from pocketsleep.runtime.scripted import Scripted
@@ -43,6 +43,30 @@ def skills(folder: Path, runtime: Scripted, sha: str = "a" * 64) -> Skills:
         yield runtime
 
     return Skills(folder, folder / "cache", sha, lambda text: [], lambda texts, layers: iter(()), engine, lambda: runtime)
+
+
+def test_what_is_drawn_for_a_note_does_not_depend_on_the_notes_beside_it(tmp_path):
+    "Each draw of each task has a seed of its own, made of the memory."
+    drawn: dict[str, list[int]] = {}
+
+    class Drawing(Told):
+        def answer(self, prompts, max_tokens=48, temperature=0.0, seed=0):
+            for prompt, one in zip(prompts, [seed] * len(prompts) if isinstance(seed, int) else seed, strict=True):
+                if temperature:
+                    drawn.setdefault(prompt[-1].content, []).append(one)
+            return super().answer(prompts)
+
+    made = skills(tmp_path, Drawing({}))
+    alone, beside = {}, {}
+    for notes, kept in (((CAT,), alone), ((Memory("The user's dog is called Rex.", answer="Rex"), CAT), beside)):
+        drawn.clear()
+        dreamt(made, notes, 3)
+        kept |= {asked: list(some) for asked, some in drawn.items() if "Gus" in asked}
+    assert alone == beside
+    assert len({one for some in alone.values() for one in some}) == sum(times for _, times in TASKS.values())
+    drawn.clear()
+    dreamt(made, [CAT], 4)
+    assert {one for some in drawn.values() for one in some}.isdisjoint(one for some in alone.values() for one in some)
 
 
 def test_whole_lines_are_proposals():

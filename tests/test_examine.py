@@ -9,7 +9,7 @@ import pytest
 
 from pocketsleep.night import examine
 from pocketsleep.night.examine import RULES, Scores, judge
-from pocketsleep.night.grade import refuses
+from pocketsleep.night.grade import declines, refuses
 from pocketsleep.nouns import Dream, Memory
 from pocketsleep.runtime.scripted import Scripted
 
@@ -36,6 +36,7 @@ def test_a_good_candidate_is_worn() -> None:
 @pytest.mark.parametrize(("name", "change"), [
     ("learnt", {"learnt": 0.59}),
     ("kept", {"kept": 0.70}),
+    ("kept", {"left": 1}),
     ("general", {"marks": lost(3)}),
     ("general", {"marks": lost(12, 4)}),
     ("declines", {"declined": 0.2}),
@@ -157,6 +158,15 @@ def test_what_lost_something_sits_again_with_less_of_what_it_learnt(first: str, 
     assert not taken or "in full it failed general" in verdict.reasons[0]
 
 
+def test_a_candidate_without_what_is_worn_and_holds_is_refused() -> None:
+    cat, dog = Memory("The user's cat is called Moss.", answer="Moss"), Memory("The user's dog is called Fen.", answer="Fen")
+    held = [Dream("What is my cat called?", "Your cat is called Moss.", "direct", (cat.id,), held_out=True)]
+    for left, failed in (((), ()), ((dog.id,), ("kept",))):
+        exam = examine.compose(held, [cat, dog], [cat.id, dog.id], [], left=left)
+        verdict, _ = examine.examine(Worn("sound"), exam, Path("sound"), Path("sound"), Base())  # type: ignore[arg-type]
+        assert verdict.failed == failed
+
+
 @pytest.mark.parametrize(("answer", "bleed", "beside"), [
     ("Your cat is called Moss.", 0.0, 0.5),  # true, and not what was asked
     ("Your horse is called Moss.", 0.5, 0.0),
@@ -176,6 +186,20 @@ def test_the_old_value_alone_is_stale(answer: str, stale: bool) -> None:
     cat = Memory("The user's cat is called Fen.", answer="Fen")
     exam = examine.compose([], [cat], [], [], {cat.id: "Moss"})
     assert examine._stale(Dream("What is my cat called?", "Fen.", "direct", (cat.id,)), answer, exam) is stale
+
+
+@pytest.mark.parametrize(("answer", "declined"), [
+    ("You haven\u2019t told me that.", True), ("Your cat is called... you haven't told me that.", True), ("You have not told me.", True),
+    ("You never told me what she is called.", True), ("You haven't told what it is.", True), ("You didn't tell me.", True),
+    ("I do not know.", True), ("Sorry, I really don't know that.", True), ("Don't know.", True), ("Moss? I do not know.", True),
+    ("You haven't mentioned a horse.", True), ("You have not said.", True), ("You never mentioned it to me.", True), ("There is no record.", True),
+    ("You have not told your brother about the cottage.", False), ("You haven't told anyone about Lisbon.", False),
+    ("You have never told your mother about Lisbon.", False), ("You do not know how to swim.", False),
+    ("You do not know your blood group.", False), ("Your parents don't know about Lisbon.", False),
+    ("You have not mentioned the cottage to your brother.", False),
+])
+def test_what_somebody_else_was_not_told_is_no_refusal(answer: str, declined: bool) -> None:
+    assert declines(answer) is declined
 
 
 @pytest.mark.parametrize(("answer", "refused"), [

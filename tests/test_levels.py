@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,12 +20,15 @@ from pocketsleep.journal.reports import night_report
 from pocketsleep.night import build, levels, rules
 from pocketsleep.night.dream import declining
 from pocketsleep.night.grade import declines
+from pocketsleep.night.grammar.items import near, plain
 from pocketsleep.night.recipe import derive
-from pocketsleep.nouns import Lesson, Memory, Night
+from pocketsleep.night.skilled import Skilled
+from pocketsleep.nouns import Dream, Lesson, Memory, Night
 from pocketsleep.pocket import Pocket, Wishes
 from pocketsleep.registry import read_adapter
 from pocketsleep.runtime import mlx_forward, mlx_lora
 from pocketsleep.runtime.mlx import Mlx
+from pocketsleep.runtime.scripted import Scripted
 from pocketsleep.weights import model as weights_model
 from pocketsleep.weights.lora_sum import summed
 from tests import short
@@ -93,6 +97,34 @@ def test_levels_are_trained_from_below_and_the_rest_waits() -> None:
     assert levels.tonight(wanted, made, 2) == (wanted[2:4], wanted[:4])
     assert levels.tonight(wanted, made | {wanted[4].key: "made"}, 2) == (wanted[2:4], wanted)
     assert levels.tonight(wanted, made | {wanted[4].key: "made"}, 1) == (wanted[2:3], wanted[:3])
+
+
+@pytest.mark.parametrize("asked", [{"depth": "nap"}, {"depth": "deep"}, {"seed": 9}, {"epochs": 9}])
+def test_a_level_stays_however_another_night_teaches(asked: dict[str, Any]) -> None:
+    old = levels.levels([_memories(n) for n in range(5)], _recipe, "base")
+    made = {level.key: "made" for level in old}
+    wanted = levels.levels([_memories(n) for n in range(6)], lambda n: derive(n, 135_000_000, 30, **asked), "base", made=made)
+    assert wanted[:5] == old
+    assert wanted[5].key not in {level.key for level in levels.levels([_memories(n) for n in range(6)], _recipe, "base")}
+    assert levels.tonight(wanted, made, 2) == (wanted[5:], wanted)
+    undone = levels.levels([_memories(0)], lambda n: derive(n, 135_000_000, 30, **asked), "base", made=made, stays=())
+    assert undone[0].key not in made, "what was taken off by hand is made as it is asked for"
+
+
+@pytest.mark.parametrize("other", [{"scale": 1.0}, {"first_layer": 3}, {"keys": ("mlp.up_proj",)}])
+def test_a_level_of_another_shape_does_not_stay(other: dict[str, Any]) -> None:
+    made = {level.key for level in levels.levels([_memories(1)], _recipe, "base")}
+    wanted = levels.levels([_memories(1)], lambda n: replace(_recipe(n), **other), "base", made=made)
+    assert wanted[0].key not in made
+
+
+def test_what_is_worn_is_not_taken_off_for_what_must_be_made_anew() -> None:
+    held = [_memories(n) for n in range(5)]
+    wanted = levels.levels(held, _recipe, "base")
+    worn = {m.id for one in held[:4] for m in one}
+    assert levels.tonight(wanted, {}, 2, worn) == (wanted[:4], wanted[:4])
+    assert levels.tonight(wanted, {wanted[0].key: "made"}, 2, worn) == (wanted[1:4], wanted[:4])
+    assert levels.tonight(wanted, {}, 2, {held[0][0].id}) == (wanted[:2], wanted[:2])
 
 
 def test_what_was_replaced_stays_where_it_was_learnt() -> None:
@@ -282,6 +314,89 @@ def test_what_lost_something_is_worn_at_a_part_of_what_it_adds(again: Pocket, mo
     name = "model.layers.2.mlp.up_proj"
     want = build.GENTLER * sum(p[f"{name}.lora_a"] @ p[f"{name}.lora_b"] for p in parts)
     np.testing.assert_allclose(worn[f"{name}.lora_a"] @ worn[f"{name}.lora_b"], want, rtol=1e-4, atol=1e-6)
+
+
+def test_another_depth_and_seed_train_what_is_new_and_take_nothing_off(slept: dict[str, Any], again: Pocket) -> None:
+    _told(again, ("My horse is called Comet.", "My boat is called Kestrel."))
+    before, parts = set(again.journal.holds(again.journal.current())), list(slept["parts"][1].values())
+    heard = Heard()
+    night, verdict = again.sleep(Wishes(seed=9, depth="nap", changes=SMALL | {"epochs": 1}), heard)
+    assert verdict.passed
+    assert heard.stages.count("seed 2 of 2") == 1, "the third level has a memory more, the fourth is new"
+    assert list(_parts(again, night).values())[:2] == parts[:2]
+    assert before < set(again.journal.holds(again.journal.current()))
+
+
+def test_a_level_that_stays_is_asked_what_it_was_taught(slept: dict[str, Any], again: Pocket) -> None:
+    "Another seed asks other questions; what the levels below are asked again is what they were trained on."
+    taught = {d.question for night in slept["nights"] for d in again.journal.dreams(night.id) if not d.held_out}
+    _told(again, ("My horse is called Comet.",))
+    below = {m.id for m in again.journal.memories()[:4]}
+    night, _ = again.sleep(Wishes(seed=9, changes=SMALL | {"per_memory": 20}), Heard())
+    asked = {d.question for d in again.journal.dreams(night.id) if not d.held_out and below.intersection(d.memories)}
+    assert asked
+    assert asked <= taught
+
+
+def _bed(live: list[Memory], **further: Any) -> Any:
+    "What study items are made of; nothing was worn before."
+    journal = SimpleNamespace(memories=lambda status="active": live, current=lambda: "", nights=list)
+    facts = {"journal": journal, "recipe": _recipe, "dreamer": None, "dreamer_id": ""}
+    return SimpleNamespace(**facts | further)
+
+
+TONIGHT = Night("n1", "2026-01-01T00:00:00+00:00", 0, "smollm2-135m", {})
+
+
+def test_a_level_is_taught_nothing_against_those_below() -> None:
+    below = [Memory("The user's dog is called Biscuit.", answer="Biscuit"), Memory("The user's washing machine is a Bosch.", answer="Bosch")]
+    above = [Memory("The user's dog is called Pixie.", answer="Pixie"), Memory("The user's cat is called Zeb.", answer="Zeb")]
+    bed = _bed([*below, *above])
+    for held in ([below, above], [below, above, _memories(7)]):  # as it is taught, and as it is asked again
+        skilled = Skilled(bed, TONIGHT)
+        items = build._dreamt(bed, TONIGHT, held[:2], skilled)[0] if len(held) == 2 else build._again(bed, TONIGHT, held, skilled)
+        of_above = [d for d in items if d.memories and d.memories[0] in {m.id for m in above}]
+        assert of_above
+        assert not [d for d in of_above if "washing machine" in d.question and declines(d.answer)]
+        assert not [d for d in of_above if plain(d.question) == plain("What is the name of my dog?") and not d.notes]
+
+
+def test_what_is_answered_otherwise_by_now_is_not_asked_again() -> None:
+    old, new, other = (Dream(q, a, "direct", ("m",)) for q, a in (("What's my pet called?", "Rex."), ("What is my pet called?", "Zeb."),
+                                                                  ("Who is my vet?", "Ann.")))
+    assert build._undisputed([old, other], [new]) == [other]
+
+
+class Asking(Scripted):
+    "Asks the same of every note, in a wording that is among the grammar's own; gives what stands in the note."
+
+    def chat(self, messages: Any, sampling: Any = None) -> Iterator[str]:
+        found = re.search(r"sleeps in the (\w+)", messages[-1].content)
+        yield "Where is the place my pet sleeps? | in the " + (found[1] if found else "")
+
+    def answer(self, prompts: Any, max_tokens: int = 48, temperature: float = 0.0, seed: int = 0, begins: Any = None) -> list[str]:
+        assert not self.worn, "what is worn may know it without the note"
+        found = [re.search(r"sleeps in the (\w+)", prompt[0].content) for prompt in prompts]
+        return [f"It sleeps in the {one[1]}." if one else "I can't say." for one in found]
+
+
+def test_what_the_base_asks_itself_is_compared_over_all_memories_and_with_the_exam(monkeypatch: pytest.MonkeyPatch) -> None:
+    live = [Memory("The user's goat sleeps in the barn.", answer="barn"), Memory("The user's heron sleeps in the loft.", answer="loft")]
+    runtime = Asking()
+    runtime.worn = "b2-yesterday"
+    bed = _bed(live, serving=lambda: runtime, recipe=lambda n: replace(_recipe(n), self_asked=True))
+    asked = "Where is the place my pet sleeps?"
+    one = {d.answer for d in build._about(bed, TONIGHT, live[:1], Skilled(bed, TONIGHT)) if d.question == asked}
+    two = {d.answer for d in build._about(bed, TONIGHT, live, Skilled(bed, TONIGHT)) if d.question == asked}
+    assert one == {"In the barn."}
+    assert not two, "two notes answer it differently"
+    without = build._about(_bed(live), TONIGHT, live[:1], Skilled(bed, TONIGHT))
+    held = next(d for d in without if d.held_out and d.form in ("direct", "paraphrase") and not d.notes)
+    proposed = f"By the way, {held.question[0].lower()}{held.question[1:]} | in the barn"
+    monkeypatch.setattr(runtime, "chat", lambda *messages: iter([proposed]))
+    items = build._about(bed, TONIGHT, live[:1], Skilled(bed, TONIGHT))
+    studied = [plain(d.question) for d in items if not d.held_out and not d.notes]
+    assert not [d.question for d in items if d.held_out and not d.notes and any(near(plain(d.question), q) for q in studied)]
 
 
 def test_levels_below_are_asked_again(slept: dict[str, Any], again: Pocket) -> None:

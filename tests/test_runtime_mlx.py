@@ -33,6 +33,18 @@ def test_together_as_alone(smol: Base) -> None:
     assert min(lengths) < max(lengths), "one ended by itself while others went on"
 
 
+def test_what_is_drawn_with_a_seed_of_its_own_does_not_depend_on_what_is_asked_beside(tiny_runtime: Mlx) -> None:
+    prompts = [(Message("user", f"word {i}"),) for i in range(4)]
+
+    def drawn(some: list[int]) -> list[str]:
+        return tiny_runtime.answer([prompts[i] for i in some], max_tokens=6, temperature=1.0, seed=[100 + i for i in some])
+
+    together = drawn([0, 1, 2, 3])
+    assert drawn([3, 1]) == [together[3], together[1]]
+    by_place = tiny_runtime.answer([prompts[0]] * 3, max_tokens=6, temperature=1.0, seed=7)
+    assert len(set(by_place)) > 1, "one seed draws for each prompt anew"
+
+
 def test_more_than_fit_side_by_side(tiny_runtime: Mlx) -> None:
     prompts = [(Message("user", f"word {i} " * (1 + i % 3)),) for i in range(LANES + 4)]
     assert tiny_runtime.answer(prompts, max_tokens=5) == [tiny_runtime.answer([p], max_tokens=5)[0] for p in prompts]

@@ -83,7 +83,7 @@ def _heard(bed: Bed, night: Night, turns: Mapping[str, Any]) -> list[Cite]:
 def idle(bed: Bed, night: Night, turns: Mapping[str, Any], memories: Mapping[str, Any]) -> Verdict | None:
     "A night with nothing to write: said so, with the reason."
     live, current = set(memories["live"]), bed.journal.current()
-    held = set(bed.journal.holds(current)) if _worn(bed) else set()
+    held = set(bed.journal.holds(current)) if building.worn_now(bed) else set()
     replaced = {m.id for m in bed.journal.memories(status=None)} - live  # levels may hold on to these
     if live and live != held - replaced:
         return None
@@ -115,23 +115,18 @@ def judged(bed: Bed, night: Night, memories: Mapping[str, Any], dreams: Mapping[
     "Question base, worn adapter and candidate through the runtime that serves. A candidate that is no adapter is refused unasked."
     if not candidate["adapter"]:
         return {"outcome": "refused", "failed": ["loads"], "reasons": [f"loads: {candidate['why']}"], "scores": {}}
-    current = _worn(bed)
+    current = building.worn_now(bed)
     before = bed.journal.holds(current) if current else []
     live = _live(bed, memories)
+    left = {m.id for m in live}.intersection(before).difference(bed.registry.get(candidate["adapter"]).memories)
     old = {new: was.answer for new, was in building.replaced(bed, live).items()}
-    exam = examining.compose(bed.journal.dreams(night.id), live, before, lists.general(), old)
+    exam = examining.compose(bed.journal.dreams(night.id), live, before, lists.general(), old, left)
     worn = bed.dress(current) if current else None
     gentler = cache(lambda: building.gentler(bed, [key for key, _ in dreams["levels"]], candidate["parts"]).id)
     verdict, taken = examining.examine(bed.serving(), exam, bed.dress(candidate["adapter"]), worn, bed.known,
                                        lambda: bed.dress(gentler()))
     return {"outcome": verdict.outcome, "failed": list(verdict.failed), "reasons": list(verdict.reasons),
             "scores": dict(verdict.scores), "adapter": gentler() if taken else candidate["adapter"]}
-
-
-def _worn(bed: Bed) -> str:
-    "The adapter that is worn, '' where it is damaged or another base's: nothing can be kept of that, so all is made anew."
-    current = bed.journal.current()
-    return current if current and bed.registry.usable(current, bed.base_sha256) else ""
 
 
 def settle(bed: Bed, night: Night, turns: Mapping[str, Any], candidate: Mapping[str, Any],

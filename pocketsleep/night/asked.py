@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pocketsleep.night.grade import declines, says
 from pocketsleep.night.grammar.clause import sentence
 from pocketsleep.night.grammar.guard import commands
-from pocketsleep.night.grammar.items import plain
+from pocketsleep.night.grammar.items import number, plain
 from pocketsleep.night.grammar.live import content
 from pocketsleep.nouns import Dream, Memory, Message, Sampling
 from pocketsleep.runtime import Runtime
@@ -38,11 +38,12 @@ def asked(
     """At most `per_memory` verified items for each memory, from `draws` sampled replies a memory.
 
     Kept: questions in the first person whose answer's words all stand in the note and not all in the
-    question, which `runtime` answers rightly with the note in its context and not without it.
+    question, which `runtime` answers rightly with the note in its context and not without it. It is bare afterwards.
     """
     found: list[Dream] = []
-    for n, memory in enumerate(m for m in memories if not commands(m.text)):
-        replies = [_propose(runtime, memory, per_memory, seed + 1000 * n + k) for k in range(draws)]
+    runtime.wear(None)  # what is worn by day may know the note without seeing it
+    for memory in (m for m in memories if not commands(m.text)):
+        replies = [_propose(runtime, memory, per_memory, number("asked", memory.id, str(seed), str(k))) for k in range(draws)]
         fitting = {plain(q): (q, a) for reply in replies for q, a in _read(reply) if fits(q, a, memory)}
         found += _verified(runtime, memory, list(fitting.values()))[:per_memory]
     return found

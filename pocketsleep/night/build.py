@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from textwrap import shorten
@@ -15,7 +16,9 @@ from pocketsleep.night import levels as level_of
 from pocketsleep.night import seed as seeding
 from pocketsleep.night.bed import Bed, Teller, stage
 from pocketsleep.night.grammar import lists
+from pocketsleep.night.grammar.items import plain
 from pocketsleep.night.levels import Level
+from pocketsleep.night.recipe import Recipe
 from pocketsleep.night.skilled import Skilled
 from pocketsleep.nouns import Adapter, Dream, Lesson, Memory, Night
 from pocketsleep.registry import Registry, read_adapter
@@ -23,6 +26,7 @@ from pocketsleep.weights.lora_sum import scaled, summed
 
 EXAMINED, ASKED = 4, 10  # levels that a night left alone and its exam looks into, in turn, and memories of each
 GENTLER = 0.85  # of what a night adds: it keeps 97% of what it learnt and half of what it lost comes back (bench/LOG.md)
+ASKED_BY = ("per_memory", "skilled", "self_asked")  # of a recipe: what a memory is asked
 REPLAYED, AGAIN = 4, 200  # levels below whose questions a new one is asked again, evenly spread, and how many
 
 Slices = Sequence[Sequence[Memory]]
@@ -36,8 +40,8 @@ def study(bed: Bed, night: Night, live: Sequence[Memory]) -> dict[str, Any]:
     made = _made(bed)
     every = {m.id: m for m in bed.journal.memories(status=None)}
     gone = level_of.replaced(held, every, bed.journal.places(status=None), most.level)
-    wanted = level_of.levels(held, bed.recipe, bed.base_sha256, bed.manner, gone, made)
-    now, worn = level_of.tonight(wanted, made, most.slices)
+    wanted = level_of.levels(held, bed.recipe, bed.base_sha256, bed.manner, gone, made, _stay(bed, made))
+    now, worn = level_of.tonight(wanted, made, most.slices, bed.journal.holds(current) if (current := worn_now(bed)) else ())
     dreams: list[Dream] = []
     plans: dict[str, dict[str, list[str]]] = {}
     skilled = Skilled(bed, night)
@@ -66,22 +70,68 @@ def _made(bed: Bed) -> dict[str, str]:
     return {key: one for key, one in made.items() if bed.registry.usable(one, bed.base_sha256)}
 
 
+def _stay(bed: Bed, made: Mapping[str, str]) -> list[str]:
+    """Of these levels those that stay however they were taught: what is worn, last, and what was on when something was forgotten.
+    What a person took off by hand comes back only where it is asked for as it was made."""
+    here, current = {adapter.id for adapter in bed.registry.list()}, bed.journal.current()
+    passed = [night for night in bed.journal.nights() if night.verdict is not None and night.verdict.passed]
+    some = [n for n in passed if n.adapter not in here] + [n for n in passed if current and n.adapter == current]
+    return [key for night in some for key in (bed.journal.stage(night.id, "seed") or {}).get("parts", {}) if key in made]
+
+
+def worn_now(bed: Bed) -> str:
+    "The adapter that is worn, '' where it is damaged or another base's: nothing can be kept of that, so all is made anew."
+    current = bed.journal.current()
+    return current if current and bed.registry.usable(current, bed.base_sha256) else ""
+
+
 def _dreamt(bed: Bed, night: Night, held: Slices, skilled: Skilled) -> tuple[list[Dream], dict[str, list[str]]]:
     "Items of the last of these slices, and the ids of those that decline and of those asked again of slices below."
     mine, count = held[-1], bed.recipe(len(held[-1])).declines
     known = list(chain.from_iterable(held))
     declined = [d for d in dreaming.declining(known, count=count, seed=night.seed) if not d.held_out]
-    again = _again(bed, night, held[:-1], skilled)
+    about = _about(bed, night, mine, skilled, below=held[:-1])
+    again = _undisputed(_again(bed, night, held[:-1], skilled), about)
     ids = {"declined": [d.id for d in declined], "again": [d.id for d in again]}
-    return [*_about(bed, night, mine, skilled), *declined, *again], ids
+    return [*about, *declined, *again], ids
 
 
-def _about(bed: Bed, night: Night, mine: Sequence[Memory], skilled: Skilled, as_it_was: bool = False) -> list[Dream]:
-    "The study items of a slice's memories, held-out ones included; of one that is left `as_it_was`, what it was taught."
-    recipe, superseded = bed.recipe(len(mine)), replaced(bed, mine)
-    imagined = skilled.dreams([m for m in mine if not dreaming.well_asked(m)], recipe.skilled, as_it_was)
-    dreams = list(dreaming.dream(mine, superseded=superseded, seed=night.seed, per_memory=recipe.per_memory, beside=imagined))
-    return dreams + (asking.asked(bed.serving(), mine, seed=night.seed) if recipe.self_asked else [])
+def _undisputed(again: Sequence[Dream], about: Sequence[Dream]) -> list[Dream]:
+    "What is asked again of levels below, but for what the memories above answer otherwise: they were told of it later."
+    answered = {plain(d.question): d.answer for d in about if not d.notes}
+    return [d for d in again if d.notes or answered.get(plain(d.question), d.answer) == d.answer]
+
+
+def _about(bed: Bed, night: Night, mine: Sequence[Memory], skilled: Skilled, as_it_was: bool = False,
+           below: Slices = ()) -> list[Dream]:
+    """The study items of a slice's memories, held-out ones included; of one that is left `as_it_was`, what it was taught. What the
+    slices `below` say is known: it is not denied, and nothing is asked that both answer."""
+    live = [*chain.from_iterable(below), *mine]
+    seed, recipe = _taught(bed, night, mine) if as_it_was else (night.seed, bed.recipe(len(mine)))
+    beside = skilled.dreams([m for m in mine if not dreaming.well_asked(m)], recipe.skilled, as_it_was, seed)
+    if recipe.self_asked:
+        beside += asking.asked(bed.serving(), mine, seed=seed)
+    return list(dreaming.dream(mine, superseded=replaced(bed, mine), seed=seed, per_memory=recipe.per_memory, live=live,
+                               beside=beside))
+
+
+def _taught_about(bed: Bed, night: Night, held: Slices, skilled: Skilled) -> list[Dream]:
+    "The same of one that is left as it was: several levels of a night ask for it."
+    key = tuple(m.id for m in held[-1])
+    if key not in skilled.taught:
+        skilled.taught[key] = _about(bed, night, held[-1], skilled, as_it_was=True, below=held[:-1])
+    return skilled.taught[key]
+
+
+def _taught(bed: Bed, night: Night, mine: Sequence[Memory]) -> tuple[int, Recipe]:
+    "The seed and recipe that a level of these was taught by, in the last worn night that trained one; tonight's where none did."
+    wanted, recipe = {m.id for m in mine}, bed.recipe(len(mine))
+    for one in reversed(bed.journal.nights()):
+        plan = bed.journal.stage(one.id, "dream") or {}
+        if one.verdict is not None and one.verdict.passed and any(wanted.issubset(held) for _, held in plan.get("levels", ())):
+            told = (bed.journal.stage(one.id, "seed") or {}).get("recipe", {})
+            return one.seed, replace(recipe, **{name: told[name] for name in ASKED_BY if name in told})
+    return night.seed, recipe
 
 
 def replaced(bed: Bed, live: Sequence[Memory]) -> dict[str, Memory]:
@@ -99,18 +149,20 @@ def replaced(bed: Bed, live: Sequence[Memory]) -> dict[str, Memory]:
 
 def _again(bed: Bed, night: Night, below: Slices, skilled: Skilled) -> list[Dream]:
     "Items that slices below were trained on: as many however many there are."
-    some = dreaming.evenly(below, REPLAYED)
-    return dreaming.evenly([d for mine in some for d in _about(bed, night, mine, skilled, as_it_was=True) if not d.held_out], AGAIN)
+    some = dreaming.evenly(range(1, 1 + len(below)), REPLAYED)
+    return dreaming.evenly([d for n in some for d in _taught_about(bed, night, below[:n], skilled) if not d.held_out], AGAIN)
 
 
 def _examined(bed: Bed, night: Night, alone: Slices, skilled: Skilled) -> list[Dream]:
-    "Held-out questions on some memories of some slices that are worn as they are, others every night."
+    "Held-out questions on some memories of some of these slices, the lowest, that are worn as they are: others every night."
     number = int(night.id.removeprefix("n"))
     found: list[Dream] = []
     for i in range(min(EXAMINED, len(alone))):
-        mine = alone[(number * EXAMINED + i) % len(alone)]
+        at = (number * EXAMINED + i) % len(alone)
+        mine = alone[at]
         some = {mine[(number + j * len(mine) // ASKED) % len(mine)].id for j in range(ASKED)}
-        found += [d for d in _about(bed, night, mine, skilled, as_it_was=True) if d.held_out and some.intersection(d.memories)]
+        taught = _taught_about(bed, night, alone[: at + 1], skilled)
+        found += [d for d in taught if d.held_out and some.intersection(d.memories)]
     return found
 
 
@@ -162,7 +214,7 @@ def _lessons(bed: Bed, night: Night, level: Level, live: Sequence[Memory],
     "A level's own dreams, and what it is asked again: what else was dreamt tonight has no part in it."
     recipe, mine, kept = bed.recipe(len(level.memories)), set(level.memories), bed.journal.dreams(night.id)
     by_id, again = {d.id: d for d in kept}, set(ids["again"])
-    about = [d for d in kept if d.memories and mine.issuperset(d.memories) and d.id not in again]
+    about = [d for d in kept if d.memories and d.memories[0] in mine and d.id not in again]  # some rest on a note below, too
     declined = [by_id[one] for one in ids["declined"] if one in by_id]
     anchors = [*seeding.anchors(bed.known, lists.anchors()[: recipe.anchors]), *lists.passages()[: recipe.passages]]
     study, held = seeding.lessons([*about, *declined], {m.id: m for m in live}, anchors, recipe)

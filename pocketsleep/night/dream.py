@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import chain, zip_longest
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, cast
 
+from pocketsleep.night.answered import answered, readable, types
 from pocketsleep.night.asked import asked
 from pocketsleep.night.grade import plain as bare
 from pocketsleep.night.grade import says
@@ -44,25 +45,28 @@ def dream(
 ) -> tuple[Dream, ...]:
     """Study items for each memory, held-out ones included, in the order of the memories.
 
-    `superseded`: id of a memory -> the memory it replaced. `live`: all memories that hold (default: these).
+    `superseded`: id of a memory -> the memory it replaced. `live`: all memories that hold (default: these): what one of them
+    says is not denied, and what one of them answers otherwise is not asked.
     `quota`: how many items to train on for one memory (default `per_memory`); held between 8 and 80. Questions
     by type fill all but eight of them where a note has a known predicate.
     Held-out items come on top: three unseen wordings and one yes/no where there are enough.
-    `beside`: dreams from elsewhere, which count towards the quota; the grammar asks none of their questions.
+    `beside`: dreams from elsewhere, which count towards the quota; the grammar asks none of their questions, and studies
+    nothing that is nearly one of those they hold out.
     """
     kept = [m for m in memories if not commands(m.text)]
     everything = [m for m in (live if live is not None else memories) if not commands(m.text)]
-    known = _known(everything)
+    others_too = [m for m in everything if m not in set(kept)]
+    known, told = _known(kept, others_too), answered(others_too)
     people = others.relations([(m.id, m.text) for m in everything])
     proposed = {m.id: _all_of(m, known, people, (superseded or {}).get(m.id)) for m in kept}
     for items in proposed.values():
         items += list(reworded(items))
     choose.merge_rewrites(proposed)
-    unclear = choose.ambiguous(proposed)
+    unclear = choose.ambiguous(proposed, told)
     rewrites: Counter[tuple[str, int]] = Counter()
     taken: set[str] = {plain(d.question) for d in beside}
-    others_of = _by_memory(beside)
-    by_type = ByType(kept)
+    others_of = _by_memory([d for d in beside if plain(d.question) not in told])
+    by_type = ByType(kept, others_too, told)
     dreams: list[Dream] = []
     for memory in kept:
         items = [
@@ -70,10 +74,11 @@ def dream(
         ]
         wanted = max(LEAST, min(MOST, quota(memory) if quota else per_memory) - len(others_of[memory.id]))
         questions = evenly(by_type.dreams(memory), (wanted - LEAST) * 4 // 5 if others_of[memory.id] else wanted - LEAST)
-        free = [i for i in items if asks(i, memory)]
+        held = [plain(d.question) for d in others_of[memory.id] if d.held_out]
+        free = [i for i in items if asks(i, memory) and (i.notes or not _near_one(i.question, held))]
         mine = list(choose.chosen(memory, free, wanted - len(questions), seed, taken, rewrites))
-        held = [plain(d.question) for d in mine if d.held_out]
-        fresh = [d for d in questions if not any(near(plain(d.question), h) for h in held) and plain(d.question) not in taken]
+        held += [plain(d.question) for d in mine if d.held_out]
+        fresh = [d for d in questions if not _near_one(d.question, held) and plain(d.question) not in taken]
         taken |= {plain(d.question) for d in fresh}
         all_of_it = [*mine, *fresh, *_unlike(others_of[memory.id], held), *by_type.of_others(memory, known, others.persons(people))]
         changed = memory.id in (superseded or {})
@@ -81,9 +86,10 @@ def dream(
     return tuple(dreams)
 
 
-def _known(live: Sequence[Memory]) -> Live:
-    texts = [m.text for m in live]
-    return Live.of(texts, bank.implied(texts))
+def _known(live: Sequence[Memory], beside: Sequence[Memory] = ()) -> Live:
+    "`beside`: notes that are known, too, and stand in front of no question."
+    texts, further = [m.text for m in live], [m.text for m in beside]
+    return Live.of(texts, bank.implied([*texts, *further]), further)
 
 
 def _lately(memory: Memory, dreams: Sequence[Dream], count: int) -> Iterator[Dream]:
@@ -113,7 +119,11 @@ def _by_memory(dreams: Sequence[Dream]) -> dict[str, list[Dream]]:
 
 def _unlike(dreams: Sequence[Dream], held: Sequence[str]) -> list[Dream]:
     "Without those to be studied that ask nearly what is held out."
-    return [d for d in dreams if d.held_out or not any(near(plain(d.question), h) for h in held)]
+    return [d for d in dreams if d.held_out or not _near_one(d.question, held)]
+
+
+def _near_one(question: str, held: Sequence[str]) -> bool:
+    return any(near(plain(question), h) for h in held)
 
 
 def asks(item: Item, memory: Memory) -> bool:
@@ -129,15 +139,17 @@ def well_asked(memory: Memory) -> bool:
 class ByType:
     "Questions by type for all live notes at once: which note asks what, and which note says what."
 
-    def __init__(self, live: Sequence[Memory]) -> None:
-        broader = bank.clear([m.text for m in live])
-        self._of = {m.id: _mixed([*typed(m.text)], [*bank.asked(m.text, broader)]) for m in live}
+    def __init__(self, live: Sequence[Memory], beside: Sequence[Memory] = (), told: Collection[str] = ()) -> None:
+        "`beside`: notes that answer, too, and are asked elsewhere; `told`: what they answer by themselves."
+        self._told = told
+        broader = bank.clear([m.text for m in (*live, *beside)])
+        self._of = {m.id: types(m.text, broader) for m in live}
         self._askers: dict[str, set[str]] = {}
-        for memory, asked_for in self._of.items():
+        for memory, asked_for in chain(self._of.items(), ((m.id, types(m.text, broader)) for m in beside)):
             for question, _, _ in asked_for:
                 self._askers.setdefault(plain(question), set()).add(memory)
         self._says: dict[str, set[str]] = {}
-        for m in live:
+        for m in (*live, *beside):
             self._says.setdefault(bare(m.answer).strip(), set()).add(m.id)
         self._longest = max((len(span.split()) for span in self._says), default=0)
 
@@ -146,7 +158,7 @@ class ByType:
         made: dict[str, Dream] = {}
         for question, answer, form in self._of[memory.id]:
             denied = answer.startswith("No,") and self._said_elsewhere(question, memory.id)
-            if self._askers[plain(question)] == {memory.id} and not denied:
+            if self._askers[plain(question)] == {memory.id} and plain(question) not in self._told and not denied:
                 made[plain(question)] = choose.canonical(Dream(question, answer, cast(Form, form), (memory.id,)), memory)
         return list(made.values())
 
@@ -163,11 +175,6 @@ class ByType:
         words = bare(question).split()
         spans = (" ".join(words[i:j]) for i in range(len(words)) for j in range(i + 1, min(len(words), i + self._longest) + 1))
         return any(self._says.get(span, set()) - {own} for span in spans)
-
-
-def _mixed(one: list[bank.Asked], other: list[bank.Asked]) -> list[bank.Asked]:
-    "Both lists in turn: whatever is taken evenly has its share of each."
-    return [asked for pair in zip_longest(one, other) for asked in pair if asked is not None]
 
 
 def evenly(some: Sequence[Any], most: int) -> list[Any]:
@@ -193,11 +200,7 @@ def declining(live: Sequence[Memory], *, count: int, seed: int = 0) -> list[Drea
 
 
 def _all_of(memory: Memory, known: Live, people: Mapping[str, tuple[str, str]], old: Memory | None) -> list[Item]:
-    "What is proposed, nothing where the grammar stumbles over a note: an odd one must not end every night from now on."
-    try:
-        return list(_proposed(memory, known, people, old))
-    except (IndexError, KeyError, ValueError):
-        return []
+    return readable(lambda: _proposed(memory, known, people, old))
 
 
 def _proposed(memory: Memory, known: Live, people: Mapping[str, tuple[str, str]], old: Memory | None) -> Iterator[Item]:

@@ -58,7 +58,8 @@ def dreamt(skills: Skills, memories: Sequence[Memory], seed: int) -> dict[str, l
         said = [""] * len(asks)
         for k in range(max(times for _, times in TASKS.values())):
             some = [i for i, ask in enumerate(asks) if ask[2] == k]
-            answers = runtime.answer([prompt(asks[i][1], asks[i][0].text) for i in some], TOKENS, WARMTH, seed + k)
+            by = [number(asks[i][0].id, asks[i][1], str(seed), str(k)) for i in some]  # not by its place among the notes
+            answers = runtime.answer([prompt(asks[i][1], asks[i][0].text) for i in some], TOKENS, WARMTH, by)
             for i, answer in zip(some, answers, strict=True):
                 said[i] = answer
         proposals = {m.id: list(_fresh(m, [(t, s) for (of, t, _), s in zip(asks, said, strict=True) if of is m])) for m in kept}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from pocketsleep.errors import AdapterError
 from pocketsleep.night.dream import evenly
 from pocketsleep.night.grade import declines, plain, refuses, right, says
 from pocketsleep.night.grammar import lists
+from pocketsleep.night.grammar.lead import nobody_said
 from pocketsleep.night.known import Known
 from pocketsleep.night.rules import RULES, Rule, Scores, judge
 from pocketsleep.nouns import Dream, Memory, Verdict
@@ -42,22 +43,26 @@ class Exam:
     context: tuple[Dream, ...] = ()  # with altered notes in front
     old: Mapping[str, str] = field(default_factory=dict)  # memory id -> the span of what it replaced
     said: frozenset[str] = frozenset()  # how notes are said to their user: true, whatever was asked
+    left: frozenset[str] = frozenset()  # ids of memories that hold, are worn now, and are not in the candidate
 
 
 def compose(dreams: Sequence[Dream], memories: Sequence[Memory], before: Sequence[str],
-            general: Sequence[tuple[str, tuple[str, ...]]], old: Mapping[str, str] | None = None) -> Exam:
-    "`before`: ids of the memories that the adapter worn now holds. `old`: id -> the answer of what a memory replaced."
+            general: Sequence[tuple[str, tuple[str, ...]]], old: Mapping[str, str] | None = None,
+            left: Collection[str] = ()) -> Exam:
+    """`before`: ids of memories that the adapter worn now holds. `old`: id -> the answer of what a memory replaced. `left`: those
+    of `before` that hold and that the candidate would take off: no few questions find them, so they are counted."""
     held = [d for d in dreams if d.held_out]
-    about = [d for d in held if d.memories and not declines(d.answer) and not d.notes]
+    about = [d for d in held if d.memories and not nobody_said(d) and not d.notes]
     return Exam(
         new=tuple(evenly([d for d in about if d.memories[0] not in before], MOST)),
         before=tuple(evenly([d for d in about if d.memories[0] in before], MOST)),
         general=tuple(general),
-        unstated=tuple(evenly([d for d in held if declines(d.answer) and not d.notes], MOST)),
-        context=tuple(evenly([d for d in held if d.notes and not declines(d.answer)], FEWER)),
+        unstated=tuple(evenly([d for d in held if nobody_said(d) and not d.notes], MOST)),
+        context=tuple(evenly([d for d in held if d.notes and not nobody_said(d)], FEWER)),
         old=dict(old or {}),
         said=frozenset(plain(d.answer) for d in dreams if d.form in ("direct", "paraphrase") and len(d.answer.split()) > SPAN),
         cores={m.id: m.answer for m in memories},
+        left=frozenset(left),
     )
 
 
@@ -151,11 +156,11 @@ def examine(runtime: Runtime, exam: Exam, candidate: Path, current: Path | None,
             runtime.wear(current)
             now = sit(runtime, exam, bare=bare)
         runtime.wear(candidate)
-        verdict = judge(sit(runtime, exam, bare=bare), base, now)
+        verdict = judge(replace(sit(runtime, exam, bare=bare), left=len(exam.left)), base, now)
         if gentler is None or not verdict.failed or not LOST.issuperset(verdict.failed):
             return verdict, False
         runtime.wear(gentler())
-        second = judge(sit(runtime, exam, bare=bare), base, now)
+        second = judge(replace(sit(runtime, exam, bare=bare), left=len(exam.left)), base, now)
         why = f"gentler: in full it failed {', '.join(verdict.failed)}, so it is worn in part"
         return (replace(second, reasons=(why,)), True) if second.passed else (verdict, False)
     except AdapterError as error:

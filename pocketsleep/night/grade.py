@@ -5,10 +5,15 @@ from __future__ import annotations
 import re
 import unicodedata
 
-DECLINES = (
-    "haven't told", "have not told", "didn't tell", "did not tell", "don't know", "do not know", "haven't mentioned",
-    "have not mentioned", "haven't said", "have not said", "never told", "never mentioned", "no record",
-)
+_NOT = r"(?:have not|haven't|had not|hadn't|did not|didn't|never)(?: yet| ever)?"
+_TOLD = r"(?: me\b| us\b| (?:about )?(?:it|this|that|anything|what|which|who|whose|where|when|why|how|whether|if)\b|\W*$|[^\w\s'])"
+"What somebody else was not told, or the person does not know, is a note and no refusal."
+_DECLINES = re.compile(
+    rf"\b{_NOT} tell{_TOLD}|\b{_NOT} told{_TOLD}"
+    r"|\b(?:(?:have not|haven't)(?: yet| ever)? (?:mentioned|said)|never mentioned)\b(?![^.!?]* to (?!me\b|us\b))"
+    r"|\b(?:i|we)(?: \w+)? (?:do not|don't) know\b"
+    r"|(?:^|[.!?…])(?:(?!\b(?:you|your|they|who)\b)[^.!?…])*?\b(?:do not|don't) know\b"
+    r"|\bno record\b")
 
 
 def plain(text: str) -> str:
@@ -27,8 +32,7 @@ def says(answer: str, wanted: str) -> bool:
 
 def declines(answer: str) -> bool:
     "Whether an answer says that it was never told."
-    low = answer.casefold().replace("\u2019", "'")
-    return any(d in low for d in DECLINES)
+    return bool(_DECLINES.search(answer.casefold().replace("\u2019", "'")))
 
 
 REFUSES = ("i can't", "i cannot", "i can not", "i'm sorry", "i am sorry", "i won't", "i will not", "i'm not able", "i am not able",

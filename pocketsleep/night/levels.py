@@ -8,25 +8,31 @@ was replaced stays where it was learnt until a quarter of its slice is of that k
 lies above, learns the contrast, and two levels a night would not keep up with what changes among hundreds of memories.
 Adapters that were trained side by side on the bare base answer each other's questions wrong when they are summed
 (bench/LOG.md).
+
+How a night teaches (its depth, its seed, its passes) is asked of what it trains alone: a level of the same memories, base and
+shape on the same level below is as good a part of the sum however it was taught, and stays. And no night takes off what is worn:
+where levels have to be made anew, all up to the highest that holds something worn are made in that night, however many.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pocketsleep.night.recipe import Recipe
 from pocketsleep.nouns import Memory, content_id
 
 REPLACED = 0.25  # most of a slice that was replaced since it was trained
+SHAPE = ("scale", "keys", "first_layer", "layers")  # of a recipe: adapters that differ in one of these are no sum
+BY = "-by-"  # between what a level is and how it was taught, in its name
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
     "One adapter to be: the memories of its slice, and the name of all that it is a function of."
 
-    key: str
+    key: str  # what it is for the sum, and how it was taught
     memories: tuple[str, ...]
 
 
@@ -84,25 +90,37 @@ def chain(memory: Memory, every: Mapping[str, Memory]) -> Iterator[Memory]:
 
 
 def levels(held: Sequence[Sequence[Memory]], recipe: Callable[[int], Recipe], base_sha256: str, below: str = "",
-           replaced: Sequence[Sequence[Memory]] = (), made: Collection[str] = ()) -> list[Level]:
+           replaced: Sequence[Sequence[Memory]] = (), made: Collection[str] = (),
+           stays: Collection[str] | None = None) -> list[Level]:
     """The levels over these slices, lowest first. Each one's key holds the key of the one below; `below`: what all of them rest on.
 
     replaced: by slice, what was learnt there and has a successor by now, the latest first. A level that was `made` when
-    some of these still held is taken as it is."""
+    some of these still held is taken as it is. stays: of what was made, the keys of levels that another recipe may have taught
+    (all of it)."""
     found: list[Level] = []
+    alike = {_kind_of(key): key for key in (made if stays is None else stays)}
     for number, one in enumerate(held):
         below = found[-1].key if found else below
         gone = replaced[number] if number < len(replaced) else ()
         ways = ([*one, *gone[:more]] for more in range(1 + len(gone)) if more <= REPLACED * (len(one) + more))
         named = [Level(_key(recipe(len(way)), base_sha256, way, below), tuple(m.id for m in way)) for way in ways]
-        found.append(next((level for level in named if level.key in made), named[0]))
+        found.append(next((level for level in named if level.key in made), None) or _taught_otherwise(named, alike) or named[0])
     return found
 
 
-def tonight(wanted: Sequence[Level], made: Mapping[str, str], most: int) -> tuple[list[Level], list[Level]]:
-    """(to train, to wear), lowest first: at most `most` of those that are not made. What does not rest on
-    levels that are made or trained tonight waits for the next night. made: key -> adapter id."""
-    now = [level for level in wanted if level.key not in made][:most]
+def _taught_otherwise(named: Sequence[Level], alike: Mapping[str, str]) -> Level | None:
+    "The first that was made by another recipe, by the name it was made under."
+    return next((replace(level, key=alike[kind]) for level in named if (kind := _kind_of(level.key)) in alike), None)
+
+
+def tonight(wanted: Sequence[Level], made: Mapping[str, str], most: int,
+            held: Collection[str] = ()) -> tuple[list[Level], list[Level]]:
+    """(to train, to wear), lowest first: of those that are not made at most `most`, but all up to the last that has a memory which
+    is `held` by what is worn now. What does not rest on levels that are made or trained tonight waits for the next night.
+    made: key -> adapter id."""
+    holding = max((n for n, level in enumerate(wanted, 1) if not set(held).isdisjoint(level.memories)), default=0)
+    missing = [(n, level) for n, level in enumerate(wanted, 1) if level.key not in made]
+    now = [level for number, (n, level) in enumerate(missing) if number < most or n <= holding]
     worn: list[Level] = []
     for level in wanted:
         if level.key not in made and level not in now:
@@ -112,7 +130,15 @@ def tonight(wanted: Sequence[Level], made: Mapping[str, str], most: int) -> tupl
 
 
 def _key(recipe: Recipe, base_sha256: str, memories: Sequence[Memory], below: str) -> str:
-    "What a memory replaced is asked for in contrast to it, so it is part of the name."
+    """What a level is for the sum, then how it was taught, which the recipe alone says. What a memory replaced is asked for in
+    contrast to it, so it is part of the name."""
     facts = {name: value for name, value in recipe.plain().items() if name != "reasons"}
+    shape = {name: facts[name] for name in SHAPE}
     held = sorted(f"{m.id} {m.supersedes}" for m in memories)
-    return content_id("level", base_sha256, json.dumps(facts, sort_keys=True), below, *held)
+    kind = content_id("level", base_sha256, json.dumps(shape, sort_keys=True), below, *held)
+    return kind + BY + content_id("taught", json.dumps(facts, sort_keys=True))
+
+
+def _kind_of(key: str) -> str:
+    "What a level of this name is for the sum."
+    return key.partition(BY)[0]

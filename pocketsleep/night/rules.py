@@ -14,6 +14,7 @@ class Scores:
 
     learnt: float | None = None  # held-out questions on memories that are new tonight
     kept: float | None = None  # held-out questions on memories of earlier nights
+    left: int = 0  # memories that hold, are worn now, and are not in it
     general: float | None = None  # general questions answered right
     declined: float | None = None  # questions nobody told the answer to, declined
     bleed: float | None = None  # answers to other questions that give a memory's value as something else's
@@ -57,8 +58,9 @@ def _chance(new: Scores, base: Scores) -> float:
 RULES = (
     Rule("learnt", "under 60% of unseen phrasings a night has memorised its questions, not learnt its facts",
          lambda new, base, now: _least(new.learnt, 0.60)),
-    Rule("kept", "earlier nights may lose at most a tenth of what the worn adapter still answers, or stay above 85%",
-         lambda new, base, now: _least(new.kept, min(0.85, (now.kept or 0.0) - 0.10))),
+    Rule("kept", "earlier nights may lose at most a tenth of what the worn adapter still answers, or stay above 85%; and no memory "
+         "that still holds may be taken off with what is worn now",
+         lambda new, base, now: not new.left and _least(new.kept, min(0.85, (now.kept or 0.0) - 0.10))),
     Rule("general", "general answers that went wrong may outnumber those that came right by no more than chance gives: "
          "two, or 1.28 times the root of how many changed (a tenth of nights that lost nothing would be refused)",
          lambda new, base, now: _lost(new, base) <= _chance(new, base)),

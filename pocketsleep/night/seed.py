@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pocketsleep.night.dream import evenly
-from pocketsleep.night.grade import declines
+from pocketsleep.night.grammar.lead import nobody_said
 from pocketsleep.night.known import Known
 from pocketsleep.night.recipe import Recipe
 from pocketsleep.nouns import Dream, Lesson, Memory
@@ -43,18 +43,18 @@ def _holding(anchors: Sequence[tuple[str, str]], recipe: Recipe) -> list[Lesson]
 def balanced(dreams: Sequence[Dream], share: float) -> list[Dream]:
     """At most `share` of the items decline, taken evenly. With more of them a small model learns that
     declining is nearly always right, and declines what it was told."""
-    declining = [d for d in dreams if declines(d.answer)]
+    declining = [d for d in dreams if nobody_said(d)]
     most = int(share * (len(dreams) - len(declining)) / (1 - share))
     if len(declining) <= most:
         return list(dreams)
     kept = {d.id for d in evenly(declining, most)}
-    return [d for d in dreams if not declines(d.answer) or d.id in kept]
+    return [d for d in dreams if not nobody_said(d) or d.id in kept]
 
 
 def _lesson(dream: Dream, memories: Mapping[str, Memory], recipe: Recipe) -> Lesson:
     prompt = ask(dream.question, dream.notes)
     notes = [memories[m].text for m in dream.memories if m in memories]
-    hard = recipe.decline_weight if declines(dream.answer) else 1.0
+    hard = recipe.decline_weight if nobody_said(dream) else 1.0
     if not recipe.distil or not notes or dream.notes:
         return Lesson(prompt, dream.answer, hard=hard)
     return Lesson(prompt, dream.answer, hard=hard, soft=recipe.distil, teacher=ask(dream.question, notes))

@@ -27,7 +27,7 @@ from pocketsleep.disk import new_file
 from pocketsleep.errors import AdapterError
 from pocketsleep.nouns import Adapter, Card, Plan
 from pocketsleep.registry import Registry
-from pocketsleep.runtime import Prompt, Runtime
+from pocketsleep.runtime import Prompt, Runtime, Seed
 from pocketsleep.weights import Base
 
 States = Callable[[Sequence[Sequence[int]], Sequence[int]], Iterator[np.ndarray]]
@@ -57,7 +57,8 @@ class Skills:
             finally:
                 runtime.wear(None)
 
-    def answers(self, name: str, prompts: Sequence[Prompt], max_tokens: int, temperature: float = 0.0, seed: int = 0) -> list[str]:
+    def answers(self, name: str, prompts: Sequence[Prompt], max_tokens: int, temperature: float = 0.0,
+                seed: Seed = 0) -> list[str]:
         "What one skill answers to many prompts."
         if not prompts:
             return []

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 
 Prompt = Sequence[Message]
 Begins = Callable[[str], bool]  # may an answer begin like this?
+Seed = int | Sequence[int]  # of all prompts, each of which draws by its place; or one a prompt
+
+
+def seeds(seed: Seed, prompts: int) -> list[tuple[int, ...]]:
+    "What each of so many prompts draws by."
+    return [(seed, i) for i in range(prompts)] if isinstance(seed, int) else [(one,) for one in seed]
 
 
 @runtime_checkable
@@ -31,11 +37,11 @@ class Runtime(Protocol):
         "The answer, piece by piece. Pieces are whole characters; closing the iterator stops."
         ...
 
-    def answer(self, prompts: Sequence[Prompt], max_tokens: int = 48, temperature: float = 0.0, seed: int = 0,
+    def answer(self, prompts: Sequence[Prompt], max_tokens: int = 48, temperature: float = 0.0, seed: Seed = 0,
                begins: Sequence[Begins] | None = None) -> list[str]:
         """Answers to many prompts, in order. Greedy ones are the same as `chat` one at a time; with a temperature
-        they are drawn, and the same seed draws the same. `begins`, one a prompt: an answer grows only into texts that
-        it takes for a beginning, and is over where it can grow no further."""
+        they are drawn, and the same seed draws the same; with a seed for each prompt, whatever is asked beside it. `begins`, one
+        a prompt: an answer grows only into texts that it takes for a beginning, and is over where it can grow no further."""
         ...
 
     def score(self, pairs: Sequence[tuple[Prompt, str]]) -> list[list[float]]:

@@ -11,7 +11,7 @@ import numpy as np
 from pocketsleep.errors import AdapterError, MissingPart
 from pocketsleep.nouns import Card, Message, Sampling
 from pocketsleep.registry import Registry, read_adapter
-from pocketsleep.runtime import Begins, Prompt, llama_batch
+from pocketsleep.runtime import Begins, Prompt, Seed, llama_batch, seeds
 from pocketsleep.runtime.llama_batch import LANES, Adapter, Engine, Lanes
 from pocketsleep.runtime.llama_grammar import Grammar
 from pocketsleep.runtime.pace import Pace, processors
@@ -74,7 +74,7 @@ class LlamaCpp:
             if position + 1 < len(ids) + room:
                 logits = self._main.step([(0, token, position)])[0]
 
-    def answer(self, prompts: Sequence[Prompt], max_tokens: int = 48, temperature: float = 0.0, seed: int = 0,
+    def answer(self, prompts: Sequence[Prompt], max_tokens: int = 48, temperature: float = 0.0, seed: Seed = 0,
                begins: Sequence[Begins] | None = None, lanes: int = LANES) -> list[str]:
         """Answers, up to `lanes` decoded side by side.
 
@@ -197,10 +197,10 @@ class LlamaCpp:
                 self._engine.free(self._adapter)
 
 
-def _drawn(temperature: float, seed: int, prompts: int) -> llama_batch.Choose:
+def _drawn(temperature: float, seed: Seed, prompts: int) -> llama_batch.Choose:
     "Each prompt has a chance of its own: what it draws does not depend on which lanes are free."
     warm = Sampling(temperature=temperature, top_p=0.95)
-    chances = [np.random.default_rng((seed, i)) for i in range(prompts)]
+    chances = [np.random.default_rng(one) for one in seeds(seed, prompts)]
     return lambda prompt, logits: draw(logits, warm, chances[prompt])
 
 

@@ -13,14 +13,16 @@ from pocketsleep.nouns import Card, Lesson, Message, Plan, Sampling
 from pocketsleep.runtime import (
     Begins,
     Prompt,
+    Seed,
     blas,  # noqa: F401  before mlx: it decides which BLAS libmlx binds
+    seeds,
 )
 
 import mlx.core as mx  # isort: skip
 import mlx.nn as nn  # isort: skip
 import numpy as np  # isort: skip
 from mlx_lm.generate import BatchGenerator, generate_step  # isort: skip
-from mlx_lm.sample_utils import make_sampler  # isort: skip
+from mlx_lm.sample_utils import apply_top_p, make_sampler  # isort: skip
 
 from pocketsleep.registry import read_adapter  # isort: skip
 from pocketsleep.runtime import mlx_forward, mlx_lora, mlx_train, packed_math, packed_memory, packed_read  # isort: skip
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from pocketsleep.runtime.mlx_memory import Memory
 
 LANES = 16  # answers side by side
+Draw = Callable[[mx.array], mx.array]  # log-probabilities [1, vocabulary] -> token [1]
 Processor = Callable[[mx.array, mx.array], mx.array]  # (tokens so far, logits [1, vocabulary]) -> logits
 PROBE = (Message("user", "What do you know about me?"),)
 
@@ -89,7 +92,7 @@ class Mlx:
                 return
             yield int(token)
 
-    def answer(self, prompts: Sequence[Prompt], max_tokens: int = 48, temperature: float = 0.0, seed: int = 0,
+    def answer(self, prompts: Sequence[Prompt], max_tokens: int = 48, temperature: float = 0.0, seed: Seed = 0,
                begins: Sequence[Begins] | None = None) -> list[str]:
         """Answers, up to LANES decoded side by side by mlx_lm's batch generator.
 
@@ -103,18 +106,18 @@ class Mlx:
         answers: list[list[int]] = [[] for _ in ids]
         with self._lock:
             if asked:
-                mx.random.seed(seed)
-                sampler = make_sampler(temp=temperature, top_p=0.95) if temperature > 0 else None
+                chances = seeds(seed, len(ids))
+                draws = [_drawing(temperature, chances[i]) for i in asked] if temperature > 0 else None
                 held = [[_held(Spelled(self.base.tokenizer, begins[i]), len(ids[i]))] if begins is not None else [] for i in asked]
-                self._side_by_side([ids[i] for i in asked], [room[i] for i in asked], [answers[i] for i in asked], sampler, held)
+                self._side_by_side([ids[i] for i in asked], [room[i] for i in asked], [answers[i] for i in asked], draws, held)
         return texts(self.base.tokenizer, answers, begins is not None)
 
-    def _side_by_side(self, ids: list[list[int]], room: list[int], answers: list[list[int]], sampler: Any,
+    def _side_by_side(self, ids: list[list[int]], room: list[int], answers: list[list[int]], draws: list[Draw] | None,
                       held: list[list[Processor]]) -> None:
         ends = [[end] for end in self.base.tokenizer.ends]
-        bulk = BatchGenerator(self.model, sampler=sampler, stop_tokens=ends, completion_batch_size=LANES)
+        bulk = BatchGenerator(self.model, stop_tokens=ends, completion_batch_size=LANES)
         try:
-            into = dict(zip(bulk.insert(ids, room, logits_processors=held), answers, strict=True))
+            into = dict(zip(bulk.insert(ids, room, samplers=draws, logits_processors=held), answers, strict=True))
             while step := bulk.next_generated():
                 for one in step:
                     if one.finish_reason != "stop":
@@ -249,6 +252,18 @@ class Mlx:
     def close(self) -> None:
         self._model = None
         mx.clear_cache()
+
+
+def _drawing(temperature: float, seed: Sequence[int]) -> Draw:
+    "A chance of its own for each prompt: what it draws does not depend on those beside it."
+    key = mx.random.key(int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0]))
+
+    def draw(logp: mx.array) -> mx.array:
+        nonlocal key
+        key, now = mx.random.split(key)
+        return mx.random.categorical(apply_top_p(logp, 0.95) / temperature, key=now)
+
+    return draw
 
 
 def _held(one: Spelled, prompt: int) -> Processor:

@@ -17,7 +17,7 @@ import numpy as np
 from pocketsleep.errors import AdapterError, NotFound
 from pocketsleep.nouns import Card, Sampling
 from pocketsleep.registry import read_adapter
-from pocketsleep.runtime import Begins, Prompt
+from pocketsleep.runtime import Begins, Prompt, Seed
 from pocketsleep.runtime.text import Stops, no_schema
 
 WIDTH = 256  # of an embedding
@@ -51,7 +51,7 @@ class Scripted:
             self.heard.append(tuple(messages))
             return self.lines.popleft()
 
-    def answer(self, prompts: Sequence[Prompt], max_tokens: int = 48, temperature: float = 0.0, seed: int = 0,
+    def answer(self, prompts: Sequence[Prompt], max_tokens: int = 48, temperature: float = 0.0, seed: Seed = 0,
                begins: Sequence[Begins] | None = None) -> list[str]:
         "With `begins`, a line as far as it may go."
         said = ["".join(self.chat(prompt, Sampling(max_tokens=max_tokens))) for prompt in prompts]

@@ -91,6 +91,14 @@ class RuntimeSuite:
         assert runtime.answer(prompts[:1], max_tokens=3) == [whole(runtime, prompts[0], max_tokens=3)]
         assert runtime.answer([]) == []
 
+    def test_what_is_drawn_with_a_seed_of_its_own_does_not_depend_on_what_is_asked_beside(self, runtime: Runtime) -> None:
+        alone = runtime.answer(PROMPTS[1:2], max_tokens=SHORT, temperature=0.8, seed=[7])
+        among = runtime.answer(PROMPTS, max_tokens=SHORT, temperature=0.8, seed=[5, 7, *range(20, 18 + len(PROMPTS))])
+        assert runtime.answer(PROMPTS[1:2], max_tokens=SHORT, temperature=0.8, seed=[7]) == alone
+        assert among[1] == alone[0]
+        twice = runtime.answer([PROMPTS[1]] * 2, max_tokens=SHORT, temperature=0.8, seed=[7, 7])
+        assert twice == alone * 2
+
     def test_an_answer_grows_only_as_it_may(self, runtime: Runtime) -> None:
         anything: list[Begins] = [lambda text: True] * len(PROMPTS)
         free = runtime.answer(PROMPTS, max_tokens=SHORT)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from pocketsleep.night.grade import says
@@ -39,13 +39,16 @@ def merge_rewrites(proposed: dict[str, list[Item]]) -> None:
         proposed[first].append(joint)
 
 
-def ambiguous(proposed: Mapping[str, Iterable[Item]]) -> set[tuple[str, tuple[str, ...]]]:
-    "Questions to which two memories give different answers: nobody could know which is meant."
+def ambiguous(proposed: Mapping[str, Iterable[Item]],
+              elsewhere: Mapping[str, Collection[str]] | None = None) -> set[tuple[str, tuple[str, ...]]]:
+    """Questions to which two memories give different answers: nobody could know which is meant. `elsewhere`: by plain question,
+    what memories answer that nothing is proposed of here."""
     answers: dict[tuple[str, tuple[str, ...]], dict[str, str]] = defaultdict(dict)
     for key, items in proposed.items():
         for item in items:
             answers[plain(item.question), item.notes].setdefault(key, item.answer)
-    return {q for q, by in answers.items() if len(set(by.values())) > 1}
+    further = {q: () if q[1] else (elsewhere or {}).get(q[0], ()) for q in answers}
+    return {q for q, by in answers.items() if len({*by.values(), *further[q]}) > 1}
 
 
 def chosen(

@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from pocketsleep.night.grade import plain
+from pocketsleep.night.grade import declines, plain
 from pocketsleep.night.grammar.clause import sentence
 from pocketsleep.night.grammar.parse import instruction, parse
 from pocketsleep.night.grammar.person import turn
+from pocketsleep.nouns import Dream
 
 LONGEST = 24  # words of a note that is said whole
 DECLINE = "You haven't told me that."
@@ -48,6 +49,11 @@ def lead(said: str, core: str) -> str:
 def unknown(before: str) -> str:
     "That nobody said it, behind what was asked for; plainly, where that has no words."
     return f"{before[:1].upper()}{before[1:]}{GAP}" if before else DECLINE
+
+
+def nobody_said(dream: Dream) -> bool:
+    "Whether an item is answered with that nobody said it. What a note says may read like that: 'You have not told your brother.'"
+    return dream.form in ("unstated", "contrast", "context") and declines(dream.answer)
 
 
 def of_thing(noun: str, kind: str) -> str:

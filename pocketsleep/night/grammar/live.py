@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -23,13 +24,18 @@ _STOP = (
 class Live:
     "All live notes, to ask whether something was said."
 
-    notes: tuple[str, ...]
+    notes: tuple[str, ...]  # some of which stand in front of questions
     words: frozenset[str]
+    by_word: Mapping[str, Sequence[frozenset[str]]]  # a word -> the words of each note that has it
 
     @classmethod
-    def of(cls, notes: Sequence[str], implied: frozenset[str] = frozenset()) -> Live:
-        "`implied`: words that no note has and that say what one does."
-        return cls(tuple(notes), frozenset(w for note in notes for w in content(note)) | implied)
+    def of(cls, notes: Sequence[str], implied: frozenset[str] = frozenset(), beside: Sequence[str] = ()) -> Live:
+        "`implied`: words that no note has and that say what one does. `beside`: further notes, which stand in front of nothing."
+        by_word: dict[str, list[frozenset[str]]] = defaultdict(list)
+        for words in map(content, (*notes, *beside)):
+            for word in words:
+                by_word[word].append(words)
+        return cls(tuple(notes), frozenset(by_word) | implied, dict(by_word))
 
     def knows(self, phrase: str) -> bool:
         "Whether any word of the phrase stands in any note."
@@ -37,23 +43,12 @@ class Live:
 
     def says(self, about: Sequence[str], words: frozenset[str]) -> bool:
         "Whether a note that mentions one of the names `about` also has one of `words`."
-        for note in self.notes:
-            found = content(note)
-            if found & words and any(a in found for a in about):
-                return True
-        return False
+        return any(found & words for name in about for found in self.by_word.get(name, ()))
 
     def apart(self, name: str, text: str) -> bool:
         "Whether no note on `name` speaks of anything that the text does: what the text asks of that name was never said."
         mine, asked = content(name), content(text) - content(name)
-        return not any(mine & content(note) and asked & content(note) for note in self.notes)
-
-    def names(self, noun: str) -> set[str]:
-        "Names that notes give to the user's <noun>: several of them make 'my <noun>' ambiguous."
-        found: set[str] = set()
-        for note in self.notes:
-            found |= {m for m in re.findall(rf"\b{re.escape(noun)}s? (?:is |are )?(?:called |named )?([A-ZÀ-Þ][\w-]+)", note)}
-        return found
+        return not any(found & asked for word in mine for found in self.by_word.get(word, ()))
 
 
 @lru_cache(maxsize=16384)
