@@ -16,7 +16,11 @@ from pocketsleep.bench import growth, peft, score, serve, study
 from pocketsleep.bench import train as bench
 from pocketsleep.bench.night import Clock
 from pocketsleep.errors import ModelError
-from pocketsleep.nouns import Plan
+from pocketsleep.home import Home
+from pocketsleep.night import build, levels
+from pocketsleep.nouns import Night, Plan
+from pocketsleep.pocket import Pocket
+from pocketsleep.registry import read_adapter
 from pocketsleep.runtime import mlx_lora, mlx_train, packed_math
 from pocketsleep.runtime.llamacpp import LlamaCpp
 from pocketsleep.runtime.mlx import Mlx
@@ -161,6 +165,25 @@ def test_growth_trains_the_newest_slice_alone(tiny: Path, monkeypatch: pytest.Mo
     assert (few["memories"], few["levels"]) == (2, 1)
     assert (many["memories"], many["levels"]) == (11, 4)
     assert many["seconds"] > sum(many[f"{stage}_seconds"] for stage in ("gather", "extract", "dream", "examine"))
+
+
+def test_growth_finds_its_older_slices_above_a_manner(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    "As on the default base, where nights start from one."
+    changes = {"epochs": 1, "anchors": 6, "passages": 2, "declines": 6, "per_memory": 8, "rank": 4, "level": 3}
+    with Pocket(Home(tmp_path), str(tiny)) as pocket:
+        plan = pocket.recipe(0, changes)(3)
+        manner = growth._stand_in(pocket, (), plan).id
+        monkeypatch.setattr(Pocket, "_manner", lambda self, night: manner)
+        growth._fill(pocket, 2, 3, changes)
+        bed = pocket._bed(pocket.journal.begin(Night("", "2026-01-02T00:00:00+00:00", 0, pocket.card.name, changes)), 0)
+        live = {m.id: m for m in pocket.journal.memories()}
+        held = [[live[m] for m in one] for one in levels.slices(pocket.journal.places(), 3)]
+        made = build._made(bed)
+        wanted = levels.levels(held, bed.recipe, bed.base_sha256, manner, (), made)
+        assert [level.key in made for level in wanted] == [True, True, True, False]
+        _, worn = read_adapter(pocket.registry.path(pocket.journal.current()))
+        rank = next(value.shape[1] for name, value in worn.items() if name.endswith("lora_a"))
+        assert rank == 4 * 4, "the manner and three slices"
 
 
 def test_made_up_memories_share_no_name() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,8 +13,9 @@ from pocketsleep.bench import general, keep, learn, persona, plot, poison, smugg
 from pocketsleep.bench.planted import Altered, Planted
 from pocketsleep.errors import BadInput
 from pocketsleep.home import Home
-from pocketsleep.nouns import Cite, Lesson, Memory, Plan
-from pocketsleep.runtime.mlx_train import Trained
+from pocketsleep.nouns import Cite, Lesson, Memory, Plan, Verdict
+from pocketsleep.runtime.mlx_rows import Row, batches
+from pocketsleep.runtime.mlx_train import Trained, Trainer
 from pocketsleep.runtime.prompting import ask
 from pocketsleep.runtime.scripted import Scripted
 from tests import short
@@ -78,6 +80,33 @@ def test_a_set_that_is_none_says_what_is_wrong(tmp_path: Path) -> None:
         list(learn.learn(_whole(tmp_path), "", True, 1, ["weights"], ["no brakes"], print))
 
 
+def test_conversations_that_are_not_recorded_are_not_trained_on(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="none is recorded") as refused:
+        list(learn.learn(_whole(tmp_path), "no-such-base", True, 1, ["weights"], ["ours", "transcripts"], print))
+    assert "--given" in refused.value.hint
+
+
+@pytest.mark.parametrize(("failed", "worn"), [(("learnt",), True), (("loads",), False)])
+def test_what_the_engine_does_not_load_is_not_worn_whatever_the_exam_said(failed: tuple[str, ...], worn: bool) -> None:
+    used: list[str] = []
+    journal = SimpleNamespace(stage=lambda night, name: {"adapter": "a1"}, use=used.append)
+    night = SimpleNamespace(id="n1", verdict=Verdict("refused", failed))
+    Altered.wear_whatever(SimpleNamespace(journal=journal), night)  # type: ignore[arg-type]
+    assert used == (["a1"] if worn else [])
+
+
+def test_without_anchors_inputs_are_whitened_all_the_same() -> None:
+    rows = [Row((1,), (2,), x.hard, x.soft, (1,) * bool(x.teacher), x.every) for x in learn.VARIANTS["no anchors"].lessons(STUDY)]
+    assert [row for row in rows if row.soft] == [], "nothing is held"
+    for epoch in range(4):
+        assert sorted(i for some in batches(rows, 2, 0, epoch, ()) for i in some) == [0, 1, 2], "and only what is learnt is taken"
+    heard: list[int] = []
+    plan = SimpleNamespace(whiten=0.9)
+    by = SimpleNamespace(moments=lambda some, indices: heard.extend(indices) or {})
+    Trainer._filters(SimpleNamespace(rows=rows, plan=plan, by=by))  # type: ignore[arg-type]
+    assert heard == [3]
+
+
 def _whole(folder: Path) -> Path:
     for name, rows in (("facts", FACTS), ("questions", QUESTIONS), ("junk", [])):
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -123,7 +152,7 @@ def test_a_variant_reaches_the_trainer(tmp_path: Path, monkeypatch: pytest.Monke
     with Altered(Home(tmp_path), "", learn.VARIANTS["no anchors"]) as pocket:
         pocket._trainer().train(STUDY, [], None)
     assert inner.seen is not None
-    assert inner.seen[0] == STUDY[:3]
+    assert [x for x in inner.seen[0] if x.hard or x.soft] == STUDY[:3]
 
 
 class Likely(Scripted):
@@ -169,6 +198,22 @@ def test_thirty_nights_of_ten_facts_share_no_value() -> None:
     for one in told:  # each change replaces what was said last of that thing
         assert live.get(one.noun, "") == one.replaces
         live[one.noun] = one.text
+
+
+def test_no_two_things_are_asked_for_by_one_word() -> None:
+    names = [one.names for one in keep._nouns()]
+    assert sum(map(len, names)) == len({name for some in names for name in some})
+    assert len(names) >= 271, "thirty nights of ten facts"
+
+
+def test_more_facts_than_there_are_things_are_refused_before_the_first_night(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="things, and there are") as refused:
+        next(keep.keep(keep.Run("", 60, 10, None, tmp_path / "life"), print))
+    assert not (tmp_path / "life").exists()
+    nights = int(refused.value.hint.strip("`").split()[-1])
+    assert len(list(keep.days(nights, 10))) == nights
+    with pytest.raises(BadInput):
+        list(keep.days(nights + 1, 10))
 
 
 def test_a_life_that_was_cut_short_goes_on(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

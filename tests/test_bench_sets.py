@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from pocketsleep import cards
 from pocketsleep.bench import arms, marks, plot, sets
 from pocketsleep.bench.planted import Altered
 from pocketsleep.cli import app
@@ -184,6 +185,41 @@ def test_every_arm_from_end_to_end(data: Path, tiny: Path, small: None, monkeypa
     assert nights["ours"][0][0] < nights["ours"][1][0]
     again = list(arms.arms(wanted, _never, data / "kept.jsonl"))
     assert [row["answers"] for row in again] == [row["answers"] for row in rows.values()], "what is kept is not run again"
+
+
+def test_what_is_kept_of_one_set_is_not_given_out_as_anothers(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[str] = []
+
+    def run(wanted: arms.Wanted, homes: arms.Homes, some: list[sets.Life], arm: str, say: arms.Say) -> list[arms.Row]:
+        ran.append(arm)
+        asked = [q for life in some for q in life.asked]
+        answers = {q.id: q.golds[0] for q in asked}
+        return [{**wanted.key(arm), "marks": arms._marks(asked, answers), "answers": answers}]
+
+    def answers() -> list[str]:
+        wanted = arms.Wanted("tofu", data, sets.Size(1, 2, 1), ("base",), str(base))
+        (row,) = arms.arms(wanted, print, data / "rows.jsonl")
+        return list(row["answers"].values())
+
+    monkeypatch.setattr(arms, "_run", run)
+    base = data / "base"
+    base.mkdir()
+    for name in ("config.json", "model.safetensors"):
+        (base / name).write_text("one")
+    first = answers()
+    assert (answers(), ran) == (first, ["base"])
+    (data / "full.jsonl").write_text((data / "full.jsonl").read_text().replace("Tuvik", "Oslo"))
+    assert answers() == [one.replace("Tuvik", "Oslo") for one in first]
+    assert len(ran) == 2
+    (base / "model.safetensors").write_text("another")
+    answers()
+    assert len(ran) == 3, "nor of one base as another's"
+    skills = data / "skills"
+    skills.mkdir()
+    (skills / "ear.npz").write_text("-")
+    monkeypatch.setattr(cards, "skills", lambda: skills)
+    answers()
+    assert len(ran) == 4, "nor of other skills"
 
 
 def _never(said: str) -> None:

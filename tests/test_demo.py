@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from contextlib import nullcontext
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from pocketsleep import demo
+from pocketsleep.bench.planted import Quiet
 from pocketsleep.home import Home
 from pocketsleep.journal.importing import read_jsonl
 from pocketsleep.night.grade import plain
 from pocketsleep.night.grammar import lists
-from pocketsleep.nouns import Episode
+from pocketsleep.nouns import Dream, Episode, Verdict
 from pocketsleep.pocket import Pocket
 
 DAY = demo.HERE / "day.jsonl"
@@ -85,6 +89,18 @@ def test_the_questions_are_unseen_and_of_every_kind() -> None:
     day = plain(" ".join(m["content"] for row in LINES.values() for m in row["messages"]))
     assert [q["question"] for q in asked if plain(q["question"]) in day] == []
     assert [q["id"] for q in asked if bool(q["answers"]) == (q["kind"] == "unstated")] == []
+
+
+def test_a_question_that_was_studied_in_short_is_not_unseen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    "'What's my shoe size?' is what it is asked."
+    studied = [Dream("What's my shoe size?", "You haven't told me that.", "unstated"), Dream("Where do I live?", "You live in Wick.", "direct", held_out=True)]
+    journal = SimpleNamespace(memories=list, dreams=lambda night: studied, dropped=lambda night: [], record=lambda episode: None)
+    day = SimpleNamespace(answers=lambda asked, arm: [""] * len(asked))
+    pocket = SimpleNamespace(journal=journal, day=lambda: day, sleep=lambda wishes, tell: (SimpleNamespace(id="n1"), Verdict("refused")))
+    monkeypatch.setattr(demo, "Pocket", lambda home, base: nullcontext(pocket))
+    shown = demo.live(Home(tmp_path), Quiet())
+    seen = [q["question"] for q in shown.questions if not shown.unseen(q)]
+    assert seen == ["What is my shoe size?"]
 
 
 def test_marking_is_strict_in_substance() -> None:

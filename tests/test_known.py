@@ -52,7 +52,8 @@ def test_only_this_base_on_this_runtime_is_believed(tmp_path: Path) -> None:
         assert known.answers(["x"], 8) == [wanted]
 
 
-@pytest.mark.parametrize("torn", [b"", b"{", b"[]", b"\xff", b'{"base": 1}'])
+@pytest.mark.parametrize("torn", [b"", b"{", b"[]", b"\xff", b'{"base": 1}', *(
+    json.dumps({"base": "a" * 64, "runtime": "llamacpp", **more}).encode() for more in ({}, {"answers": 1}, {"answers": {"8": 1}}))])
 def test_a_damaged_file_is_made_anew(tmp_path: Path, torn: bytes) -> None:
     (tmp_path / f"llamacpp-{'a' * 16}.json").write_bytes(torn)
     known = Known(Counting, "a" * 64, tmp_path)  # type: ignore[arg-type]

@@ -21,18 +21,20 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pocketsleep import cards, disk
 from pocketsleep.bench.learn import VARIANTS, unheld
 from pocketsleep.bench.marks import interval, marked, recovered
 from pocketsleep.bench.planted import Altered, Planted
 from pocketsleep.bench.sets import Asked, Life, Size, Told, lives
 from pocketsleep.errors import BadInput
 from pocketsleep.home import Home
-from pocketsleep.nouns import Lesson
+from pocketsleep.nouns import Lesson, content_id
 from pocketsleep.runtime.prompting import ask
 
 Say = Callable[[str], None]
@@ -61,8 +63,36 @@ class Wanted:
     small: bool = False
 
     def key(self, arm: str) -> Row:
-        "What a row of results is a function of."
-        return {"set": self.name, "arm": arm, **asdict(self.size), "base": self.base, "small": self.small}
+        "What a row of results is a function of: of files, by what is in them."
+        data = _data(self.name, self.path, self.size, _stamps(self.path))
+        return {"set": self.name, "arm": arm, **asdict(self.size), "base": self.base, "small": self.small, "data": data,
+                "weights": _weights(self.base), "skills": _skills()}
+
+
+def _stamps(path: Path) -> tuple[tuple[str, int], ...]:
+    "Changes when a file does."
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    return tuple((str(file), file.stat().st_mtime_ns) for file in files if file.is_file())
+
+
+@lru_cache
+def _data(name: str, path: Path, size: Size, stamps: tuple[tuple[str, int], ...]) -> str:
+    "What is told and asked."
+    return content_id("lives", repr(lives(name, path, size)))
+
+
+def _weights(base: str) -> str:
+    card = cards.find(base or cards.DEFAULT)
+    return _hashed(_stamps(Path(card.path))) if card.path else card.sha256 or card.name
+
+
+def _skills() -> str:
+    return _hashed(_stamps(cards.skills()))
+
+
+@lru_cache
+def _hashed(stamps: tuple[tuple[str, int], ...]) -> str:
+    return content_id("files", *(disk.sha256(Path(file)) for file, _ in stamps))
 
 
 @dataclass(frozen=True, slots=True)

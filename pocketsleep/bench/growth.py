@@ -97,12 +97,14 @@ def _fill(pocket: Pocket, new: int, older: int, changes: dict[str, Any]) -> None
         return
     live, places = {m.id: m for m in journal.memories()}, journal.places()
     held = [[live[m] for m in one] for one in levels.slices(places, recipe(0).level)]
-    parts = {level.key: _stand_in(pocket, level.memories, recipe(len(level.memories))).id
-             for level in levels.levels(held, recipe, pocket.base.sha256)[:-1]}
     night = journal.begin(Night("", "2026-01-01T00:00:00+00:00", 0, pocket.card.name, changes))
+    manner = pocket._manner(night)
+    parts = {level.key: _stand_in(pocket, level.memories, recipe(len(level.memories))).id
+             for level in levels.levels(held, recipe, pocket.base.sha256, manner)[:-1]}
     journal.finish(night.id, "seed", {"parts": parts})
     slept = [Cite("growth", i) for i in range(count)]
-    journal.settle(night.id, Verdict("worn"), whole(pocket.registry, list(parts.values())), slept)
+    worn = whole(pocket.registry, [*([manner] if manner else []), *parts.values()])
+    journal.settle(night.id, Verdict("worn"), worn, slept)
 
 
 def _stand_in(pocket: Pocket, held: tuple[str, ...], recipe: Any) -> Adapter:

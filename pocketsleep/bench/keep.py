@@ -24,6 +24,7 @@ from pocketsleep.home import Home
 from pocketsleep.night.grade import says
 from pocketsleep.night.grammar import bank, lists
 from pocketsleep.night.grammar.lead import of_thing
+from pocketsleep.night.grammar.things import Thing
 from pocketsleep.pocket import Wishes
 
 Say = Callable[[str], None]
@@ -45,7 +46,8 @@ class Told:
 def days(nights: int, facts: int, seed: int = 0) -> Iterator[list[Told]]:
     "What is told before each night. Names are of two invented parts, so that no two facts share one."
     chance = Random(seed)
-    nouns = [t for t in bank.things().values() if of_thing(t.noun, t.kind).endswith("called")]
+    nouns = _nouns()
+    _suffice(nights, facts, len(nouns))
     chance.shuffle(nouns)
     names = _names(chance)
     live: dict[str, Told] = {}
@@ -60,6 +62,26 @@ def days(nights: int, facts: int, seed: int = 0) -> Iterator[list[Told]]:
             today.append(Told(night, noun, f"The user's {noun} is called {name}.", name, old.text if old else ""))
         live |= {one.noun: one for one in today}
         yield today
+
+
+def _nouns() -> list[Thing]:
+    "Things that have names. Of those that are called the same the first: a question by that word would have two right answers."
+    found: list[Thing] = []
+    taken: set[str] = set()
+    for one in bank.things().values():
+        if of_thing(one.noun, one.kind).endswith("called") and not taken & one.names:
+            found.append(one)
+            taken |= one.names
+    return found
+
+
+def _suffice(nights: int, facts: int, nouns: int) -> None:
+    "Raises BadInput where so many nights would run out of things."
+    new = facts - sum(n < facts * CHANGES for n in range(facts))
+    if (needed := facts + (nights - 1) * new) > nouns:
+        fewer = f"--nights {1 + (nouns - facts) // max(new, 1)}" if facts <= nouns else f"--nights 1 --facts {nouns}"
+        raise BadInput(f"{nights} nights of {facts} facts take {needed} things, and there are {nouns}",
+                       hint=f"`pocketsleep bench keep {fewer}`")
 
 
 def _names(chance: Random) -> Iterator[str]:
@@ -87,6 +109,7 @@ class Run:
 
 def keep(run: Run, say: Say) -> Iterator[Row]:
     "A row a night: its verdict, what is known of each earlier night by the adapter alone, and the change of plain text."
+    told = list(days(run.nights, run.facts))  # there may be too few things for it
     with ExitStack() as stack:
         folder = run.home or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder.mkdir(parents=True, exist_ok=True)
@@ -94,7 +117,7 @@ def keep(run: Run, say: Say) -> Iterator[Row]:
         pocket = stack.enter_context(Altered(Home(folder / "home"), run.base))
         plain = text(pocket.serving(), run.texts) if run.texts else []
         live: dict[str, Told] = {}
-        for today in days(run.nights, run.facts):
+        for today in told:
             live |= {one.noun: one for one in today}
             number = today[0].night
             row = done[number - 1] if number <= len(done) else {"night": number, **_lived(pocket, run, today, live, plain)}

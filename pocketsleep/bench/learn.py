@@ -23,16 +23,23 @@ from pocketsleep.serve.day import ARMS
 
 Say = Callable[[str], None]
 Row = dict[str, Any]
+NEVER = 1 << 40  # passes until a lesson is taken
 
 
 def unheld(lessons: Lessons) -> Lessons:
     return [x for x in lessons if x.hard > 0]
 
 
+def unanchored(lessons: Lessons) -> Lessons:
+    "Nothing is held where it was; inputs are whitened by general prompts all the same, which is what another variant leaves out."
+    heard = [replace(x, soft=0.0, teacher=(), every=NEVER) for x in lessons if not x.hard > 0]
+    return [*unheld(lessons), *heard]
+
+
 VARIANTS = {
     "ours": Planted("ours"),
     "no manner": Planted("no manner", manner=False),
-    "no anchors": Planted("no anchors", lessons=unheld),
+    "no anchors": Planted("no anchors", lessons=unanchored),
     "no declining": Planted("no declining", changes={"decline_share": 0.0}),
     "no whitening": Planted("no whitening", changes={"whiten": 0.0}),
     "few items": Planted("few items", changes={"per_memory": 12}),
@@ -48,6 +55,9 @@ def learn(folder: Path, base: str, given: bool, nights: int, arms: Sequence[str]
     if unknown := [v for v in variants if v not in VARIANTS] + [a for a in arms if a not in ARMS]:
         hint = f"variants: {', '.join(VARIANTS)}; arms: {', '.join(ARMS)}"
         raise BadInput(f"no variant or arm is called `{unknown[0]}`", hint=hint)
+    if given and "transcripts" in variants:
+        raise BadInput("`transcripts` trains on conversations, and with `--given` none is recorded",
+                       hint="leave out `--given`, or `transcripts` among the variants")
     for name in variants:
         with tempfile.TemporaryDirectory() as home, Altered(Home(Path(home)), base, VARIANTS[name]) as pocket:
             yield from _lived(pocket, persona, name, given, nights or persona.days, arms, say)

@@ -69,7 +69,10 @@ class Altered(Pocket):
         return self.sleep(Wishes(seed, changes=wanted, fresh=True), Quiet())
 
     def wear_whatever(self, night: Night) -> None:
-        "Wear a night's candidate though its exam refused it: to measure what the exam kept from a person."
+        """Wear a night's candidate though its exam refused it: to measure what the exam kept from a person. One that does not
+        load cannot be worn."""
+        if night.verdict and "loads" in night.verdict.failed:
+            return
         seeded = self.journal.stage(night.id, "seed") or {}
         if (adapter := seeded.get("adapter")) and not (night.verdict and night.verdict.passed):
             self.journal.use(adapter)

@@ -16,6 +16,7 @@ from pocketsleep.home import Home
 from pocketsleep.journal.importing import BadLine, read_jsonl
 from pocketsleep.night import Teller
 from pocketsleep.night.grade import declines, plain, says
+from pocketsleep.night.grammar.items import plain as asked_plainly
 from pocketsleep.nouns import Verdict
 from pocketsleep.pocket import Pocket, Wishes
 
@@ -39,7 +40,7 @@ class Shown:
 
     def unseen(self, question: dict[str, Any]) -> bool:
         "Whether the night did not happen to study this very question."
-        return plain(question["question"]) not in self.studied
+        return asked_plainly(question["question"]) not in self.studied
 
     def share(self, answers: Sequence[str], kinds: Sequence[str]) -> float:
         "Share of right answers among unseen questions of these kinds."
@@ -92,7 +93,7 @@ def live(home: Home, tell: Teller, base: str = "", seed: int = 0) -> Shown:
         shown.before = timed("ask before", lambda: pocket.day().answers(asked, "base"))
         night, shown.verdict = timed("sleep", lambda: pocket.sleep(Wishes(seed), tell))
         shown.memories = [m.text for m in pocket.journal.memories()]
-        shown.studied = {plain(d.question) for d in pocket.journal.dreams(night.id) if not d.held_out}
+        shown.studied = {asked_plainly(d.question) for d in pocket.journal.dreams(night.id) if not d.held_out}
         shown.dropped = [{"text": d.text, "reason": d.reason} for d in pocket.journal.dropped(night.id)]
         shown.after = timed("ask after", lambda: pocket.day().answers(asked, "weights"))
         if shown.verdict.passed:

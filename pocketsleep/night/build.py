@@ -25,7 +25,7 @@ from pocketsleep.registry import Registry, read_adapter
 from pocketsleep.weights.lora_sum import scaled, summed
 
 EXAMINED, ASKED = 4, 10  # levels that a night left alone and its exam looks into, in turn, and memories of each
-GENTLER = 0.85  # of what a night adds: it keeps 97% of what it learnt and half of what it lost comes back (bench/LOG.md)
+GENTLER = 0.85  # of what each level adds: it keeps 97% of what it learnt and half of what it lost comes back (bench/LOG.md)
 ASKED_BY = ("per_memory", "skilled", "self_asked")  # of a recipe: what a memory is asked
 REPLAYED, AGAIN = 4, 200  # levels below whose questions a new one is asked again, evenly spread, and how many
 

@@ -44,7 +44,8 @@ class Known:
         except (OSError, ValueError):
             return {}
         same = isinstance(told, dict) and (told.get("base"), told.get("runtime")) == (self._base, runtime)
-        return dict(told["answers"]) if same else {}
+        found = told.get("answers") if same else None
+        return {length: dict(said) for length, said in found.items() if isinstance(said, dict)} if isinstance(found, dict) else {}
 
 
 def write(path: Path, runtime: str, base_sha256: str, answers: Answers) -> None:

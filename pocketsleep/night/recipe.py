@@ -41,7 +41,7 @@ class Recipe:
     self_asked: bool  # may the base propose questions of its own
     enough: float  # share of held-out answers at which training stops
     level: int  # most memories that one adapter holds; beyond, they are held in slices (levels.py)
-    slices: int  # most slices that are trained in one night
+    slices: int  # most slices that are trained in one night, unless what is worn would be taken off
     reasons: tuple[tuple[str, str], ...] = ()
 
     def plan(self) -> Plan:
