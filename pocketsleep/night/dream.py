@@ -55,7 +55,8 @@ def dream(
     """
     kept = [m for m in memories if not commands(m.text)]
     everything = [m for m in (live if live is not None else memories) if not commands(m.text)]
-    others_too = [m for m in everything if m not in set(kept)]
+    here = set(kept)
+    others_too = [m for m in everything if m not in here]
     known, told = _known(kept, others_too), answered(others_too)
     people = others.relations([(m.id, m.text) for m in everything])
     proposed = {m.id: _all_of(m, known, people, (superseded or {}).get(m.id)) for m in kept}
