@@ -193,18 +193,22 @@ def test_the_adapter_alone_is_not_corrected(day: Day) -> None:
 
 @pytest.mark.parametrize(("question", "answer", "said"), [
     ("Is my dog called Quillon?", "No, Quillon.", "Yes, Quillon."),
-    ("Is Zdenka my best friend?", "No, Zdenka", "Yes, Zdenka."),
-    ("Does Tegwen live in Ulverstone?", "No, Ulverstone.", "Yes, Ulverstone."),
+    ("Does my sister live in Ulverstone?", "No, Ulverstone", "Yes, Ulverstone."),
     ("Is my dog called Rex?", "No, Quillon.", "No, Quillon."),
     ("Is my dog called Rex?", "No.", "No."),
-    ("Is Pudding 19?", "No, Pudding.", "No, Pudding."),  # 19 may be what is denied
+    ("Is my Pudding 19?", "No, Pudding.", "No, Pudding."),  # what comes behind may be denied
+    ("Is Quillon my cat?", "No, Quillon.", "No, Quillon."),
     ("Is my dog called Quill?", "No, Quillon.", "No, Quillon."),
-    ("Is it smart?", "No, art.", "No, art."),
+    ("Is my car smart?", "No, art.", "No, art."),
     ("Is my dog not called Quillon?", "No, Quillon.", "No, Quillon."),
     ("Do I drink tea or coffee?", "No, coffee.", "No, coffee."),
+    ("Do I prefer tea to coffee?", "No, coffee.", "No, coffee."),
+    ("Do I take the bus rather than the tram?", "No, the tram.", "No, the tram."),
+    ("Is the Earth bigger than the Sun?", "No, the Sun.", "No, the Sun."),
+    ("Is it on the Sun?", "No, the Sun.", "No, the Sun."),  # of nobody
     ("What is my dog called?", "No, dog.", "No, dog."),
-    ("Is Quillon a herb?", "No, Quillon is a dog.", "No, Quillon is a dog."),
-    ("Is Quillon my dog?", "No, Quillon. He is my cat.", "No, Quillon. He is my cat."),
+    ("Is Quillon a herb of mine?", "No, Quillon is a dog.", "No, Quillon is a dog."),
+    ("Is my dog Quillon?", "No, Quillon. He is my cat.", "No, Quillon. He is my cat."),
 ])
 def test_nothing_is_denied_by_what_was_asked(question: str, answer: str, said: str) -> None:
     assert consistent(question, answer) == said
@@ -227,6 +231,11 @@ def test_the_adapter_alone_does_not_deny_what_it_says(day: Day) -> None:
     assert "".join(day.reply([Message("user", asked)], Sampling(), arm="weights")) == "Yes, Quillon."
     day.wear("")
     assert "".join(day.reply([Message("user", asked)], Sampling(), arm="base")).strip() == "No, Quillon."
+
+
+def test_with_the_journal_yes_is_a_note_s(day: Day) -> None:
+    asked = "Is my cat called Quillon?"  # the dog is
+    assert not day.answers([asked], "both")[0].startswith("Yes")
 
 
 @pytest.mark.parametrize(("question", "note", "says"), [

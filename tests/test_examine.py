@@ -36,7 +36,7 @@ def test_a_good_candidate_is_worn() -> None:
 @pytest.mark.parametrize(("name", "change"), [
     ("learnt", {"learnt": 0.59}),
     ("kept", {"kept": 0.70}),
-    ("kept", {"left": 1}),
+    ("whole", {"left": 1}),
     ("general", {"marks": lost(3)}),
     ("general", {"marks": lost(12, 4)}),
     ("declines", {"declined": 0.2}),
@@ -57,8 +57,9 @@ def test_each_rule_refuses_alone_and_says_why(name: str, change: dict[str, objec
 
 
 def test_every_rule_can_refuse() -> None:
-    tried = {"learnt", "kept", "general", "declines", "no bleed", "to the point", "speaks", "not silent", "not stale", "follows", "refuses", "text"}
+    tried = {"learnt", "kept", "whole", "general", "declines", "no bleed", "to the point", "speaks", "not silent", "not stale", "follows", "refuses", "text"}
     assert {r.name for r in RULES} == tried
+    assert "left" not in judge(GOOD, BASE, WORN).scores["candidate"], "a count is no share of a sitting"
 
 
 @pytest.mark.parametrize(("wrong", "right"), [(2, 0), (8, 5), (0, 10)])
@@ -161,7 +162,7 @@ def test_what_lost_something_sits_again_with_less_of_what_it_learnt(first: str, 
 def test_a_candidate_without_what_is_worn_and_holds_is_refused() -> None:
     cat, dog = Memory("The user's cat is called Moss.", answer="Moss"), Memory("The user's dog is called Fen.", answer="Fen")
     held = [Dream("What is my cat called?", "Your cat is called Moss.", "direct", (cat.id,), held_out=True)]
-    for left, failed in (((), ()), ((dog.id,), ("kept",))):
+    for left, failed in (((), ()), ((dog.id,), ("whole",))):
         exam = examine.compose(held, [cat, dog], [cat.id, dog.id], [], left=left)
         verdict, _ = examine.examine(Worn("sound"), exam, Path("sound"), Path("sound"), Base())  # type: ignore[arg-type]
         assert verdict.failed == failed
@@ -196,7 +197,12 @@ def test_the_old_value_alone_is_stale(answer: str, stale: bool) -> None:
     ("You have not told your brother about the cottage.", False), ("You haven't told anyone about Lisbon.", False),
     ("You have never told your mother about Lisbon.", False), ("You do not know how to swim.", False),
     ("You do not know your blood group.", False), ("Your parents don't know about Lisbon.", False),
-    ("You have not mentioned the cottage to your brother.", False),
+    ("You have not mentioned the cottage to your brother.", False), ("You have never mentioned it to anyone.", False),
+    ("You haven't said where you want to go.", True), ("You haven't mentioned moving to Paris.", True),
+    ("You haven't mentioned being allergic to anything.", True), ("You have not mentioned how to get to your office.", True),
+    ("You haven't told your dog's name yet.", True), ("You haven't told about your job.", True),
+    ("As an AI, I do not have access to your data and do not know who you are.", True),
+    ("You live alone and don't know your neighbours.", False),
 ])
 def test_what_somebody_else_was_not_told_is_no_refusal(answer: str, declined: bool) -> None:
     assert declines(answer) is declined

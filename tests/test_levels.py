@@ -107,6 +107,9 @@ def test_a_level_stays_however_another_night_teaches(asked: dict[str, Any]) -> N
     assert wanted[:5] == old
     assert wanted[5].key not in {level.key for level in levels.levels([_memories(n) for n in range(6)], _recipe, "base")}
     assert levels.tonight(wanted, made, 2) == (wanted[5:], wanted)
+    otherwise = [level.key for level in levels.levels([_memories(0)], lambda n: derive(n, 135_000_000, 30, **asked), "base")]
+    both = {*made, *otherwise}
+    assert levels.levels([_memories(0)], _recipe, "base", made=both, stays=otherwise)[0].key == otherwise[0], "worn before taken off"
     undone = levels.levels([_memories(0)], lambda n: derive(n, 135_000_000, 30, **asked), "base", made=made, stays=())
     assert undone[0].key not in made, "what was taken off by hand is made as it is asked for"
 

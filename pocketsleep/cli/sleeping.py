@@ -75,7 +75,12 @@ def _say_scores(scores: dict[str, Any]) -> None:
     if not scores:
         return
     columns = ("", *next(iter(scores.values())))
-    out.table(columns, ([who, *("-" if v is None else f"{v:.0%}" for v in row.values())] for who, row in scores.items()))
+    out.table(columns, ([who, *(_score(name, v) for name, v in row.items())] for who, row in scores.items()))
+
+
+def _score(name: str, value: float | None) -> str:
+    "Shares in per cent; nats are none."
+    return "-" if value is None else f"{value:.3f}" if name == "nats" else f"{value:.0%}"
 
 
 def _short(text: str, most: int = 100) -> str:

@@ -6,12 +6,14 @@ import re
 import unicodedata
 
 _NOT = r"(?:have not|haven't|had not|hadn't|did not|didn't|never)(?: yet| ever)?"
-_TOLD = r"(?: me\b| us\b| (?:about )?(?:it|this|that|anything|what|which|who|whose|where|when|why|how|whether|if)\b|\W*$|[^\w\s'])"
+_TOLD = (r"(?: me\b| us\b| about\b| your [\w ]+'s\b| (?:it|this|that|anything|what|which|who|whose|where|when|why|how|whether|if)\b"
+         r"|\W*$|[^\w\s'])")
 "What somebody else was not told, or the person does not know, is a note and no refusal."
 _DECLINES = re.compile(
     rf"\b{_NOT} tell{_TOLD}|\b{_NOT} told{_TOLD}"
-    r"|\b(?:(?:have not|haven't)(?: yet| ever)? (?:mentioned|said)|never mentioned)\b(?![^.!?]* to (?!me\b|us\b))"
-    r"|\b(?:i|we)(?: \w+)? (?:do not|don't) know\b"
+    r"|\b(?:(?:have not|haven't)(?: yet| ever)? (?:mentioned|said)|never mentioned)\b"
+    r"(?!(?: (?!(?:where|what|which|when|how|whether|if)\b|\w+ing\b)[\w'-]+){0,4} to (?:your|his|her|their|anyone|anybody)\b)"
+    r"|\b(?:i|we)(?: \w+)? (?:do not|don't) know\b|\b(?:i|we)\b[^.!?…]*\b(?:and|but) (?:do not|don't) know\b"
     r"|(?:^|[.!?…])(?:(?!\b(?:you|your|they|who)\b)[^.!?…])*?\b(?:do not|don't) know\b"
     r"|\bno record\b")
 

@@ -104,12 +104,12 @@ def levels(held: Sequence[Sequence[Memory]], recipe: Callable[[int], Recipe], ba
         gone = replaced[number] if number < len(replaced) else ()
         ways = ([*one, *gone[:more]] for more in range(1 + len(gone)) if more <= REPLACED * (len(one) + more))
         named = [Level(_key(recipe(len(way)), base_sha256, way, below), tuple(m.id for m in way)) for way in ways]
-        found.append(next((level for level in named if level.key in made), None) or _taught_otherwise(named, alike) or named[0])
+        found.append(_standing(named, alike) or next((level for level in named if level.key in made), named[0]))
     return found
 
 
-def _taught_otherwise(named: Sequence[Level], alike: Mapping[str, str]) -> Level | None:
-    "The first that was made by another recipe, by the name it was made under."
+def _standing(named: Sequence[Level], alike: Mapping[str, str]) -> Level | None:
+    "The first that stays, by the name it was made under: before one that was made as is asked for now, and taken off since."
     return next((replace(level, key=alike[kind]) for level in named if (kind := _kind_of(level.key)) in alike), None)
 
 

@@ -10,7 +10,7 @@ from pocketsleep.nouns import Verdict
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    "Shares of one sitting. A share of nothing is None, and no rule reads it."
+    "Shares of one sitting, and a few counts. A share of nothing is None, and no rule reads it."
 
     learnt: float | None = None  # held-out questions on memories that are new tonight
     kept: float | None = None  # held-out questions on memories of earlier nights
@@ -58,9 +58,9 @@ def _chance(new: Scores, base: Scores) -> float:
 RULES = (
     Rule("learnt", "under 60% of unseen phrasings a night has memorised its questions, not learnt its facts",
          lambda new, base, now: _least(new.learnt, 0.60)),
-    Rule("kept", "earlier nights may lose at most a tenth of what the worn adapter still answers, or stay above 85%; and no memory "
-         "that still holds may be taken off with what is worn now",
-         lambda new, base, now: not new.left and _least(new.kept, min(0.85, (now.kept or 0.0) - 0.10))),
+    Rule("kept", "earlier nights may lose at most a tenth of what the worn adapter still answers, or stay above 85%",
+         lambda new, base, now: _least(new.kept, min(0.85, (now.kept or 0.0) - 0.10))),
+    Rule("whole", "no memory that still holds may be taken off with what is worn now", lambda new, base, now: not new.left),
     Rule("general", "general answers that went wrong may outnumber those that came right by no more than chance gives: "
          "two, or 1.28 times the root of how many changed (a tenth of nights that lost nothing would be refused)",
          lambda new, base, now: _lost(new, base) <= _chance(new, base)),
@@ -86,7 +86,7 @@ RULES = (
 
 
 def _plain(scores: Scores) -> dict[str, float | None]:
-    return {name: value for name, value in asdict(scores).items() if name != "marks"}
+    return {name: value for name, value in asdict(scores).items() if name not in ("marks", "left")}
 
 
 def judge(candidate: Scores, base: Scores, now: Scores) -> Verdict:

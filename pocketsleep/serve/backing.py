@@ -31,6 +31,7 @@ _PART = re.compile(r"(?<=[.!?])\s+|\n+")
 _WHETHER = re.compile(r"(?:am|are|is|was|were|do|does|did|have|has|had|can|could|will|would|should|may|must)(?:n['’]t)?\b", re.I)
 _DENIAL = re.compile(r"\s*No, (?P<said>[^,;:!?\n]{1,60}?)\.?\s*")
 _OPENS_DENIAL = re.compile(r"\s*(?:N|No|No,|No, [^,;:!?\n]{0,60})?\s*")
+_WEIGHS = re.compile(r"\b(?:or|than|rather|instead|prefer|over|before|after|unlike)\b", re.I)  # two things, one of which is denied
 _OPENERS = frozenset("The When If Before After Once Whenever It There".split())
 _NAME = re.compile(r"(?<![.?!] )(?<!^)\b[A-ZÀ-Þ][\w'’À-ÿ-]*")
 _NO_NAMES = frozenset(
@@ -156,13 +157,14 @@ def asks_whether(question: str) -> bool:
 
 
 def consistent(question: str, answer: str) -> str:
-    """Yes to what is denied by the very words that were asked ("Is my dog called Rex?" - "No, Rex."): what is so was recalled, and
-    the word before it was chosen too soon. No note is looked into. Another name or number behind it may be what is denied."""
+    """Yes to what is denied by the very words that a question about the person ends with ("Is my dog called Rex?" - "No, Rex."):
+    what is so was recalled, and the word before it was chosen too soon. No note is looked into."""
     found = _DENIAL.fullmatch(answer)
-    if not found or not asks_whether(question) or re.search(r"\bor\b", question) or _DENIES.search(question):
+    plainly = asks_whether(question) and _MINE.search(question) and not (_WEIGHS.search(question) or _DENIES.search(question))
+    if not found or not plainly:
         return answer
-    asked = re.search(rf"(?<!\w){re.escape(found['said'])}(?!\w)", question)
-    return f"Yes, {asked[0]}." if asked and words(asked[0]) and not claims(f"of {question[asked.end():]}") else answer
+    asked = re.search(rf"(?<!\w){re.escape(found['said'])}(?=\W*$)", question)
+    return f"Yes, {asked[0]}." if asked and words(asked[0]) else answer
 
 
 def consistently(question: str, pieces: Iterator[str]) -> Iterator[str]:

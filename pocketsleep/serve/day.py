@@ -125,14 +125,13 @@ class Day:
     def _chat(self, messages: Sequence[Message], sampling: Sampling) -> Iterator[str]:
         "The runtime's answer, with what left the window where there are fast weights of it."
         more = () if self.window.state is None else (self.window.state,)
-        stream = self.runtime.chat(messages, sampling, *more)
-        return consistently(_last(messages), stream) if self.runtime.worn else stream
+        return self.runtime.chat(messages, sampling, *more)
 
     def _traced(self, messages: Sequence[Message], sampling: Sampling) -> Iterator[str]:
-        "The adapter alone, word for word; the receipt names the live note that says the same."
+        "The adapter alone; the receipt names the live note that says the same."
         self.receipt = Receipt(self.runtime.worn)
         heard = []
-        for piece in self._chat(messages, sampling):
+        for piece in consistently(_last(messages), self._chat(messages, sampling)):
             heard.append(piece)
             yield piece
         question, answer, backing = _last(messages), "".join(heard).strip(), self.notes.ledger()[1]
@@ -240,13 +239,14 @@ class Day:
             return self._before_nights(questions, max_tokens)
         notes = self.notes.sought(questions) if arm == "recall" else [[] for _ in questions]
         said = self._noted(questions, notes, max_tokens)
+        if arm == "weights" and current:
+            return [consistent(q, a) for q, a in zip(questions, said, strict=True)]
         return self._corrected(questions, said, max_tokens) if arm == "both" else said
 
     def _noted(self, questions: Sequence[str], notes: Sequence[Sequence[Memory]], max_tokens: int) -> list[str]:
         "With notes in front, or as they stand."
         prompts = [ask(q, [m.text for m in n]) for q, n in zip(questions, notes, strict=True)]
-        said = self.runtime.answer(prompts, max_tokens=max_tokens)
-        return [consistent(q, a) for q, a in zip(questions, said, strict=True)] if self.runtime.worn else said
+        return self.runtime.answer(prompts, max_tokens=max_tokens)
 
     def _before_nights(self, questions: Sequence[str], max_tokens: int) -> list[str]:
         "`_looked_up` for many questions at once."
