@@ -174,3 +174,9 @@ def test_told_asked_for_and_forgotten() -> None:
     assert gone["memories"] == [memory["id"]]
     assert run("memories", "--json").stdout == ""
     assert json.loads(run("verify", "--json").stdout)["ok"] is True
+
+
+def test_shares_are_told_in_per_cent_and_nats_are_not() -> None:
+    from pocketsleep.cli.sleeping import _score
+
+    assert [_score("kept", 0.875), _score("nats", 2.1764), _score("kept", None)] == ["88%", "2.176", "-"]
