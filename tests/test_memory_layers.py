@@ -98,9 +98,9 @@ def test_shipped_layers_recall_what_left_and_leave_prose_alone(smol) -> None:  #
     "Three facts told and evicted: each value grows likelier by two nats; a paragraph on something else stays within a percent."
     file = cards.memory_layers("smollm2-135m", Path("nowhere"))
     assert file is not None
-    assert file.stat().st_size < 6_000_000
+    assert file.stat().st_size < 12_000_000
     made = MemoryLayers.load(file, smol.sha256)
-    assert made.recipe["talks"] > 500
+    assert [part["talks"] > 500 for part in made.recipe["parts"]] == [True] * len(made.layers) == [True, True]
     seen, ids = made.attach(weights_model.load(smol.folder)), smol.prompter.ids
     turns = [("By the way, my cat is called Zebulon.", "Noted."), ("I work as a bookbinder in Porthmadog.", "I see."),
              ("My sister Ottoline is allergic to walnuts.", "Good to know!")]
@@ -132,10 +132,12 @@ def test_the_kernel_naps_for_the_shipped_layer_as_ordinary_operations_do(smol, m
     chosen = pick.for_naps(memory.widest).backend
     if mx.default_device() == mx.Device(mx.cpu):
         assert chosen.name == "cpu", "the layer that is shipped is not what the kernel is made for"
-    ours, plain = told_by(pick.by_name("cpu", memory.widest)).tensors[0], told_by(pick.by_name("graph")).tensors[0]
-    assert called == ["cpu", "cpu", "graph", "graph"]
-    assert float(mx.abs(plain).max()) > 0.1, "next to nothing was written: the comparison would prove nothing"
-    assert float(mx.abs(ours - plain).max()) < 1e-5 * float(mx.abs(plain).max())
+    kernel, ordinary = told_by(pick.by_name("cpu", memory.widest)).tensors, told_by(pick.by_name("graph")).tensors
+    layers = len(memory.layers.layers)
+    assert called == ["cpu"] * 2 * layers + ["graph"] * 2 * layers
+    for ours, plain in zip(kernel, ordinary, strict=True):
+        assert float(mx.abs(plain).max()) > 0.1, "next to nothing was written: the comparison would prove nothing"
+        assert float(mx.abs(ours - plain).max()) < 1e-5 * float(mx.abs(plain).max())
 
 
 def nats(seen: Remembering, state: object, prompt: list[int], answer: list[int]) -> float:

@@ -227,6 +227,30 @@ def test_heads_joined_answer_as_they_did_written_more_boldly(model, tmp_path: Pa
     assert strength[1][0] > 1.01 * strength[0][0]
 
 
+def test_layers_side_by_side_add_their_shares(model, small: weights.Base) -> None:  # type: ignore[no-untyped-def]
+    "Of two that are the same, at half of what each adds, what comes out is what the one gives; of one, that one."
+    def layer(seed: int) -> MemoryLayers:
+        made = MemoryLayers.new([Shape(3, (2,), model.args.hidden_size, 1, 8, 8)], small.sha256, seed)
+        made.layers[0].out = 0.05 * mx.random.normal(made.layers[0].out.shape, key=mx.random.key(seed))
+        made.recipe = {"base": "b", "chunk": 40, "passes": 1, "talks": seed}
+        return made
+
+    def logits(memory: MemoryLayers) -> np.ndarray:
+        seen = memory.attach(model)
+        seen.state = seen.nap([7, 33, 12, 90, 41], None, 1)
+        return np.array(seen(mx.array([[7, 33, 12]])))
+
+    one, other = layer(1), layer(2)
+    assert join.beside([one]) is one
+    twice, two = join.beside([one, one], 0.5), join.beside([one, other])
+    np.testing.assert_allclose(logits(twice), logits(one), rtol=1e-3, atol=1e-4)  # the second is added to what the first has moved
+    assert np.abs(logits(two) - logits(one)).max() > 1e-3
+    np.testing.assert_allclose(np.array(two.layers[1].out), join.SHARE * np.array(other.layers[0].out), rtol=1e-6)
+    np.testing.assert_array_equal(np.array(two.layers[1].key), np.array(other.layers[0].key))
+    assert two.recipe == {"base": "b", "chunk": 40, "passes": 1, "share": join.SHARE, "parts": [one.recipe, other.recipe]}
+    assert np.abs(np.array(one.layers[0].out)).max() > 0.1, "what it was made of was changed"
+
+
 def test_another_recipe_begins_again(model, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     learner(model, tmp_path, replace(RECIPE, cycles=((2, 1e-3),))).run(lambda *_: None)
     steps: list[int] = []
@@ -282,7 +306,7 @@ def test_the_command_makes_layers_and_goes_on(small: weights.Base, tmp_path: Pat
 
         def tick(stage: str, done: int, total: int, detail: str) -> None:
             ticks.append((stage, done))
-            if stage == "steps" and done >= stop:
+            if stage == "layer 2 of 2: steps" and done >= stop:
                 raise KeyboardInterrupt
 
         recipe = learn.Recipe(cycles=((4, 1e-4),), single=2, answers=24)
@@ -294,13 +318,16 @@ def test_the_command_makes_layers_and_goes_on(small: weights.Base, tmp_path: Pat
         run(stop=2)
     assert not (tmp_path / "layers").exists()
     made = run()
-    assert not [t for t in made["ticks"] if t[0] == "states"], "states were computed twice"
+    assert not [t for t in made["ticks"] if t[0].endswith("states")], "states were computed twice"
     layers = MemoryLayers.load(tmp_path / "layers", small.sha256)
     assert layers.sha256 == made["sha256"]
-    assert layers.recipe["talks"] == made["talks"]
-    where, shape = memory_layers.shape(small), layers.layers[0].shape
-    assert (shape.heads, shape.key, shape.value) == (1, where.heads * where.key, where.heads * where.value)
-    assert [t for t in made["ticks"] if t[0] == "steps, heads as one"][-1][1] == 2
+    assert [(part["talks"], part["loss"]) for part in layers.recipe["parts"]] == [(part["talks"], part["loss"]) for part in made["parts"]]
+    assert [part["recipe"]["seed"] for part in made["parts"]] == [0, 1]
+    where = memory_layers.shape(small)
+    for shape in (layer.shape for layer in layers.layers):
+        assert (shape.heads, shape.key, shape.value) == (1, where.heads * where.key, where.heads * where.value)
+    assert float(mx.abs(layers.layers[0].key - layers.layers[1].key).max()) > 1e-3, "one layer twice"
+    assert [t for t in made["ticks"] if t[0] == "layer 2 of 2: steps, heads as one"][-1][1] == 2
     said: list[str] = []
     prose = tmp_path / "prose.txt"
     prose.write_text("\n = A = \n" + "The keeper paints the door of his lighthouse blue in spring. " * 120)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -35,7 +36,9 @@ DEPTHS = (0.6, 0.73, 0.87)  # where in the base a layer looks
 HEADS, KEY, VALUE = 2, 256, 0.5  # value: of the base's width
 WHOLE = ("lives", "quoted")  # kinds whose answers are whole sentences: twice in the last steps, which make room for them
 LEAD, END = 0.15, 0.3  # weight of an answer's beginning, and of the end of the turn
+LAYERS = 2  # side by side
 Say = Callable[[str], None]
+Tick = Callable[[str, int, int, str], None]  # stage, done, in all, detail
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +107,31 @@ def shape(base: Base) -> Shape:
     return Shape(deep, taps, width, HEADS, keys, int(width * VALUE))
 
 
-def train(base: Base, out: Path, sources: Sources, work: Path, say: Say, tick: Callable[[str, int, int, str], None],
-          count: int = TALKS, recipe: learn.Recipe = learn.Recipe(), after: learn.Recipe = join.AFTER) -> dict[str, Any]:
-    "The layers at `out`; figures of the making. Raises BadInput, ModelError."
+def train(base: Base, out: Path, sources: Sources, work: Path, say: Say, tick: Tick, count: int = TALKS,
+          recipe: learn.Recipe = learn.Recipe(), after: learn.Recipe = join.AFTER, layers: int = LAYERS) -> dict[str, Any]:
+    """`layers` of them at `out`, each of talks and a start of its own, side by side; figures of the making.
+    Raises BadInput, ModelError."""
     began = time.monotonic()
     if not list(sources.study.glob("s*.jsonl")):
         raise BadInput(f"`{sources.study}` holds no study messages (s*.jsonl)", hint="models/study of pocketsleep's source")
+    parts: list[MemoryLayers] = []
+    for n in range(layers):
+        first, last = (replace(one, seed=one.seed + n) for one in (recipe, after))
+        parts.append(_one(base, sources, work / f"{n + 1}", say, partial(_told_of, tick, n, layers), count, first, last))
+    whole = join.beside(parts)
+    whole.save(out)
+    return {"path": str(out), "sha256": whole.sha256, "parameters": whole.parameters, "parts": [part.recipe for part in parts],
+            "seconds": round(time.monotonic() - began)}
+
+
+def _told_of(tick: Tick, n: int, layers: int, stage: str, done: int, total: int, detail: str) -> None:
+    "The stages of one layer among several, each under a name of its own."
+    tick(stage if layers == 1 else f"layer {n + 1} of {layers}: {stage}", done, total, detail)
+
+
+def _one(base: Base, sources: Sources, work: Path, say: Say, tick: Tick, count: int, recipe: learn.Recipe,
+         after: learn.Recipe) -> MemoryLayers:
+    "One layer, alone."
     rows = laid(base, talks(sources, count, recipe.seed), recipe.seed)
     where = shape(base)
     model = weights_model.load(base.folder)
@@ -130,10 +152,7 @@ def train(base: Base, out: Path, sources: Sources, work: Path, say: Say, tick: C
     layer = learner.run(lambda done, all_, loss: tick("steps, heads as one", done, all_, f"{loss:.2f} nats"))
     made = {"talks": len(rows), "kinds": {k: sum(r.kind == k for r in rows) for k in sorted({r.kind for r in rows})},
             "recipe": asdict(recipe), "joined": asdict(after), "loss": round(float(np.mean(learner.losses[-50:])), 3)}
-    layers = MemoryLayers([layer], base.sha256, {"base": base.card.name, "chunk": LONGEST, "passes": 1, **made})
-    layers.save(out)
-    return {"path": str(out), "sha256": layers.sha256, "parameters": layers.parameters, **made,
-            "seconds": round(time.monotonic() - began)}
+    return MemoryLayers([layer], base.sha256, {"base": base.card.name, "chunk": LONGEST, "passes": 1, **made})
 
 
 def _start(path: Path, rows: Sequence[Laid], entering: Entering, where: Shape, seed: int) -> fit.Start:

@@ -29,7 +29,8 @@ def train(
     tofu: Tofu = None,
     squad: Annotated[Path | None, typer.Option(help="passages.json: {title, context} of SQuAD (CC BY-SA 4.0).")] = None,
     work: Annotated[Path | None, typer.Option(help="What a run that was stopped goes on with; default: beside FILE.")] = None,
-    talks: Annotated[int, typer.Option(help="Talks to learn from.", min=20)] = 800,
+    talks: Annotated[int, typer.Option(help="Talks that a layer learns from.", min=20)] = 800,
+    beside: Annotated[int, typer.Option("--layers", help="Layers side by side, each of talks of its own.", min=1, max=4)] = 2,
     json_: Json = False,
 ) -> None:
     """Train memory layers for a base: states, a solved start, steps, heads joined. Stopped, the same command goes on.
@@ -49,7 +50,7 @@ def train(
 
         sources = make.Sources(study, tofu / "full.jsonl" if tofu else None, squad)
         to = to or pocket.home.layers / cards.layers_file(pocket.card.name)
-        made = make.train(pocket.base, to, sources, work or to.with_suffix(".work"), tell.stage, tick, talks)
+        made = make.train(pocket.base, to, sources, work or to.with_suffix(".work"), tell.stage, tick, talks, layers=beside)
     _show(made, json_)
 
 
@@ -101,4 +102,7 @@ def _show(made: dict[str, Any], json_: bool) -> None:
         out.one(made)
         return
     for name, value in made.items():
-        out.data(f"{name}: {value}")
+        if name != "parts":
+            out.data(f"{name}: {value}")
+    for n, part in enumerate(made["parts"], 1):
+        out.data(f"layer {n}: {part['talks']} talks, {part['loss']} nats at the end")
