@@ -41,8 +41,8 @@ def joined(small: Small) -> Small:
 
 
 def beside(parts: Sequence[MemoryLayers], share: float = SHARE) -> MemoryLayers:
-    """One set of layers of several that were trained apart for the same base, each adding `share` of what it adds alone; of one, that
-    one. Naps go over what the first was taught to go over."""
+    """One set of layers out of several that were trained apart for the same base, each adding `share` of what it adds alone. Of one:
+    that one. Naps go over what the first was taught to go over."""
     first = parts[0]
     if len(parts) == 1:
         return first
@@ -51,6 +51,7 @@ def beside(parts: Sequence[MemoryLayers], share: float = SHARE) -> MemoryLayers:
     for mine, layer in zip(made.layers, layers, strict=True):
         mine.update(layer.parameters())
         mine.out = layer.out * share
-    made.recipe = {**{k: first.recipe[k] for k in NAPS if k in first.recipe}, "share": share, "parts": [part.recipe for part in parts]}
+    naps = {name: first.recipe[name] for name in NAPS if name in first.recipe}
+    made.recipe = {**naps, "share": share, "parts": [part.recipe for part in parts]}
     mx.eval([layer.parameters() for layer in made.layers])
     return made
