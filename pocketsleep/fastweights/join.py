@@ -41,8 +41,8 @@ def joined(small: Small) -> Small:
 
 
 def beside(parts: Sequence[MemoryLayers], share: float = SHARE) -> MemoryLayers:
-    """One set of layers out of several that were trained apart for the same base, each adding `share` of what it adds alone. Of one:
-    that one. Naps go over what the first was taught to go over."""
+    """One set of layers out of several that were trained apart for the same base, each adding `share` of what it adds alone. Of
+    one: that one. Naps go over what the first was taught to go over."""
     first = parts[0]
     if len(parts) == 1:
         return first
