@@ -96,6 +96,31 @@ def test_it_learns_and_leaves_the_model_bare(model: nn.Module, tmp_path: Path) -
     assert np.array_equal(before, np.array(model(mx.array([[5, 6, 7]]))))
 
 
+@pytest.mark.parametrize(("shares", "kept"), [
+    ((0.806, 0.802, 0.802), 3),  # a question of 227 less is chance, and the rate has not fallen yet
+    ((0.8, 0.75, 0.78), 3),
+    ((0.5, 0.9, 0.7), 2),
+    ((0.9, 0.3, 0.2), 1),
+    ((0.2, 0.2, 0.2), 3),
+])
+def test_an_epoch_is_kept_over_a_later_one_only_where_it_is_clearly_ahead(
+        model: nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shares: tuple[float, ...], kept: int) -> None:
+    seen: list[dict[str, np.ndarray]] = []
+
+    one = Trainer(model, rows(30), rows(227, seed=1), PLAN, tmp_path)
+    closing = one._close_epoch
+
+    def close() -> None:
+        one.optimizer.publish()
+        seen.append(mlx_lora.read(model, PLAN.keys, PLAN.layers))
+        closing()
+
+    monkeypatch.setattr(one, "_close_epoch", close)
+    monkeypatch.setattr(mlx_train, "measure", lambda *_: (shares[len(seen) - 1], 1.0))
+    assert same(one.run(lambda *_: None).tensors, seen[kept - 1])
+    assert not same(seen[0], seen[2])
+
+
 def test_a_new_lora_changes_nothing(model: nn.Module) -> None:
     before = np.array(model(mx.array([[5, 6, 7]])))
     mlx_lora.attach(model, PLAN.keys, PLAN.layers, 4, 2.0, seed=3)
