@@ -30,7 +30,7 @@ def train(
     squad: Annotated[Path | None, typer.Option(help="passages.json: {title, context} of SQuAD (CC BY-SA 4.0).")] = None,
     work: Annotated[Path | None, typer.Option(help="What a run that was stopped goes on with; default: beside FILE.")] = None,
     talks: Annotated[int, typer.Option(help="Talks that a layer learns from.", min=20)] = 800,
-    beside: Annotated[int, typer.Option("--layers", help="Layers side by side, each of talks of its own.", min=1, max=4)] = 2,
+    beside: Annotated[int, typer.Option("--layers", help="One, or two side by side, each of talks of its own.", min=1, max=2)] = 2,
     json_: Json = False,
 ) -> None:
     """Train memory layers for a base: states, a solved start, steps, heads joined. Stopped, the same command goes on.
