@@ -319,6 +319,8 @@ def test_the_command_makes_layers_and_goes_on(small: weights.Base, tmp_path: Pat
     assert not (tmp_path / "layers").exists()
     made = run()
     assert not [t for t in made["ticks"] if t[0].endswith("states")], "states were computed twice"
+    assert [t for t in made["ticks"] if t[0].startswith("layer 1")] == [], "a layer that was done took steps again"
+    assert [t[1] for t in made["ticks"] if t[0] == "layer 2 of 2: steps"][-1] == 4
     layers = MemoryLayers.load(tmp_path / "layers", small.sha256)
     assert layers.sha256 == made["sha256"]
     assert [(part["talks"], part["loss"]) for part in layers.recipe["parts"]] == [(part["talks"], part["loss"]) for part in made["parts"]]

@@ -106,7 +106,6 @@ def test_it_learns_and_leaves_the_model_bare(model: nn.Module, tmp_path: Path) -
 def test_an_epoch_is_kept_over_a_later_one_only_where_it_is_clearly_ahead(
         model: nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shares: tuple[float, ...], kept: int) -> None:
     seen: list[dict[str, np.ndarray]] = []
-
     one = Trainer(model, rows(30), rows(227, seed=1), PLAN, tmp_path)
     closing = one._close_epoch
 

@@ -1,5 +1,5 @@
-"""How memory layers are made for a base: talks, their states, a solved start, steps of descent, heads joined and more steps
-(fastweights/fit.py, learn.py, join.py).
+"""How memory layers are made for a base: talks, their states, a solved start, steps of descent, heads joined and more steps; two
+layers made so, side by side (fastweights/fit.py, learn.py, join.py).
 
 Everything is kept in a work folder and goes on where it stopped. `memory_check.py` measures what comes out.
 """
@@ -117,14 +117,14 @@ def train(base: Base, out: Path, sources: Sources, work: Path, say: Say, tick: T
     parts: list[MemoryLayers] = []
     for n in range(layers):
         first, last = (replace(one, seed=one.seed + n) for one in (recipe, after))
-        parts.append(_one(base, sources, work / f"{n + 1}", say, partial(_told_of, tick, n, layers), count, first, last))
+        parts.append(_one(base, sources, work / f"{n + 1}", say, partial(_numbered, tick, n, layers), count, first, last))
     whole = join.beside(parts)
     whole.save(out)
     return {"path": str(out), "sha256": whole.sha256, "parameters": whole.parameters, "parts": [part.recipe for part in parts],
             "seconds": round(time.monotonic() - began)}
 
 
-def _told_of(tick: Tick, n: int, layers: int, stage: str, done: int, total: int, detail: str) -> None:
+def _numbered(tick: Tick, n: int, layers: int, stage: str, done: int, total: int, detail: str) -> None:
     "The stages of one layer among several, each under a name of its own."
     tick(stage if layers == 1 else f"layer {n + 1} of {layers}: {stage}", done, total, detail)
 

@@ -131,8 +131,8 @@ class Trainer:
         self.best: dict[str, np.ndarray] = {}
 
     def run(self, tick: Tick, late: Callable[[], bool] = lambda: False) -> Trained:
-        """Train to the end of the plan. Once `late` says so, the last finished epoch is what comes of it;
-        without one NightInterrupted is raised, and the next run goes on from here."""
+        """Train to the end of the plan. Once `late` says so, what comes of it is the last finished epoch, or one
+        that is clearly ahead of it; without any NightInterrupted is raised, and the next run goes on from here."""
         plan, self.late = self.plan, late
         mlx_lora.attach(self.model, plan.keys, plan.layers, plan.rank, plan.scale, plan.seed)
         try:
