@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -126,3 +128,42 @@ def test_the_search_finds_what_was_said_long_ago(wire: httpx.Client, pocket: Poc
     assert found("zeppelins") == ["imp-3"]  # in the telling that has the words
     (other,) = found("airships")
     assert other.startswith("imp-3~")
+
+
+class Napping(Repeats):
+    "A window of six messages; a nap over what leaves it goes on until it may end."
+
+    memory, window = object(), 100
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.may_end = threading.Event(), threading.Event()
+
+    def free(self, messages: Any) -> int:
+        return 100 - 15 * len(messages)
+
+    def nap(self, messages: Any, state: Any, *_: Any) -> str:
+        self.begun.set()
+        self.may_end.wait(20)
+        return "a state"
+
+    def chat(self, messages, sampling=Sampling(), state=None):  # type: ignore[no-untyped-def]
+        yield from super().chat(messages, sampling)
+
+
+def test_what_is_said_is_kept_where_the_page_is_closed_during_a_nap(pocket: Pocket) -> None:
+    turns = tuple(Turn("assistant" if n % 2 else "user", f"Message {n}.") for n in range(8))
+    pocket.journal.record(Episode("c-long", turns))
+    asked = {"conversation": "c-long", "said": [t.text for t in turns], "text": "Do not lose this.", "ticket": "t"}
+    runtime = Napping()
+    with browsers.site(pocket, free_port(), Wishes(), Day(pocket.journal, runtime, pocket.registry.path)) as site:
+        with (httpx.Client(base_url=site.url(), headers={"authorization": f"Bearer {pocket.token()}"}) as wire,
+              wire.stream("POST", "/page/say", json=asked)):
+            assert runtime.begun.wait(20)
+        time.sleep(0.3)  # until the server has heard of it
+        runtime.may_end.set()
+        for _ in range(100):
+            if len(pocket.journal.episode("c-long").turns) > 8:
+                break
+            time.sleep(0.05)
+    assert [t.text for t in pocket.journal.episode("c-long").turns[8:9]] == ["Do not lose this."]

@@ -138,23 +138,9 @@ class _Chat:
 
     def _answer(self, day: Day, asked: _Asked, stop: threading.Event) -> Iterator[dict[str, Any]]:
         "On the model's thread. What was said until it was stopped, or until nobody listened, is kept."
-        talk = _Talk.of(self.journal, asked)
-        arm: Arm = "both" if asked.recall else "weights"
-        heard: list[str] = []
-        plan = day.windows.plan(talk.messages, talk.sampling, talk.id, talk.off_the_record)
-        if plan.leaving:
-            yield {"leaving": plan.leaving, "napping": day.windows.remembers}
-        window = day.windows.open(plan, _Stoppable(stop))
-        if plan.leaving:
-            yield {"left": {"messages": window.leaving, "napped": window.napped, "seconds": round(window.seconds, 1)}}
-            stop.clear()  # it was for the nap
+        talk, heard = _Talk.of(self.journal, asked), list[str]()
         try:
-            with closing(cast(Generator[str], day.speak(talk.messages, talk.sampling, arm=arm, window=window))) as answer:
-                for piece in answer:
-                    heard.append(piece)
-                    yield {"piece": piece}
-                    if stop.is_set() or loops("".join(heard)):
-                        break
+            yield from self._spoken(day, asked, talk, stop, heard)
         except GeneratorExit:
             with suppress(PocketError):
                 talk.keep(self.journal, "".join(heard))
@@ -164,6 +150,23 @@ class _Chat:
         if kept["answer"] is not None:
             self.journal.keep_receipt(kept["conversation"], kept["answer"], rested.adapter, rested.source, rested.memories)
         yield kept | {"receipt": receipts(self.journal, {0: rested})[0], "stopped": stop.is_set()}
+
+    def _spoken(self, day: Day, asked: _Asked, talk: _Talk, stop: threading.Event, heard: list[str]) -> Iterator[dict[str, Any]]:
+        "What leaves the window first, then the answer; its pieces are put into `heard`."
+        arm: Arm = "both" if asked.recall else "weights"
+        plan = day.windows.plan(talk.messages, talk.sampling, talk.id, talk.off_the_record)
+        if plan.leaving:
+            yield {"leaving": plan.leaving, "napping": day.windows.remembers}
+        window = day.windows.open(plan, _Stoppable(stop))
+        if plan.leaving:
+            yield {"left": {"messages": window.leaving, "napped": window.napped, "seconds": round(window.seconds, 1)}}
+            stop.clear()  # it was for the nap
+        with closing(cast(Generator[str], day.speak(talk.messages, talk.sampling, arm=arm, window=window))) as answer:
+            for piece in answer:
+                heard.append(piece)
+                yield {"piece": piece}
+                if stop.is_set() or loops("".join(heard)):
+                    break
 
 
 class _Stoppable(Unwatched):
