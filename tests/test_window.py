@@ -491,6 +491,23 @@ def test_what_is_not_recorded_leaves_nothing_on_disk(napping: Mlx, journal: Jour
     assert states.files() == []
 
 
+@pytest.mark.parametrize("known", [0, 2])
+def test_what_left_is_on_disk_once_the_answer_is_recorded(napping: Mlx, journal: Journal, states: States, known: int) -> None:
+    "One that is broken off is not recorded. Asked again there is no second nap."
+    asked = [*long_talk(10), Message("user", "Go on.")]
+    if known:
+        journal.record(Episode("talk", tuple(Turn(m.role, m.content) for m in asked[:known])))
+    day = day_of(journal, napping, states)
+    answer = day.reply(asked, SHORT, conversation="talk")
+    next(answer)
+    answer.close()  # type: ignore[attr-defined]
+    assert (day.window.napped, states.files()) == (True, [])
+    list(day.reply(asked, SHORT, conversation="talk"))
+    assert (day.window.napped, len(states.files())) == (False, 1)
+    again = day_of(journal, napping, States(states.folder))
+    assert again.windows.plan(asked, SHORT, "talk").past.left == day.window.left
+
+
 def test_secrets_and_hidden_words_are_left_out(napping: Mlx, journal: Journal, states: States) -> None:
     journal.exclude("pattern", "project falcon*")
     said = ["My password is hunter2-Tz9!x.", "I see.", "We talk about Project Falcon today.", "Do we?", "I keep bees.", "How nice."]

@@ -18,6 +18,7 @@ class Place:
     name: str = ""  # its id, '' where that hangs on what is said next
     private: bool = False  # whether all that is kept of it is off the record
     tellings: tuple[str, ...] = ()  # ids of all that begins as it does by name, its own among them
+    kept: int = 0  # turns of it that are there already
 
 
 class Before(Turns):
@@ -30,11 +31,11 @@ class Before(Turns):
         episode = cleaned(episode, {})
         with self.snapshot():
             names = self._rooted(episode.id)
-            name = self._place_for(episode)[0]
+            name, kept = self._place_for(episode)
             heard = self.row("select 1 from turns_shown where episode = ? and private = 0 limit 1", name)
             tellings = self._rooted(root(episode.id))
         private = name in names and heard is None
-        return Place(name if name in names or not names else "", private, tuple(dict.fromkeys((episode.id, *tellings))))
+        return Place(name if name in names or not names else "", private, tuple(dict.fromkeys((episode.id, *tellings))), kept)
 
     def as_read(self, episode: Episode) -> tuple[Turn, ...]:
         "The turns of a conversation as readers are given them once it is recorded: no secrets, nothing hidden or forgotten."

@@ -295,7 +295,9 @@ class Day:
     def record(self, messages: Sequence[Message], answer: str, conversation: str, private: bool = False) -> str:
         "Write the conversation as it now stands; only what is new is added. Returns the episode's id."
         episode = conversed(messages, answer, conversation, private or self.private)
-        return self.journal.record(episode).episode_id
+        name = self.journal.record(episode).episode_id
+        self.windows.recorded(episode.id)
+        return name
 
 
 def conversed(messages: Sequence[Message], answer: str, conversation: str, private: bool, source: str = "chat") -> Episode:

@@ -87,6 +87,7 @@ class Windows:
         self.journal, self.runtime, self.states = journal, runtime, states
         self.pasts: OrderedDict[tuple[str, bool], Past] = OrderedDict()  # what is said off the record has a past of its own
         self._seen = 0  # age of the states for which `pasts` holds
+        self._unheard: tuple[Plan, Past] | None = None  # napped over before the journal had it
 
     @property
     def remembers(self) -> bool:
@@ -122,6 +123,14 @@ class Windows:
         window = Window((*plan.head, *plan.turns[past.left :]), past.state, past.left, plan.leaving, napped, seconds, why)
         watch.opened(window)
         return window
+
+    def recorded(self, conversation: str) -> None:
+        "What was napped over before the journal had it goes to the disk, now that it has."
+        if self._unheard is None or self._unheard[0].conversation != conversation:
+            return
+        (plan, past), self._unheard = self._unheard, None
+        if self.pasts.get((conversation, False)) is past:  # nothing was cleared, and nothing was told otherwise since
+            self._keep(plan, past)
 
     def _age(self) -> int:
         "What is held in memory goes when states are cleared."
@@ -194,15 +203,17 @@ class Windows:
         return "" if self.journal.excluded(message.content) else scrub(message.content)[0]
 
     def _keep(self, plan: Plan, past: Past) -> None:
-        "On the disk under the journal's name for it; in memory what is private, or has no name yet."
+        "On the disk under the journal's name for it; in memory what is private, or what the journal has not heard yet."
         if not plan.conversation:
             return
         place = self._place(plan.conversation, plan.turns)  # anew: it may have become private during the nap
-        if self.states is not None and place.name and not (plan.private or place.private or past.state is None or past.state.empty):
-            self.pasts.pop((plan.conversation, False), None)  # the disk is where it is deleted, by other processes too
-            with suppress(OSError):  # not kept is napped over anew
-                self.states.keep(place.name, past, plan.age)
-            return
+        if self.states is not None and not (plan.private or place.private or past.state is None or past.state.empty):
+            if place.name and place.kept >= len(told(plan.turns[: past.left])):
+                self.pasts.pop((plan.conversation, False), None)  # the disk is where it is deleted, by other processes too
+                with suppress(OSError):  # not kept is napped over anew
+                    self.states.keep(place.name, past, plan.age)
+                return
+            self._unheard = plan, past  # an answer that is broken off is not recorded, nor is what it was asked with
         self.pasts[plan.conversation, plan.private] = past
         self.pasts.move_to_end((plan.conversation, plan.private))
         while len(self.pasts) > REMEMBERED:
