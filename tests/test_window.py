@@ -413,6 +413,18 @@ def test_private_words_never_reach_the_disk(napping: Mlx, journal: Journal, stat
     assert states.files() == []
 
 
+def test_what_becomes_private_on_another_engine_leaves_the_disk(napping: Mlx, base: Base, journal: Journal, states: States) -> None:
+    "One without memory layers: it reads no state, and lets none lie."
+    talk = Talk(day_of(journal, napping, states))
+    talk.until(left)
+    talk.day = day_of(journal, Mlx(base.card, base), states)
+    talk.say("Go on.")
+    assert len(states.files()) == 1
+    talk.private = True
+    talk.say("This is between us.")
+    assert states.files() == []
+
+
 def test_what_was_private_is_not_taken_up_by_what_is_not(napping: Mlx, journal: Journal, states: States) -> None:
     "Whether the journal knows it for private or has heard nothing of it."
     day, asked = day_of(journal, napping, states), [*long_talk(10), Message("user", "Go on.")]

@@ -98,7 +98,7 @@ class Windows:
         head = tuple(messages[:1]) if messages and messages[0].role == "system" else ()
         turns = tuple(messages[len(head) :])
         age = self._age()
-        place = self._place(conversation, turns)
+        place = self._place(conversation, turns, private)
         private = private or place.private  # kept so once it was asked for
         if private and self.states is not None:
             for name in place.tellings:
@@ -141,10 +141,11 @@ class Windows:
             self._seen = age
         return age
 
-    def _place(self, conversation: str, turns: Sequence[Message]) -> Place:
-        "Where the journal keeps it: a state has the same name. Nowhere, where no states are kept."
+    def _place(self, conversation: str, turns: Sequence[Message], private: bool = False) -> Place:
+        """Where the journal keeps it: a state has the same name. Nowhere, where no states are kept; one of another engine has to go
+        all the same where the talk becomes private."""
         episode = Episode(conversation, told(turns), "", "chat")
-        if self.states is None or not self.remembers or not conversation or not episode.turns:
+        if self.states is None or not (self.remembers or private) or not conversation or not episode.turns:
             return Place()
         return self.journal.place(episode)
 
