@@ -133,16 +133,20 @@ def test_the_search_finds_what_was_said_long_ago(wire: httpx.Client, pocket: Poc
 class Napping(Repeats):
     "A window of six messages; a nap over what leaves it goes on until it may end."
 
-    memory, window = object(), 100
+    memory, window, wore = object(), 100, ""
 
     def __init__(self) -> None:
         super().__init__()
         self.begun, self.may_end = threading.Event(), threading.Event()
 
+    def wear(self, adapter: Path | None) -> None:
+        self.worn = adapter.name if adapter else ""
+
     def free(self, messages: Any) -> int:
         return 100 - 15 * len(messages)
 
     def nap(self, messages: Any, state: Any, *_: Any) -> str:
+        self.wore = self.worn
         self.begun.set()
         self.may_end.wait(20)
         return "a state"
@@ -167,3 +171,17 @@ def test_what_is_said_is_kept_where_the_page_is_closed_during_a_nap(pocket: Pock
                 break
             time.sleep(0.05)
     assert [t.text for t in pocket.journal.episode("c-long").turns[8:9]] == ["Do not lose this."]
+
+
+def test_a_nap_is_the_answering_models(pocket: Pocket, monkeypatch: pytest.MonkeyPatch) -> None:
+    "With the adapter on that answers, whatever was worn last."
+    turns = tuple(Turn("assistant" if n % 2 else "user", f"Message {n}.") for n in range(8))
+    pocket.journal.record(Episode("c-long", turns))
+    asked = {"conversation": "c-long", "said": [t.text for t in turns], "text": "Go on.", "ticket": "t"}
+    runtime = Napping()
+    runtime.may_end.set()
+    monkeypatch.setattr(pocket.journal, "current", lambda: "b2-worn")
+    with (browsers.site(pocket, free_port(), Wishes(), Day(pocket.journal, runtime, Path)) as site,
+          httpx.Client(base_url=site.url(), headers={"authorization": f"Bearer {pocket.token()}"}) as wire):
+        wire.post("/page/say", json=asked)
+    assert runtime.wore == "b2-worn"

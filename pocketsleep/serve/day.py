@@ -90,7 +90,7 @@ class Day:
             yield piece
         self.record(messages, "".join(heard), conversation, private)
 
-    def _worn(self, model: str, arm: Arm) -> str:
+    def put_on(self, arm: Arm, model: str = "pocketsleep") -> str:
         "Put on what a model's name stands for. What is current may be taken away by another process in just this moment."
         while True:
             adapter = self._adapter(model)
@@ -104,7 +104,7 @@ class Day:
     def speak(self, messages: Sequence[Message], sampling: Sampling, *, model: str = "pocketsleep", arm: Arm = "both",
               conversation: str = "", private: bool = False, window: Window | None = None) -> Iterator[str]:
         "The same, and nothing is recorded. `window`: as it was opened for these messages already."
-        adapter = self._worn(model, arm)
+        adapter = self.put_on(arm, model)
         if window is None:
             off = private or self.private or not conversation  # what is not recorded leaves nothing on the disk either
             name = conversation or conversation_id(messages, private or self.private)

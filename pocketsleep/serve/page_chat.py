@@ -154,6 +154,7 @@ class _Chat:
     def _spoken(self, day: Day, asked: _Asked, talk: _Talk, stop: threading.Event, heard: list[str]) -> Iterator[dict[str, Any]]:
         "What leaves the window first, then the answer; its pieces are put into `heard`."
         arm: Arm = "both" if asked.recall else "weights"
+        day.put_on(arm)  # what reads the fast weights writes them: the nap is the answering model's
         plan = day.windows.plan(talk.messages, talk.sampling, talk.id, talk.off_the_record)
         if plan.leaving:
             yield {"leaving": plan.leaving, "napping": day.windows.remembers}
