@@ -329,6 +329,8 @@ class Pocket:
     def exclude(self, kind: str, value: str) -> Veiled:
         """Keep an app, a pattern, a conversation or a turn out of all that reads the journal. An adapter that holds
         something of it is taken off: the newest one without is worn until the next night has rebuilt it."""
+        self.journal.excludable(kind, value)  # a wrong name takes nothing with it
+        self.states.clear()  # first, as in `forget`: a state that is left behind would be read on
         done = self.journal.exclude(kind, value)
         self.states.clear()
         if done.taken_off:

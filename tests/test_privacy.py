@@ -153,7 +153,7 @@ READERS: dict[str, Callable[[Journal], Any]] = {
 "What a person keeps out is told to them, and to nobody else; the rest gives no text of conversations or memories back."
 OWN_WORDS = {"exclusions", "excluded", "hidden_traces"}
 PLUMBING = {"rows", "row", "setting", "set_setting", "atomic", "snapshot", "vital", "close", "sweep", "put", "remove", "bury", "buried", "was_forgotten", "receipts",
-            "draw_veil", "forgotten_in", "withheld_in", "check_wearable", "forgotten_turn"}
+            "draw_veil", "forgotten_in", "withheld_in", "check_wearable", "forgotten_turn", "excludable"}
 WRITERS = {"record", "record_all", "extend", "add_feedback", "learn", "cite", "put_vector", "begin", "restart", "finish", "drop", "keep_dreams", "settle",
            "use", "undo", "forget", "exclude", "include", "hide", "unhide", "keep_receipt", "import_all"}
 

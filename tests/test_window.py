@@ -21,7 +21,7 @@ import pytest
 from pocketsleep import cards, disk, weights
 from pocketsleep.cli import care
 from pocketsleep.cli.watch import Watch
-from pocketsleep.errors import AdapterError, BadInput, MissingPart, ModelError
+from pocketsleep.errors import AdapterError, BadInput, MissingPart, ModelError, NotFound
 from pocketsleep.fastweights.layer import Shape
 from pocketsleep.fastweights.memory import MemoryLayers, Remembering
 from pocketsleep.fastweights.states import Kept, Past, States
@@ -666,6 +666,24 @@ def test_a_nap_in_the_middle_of_forgetting_leaves_nothing(pocket: Pocket, monkey
 
     monkeypatch.setattr(pocket.journal, "forget", meanwhile)
     pocket.forget(memory.id)
+    assert pocket.states.files() == []
+
+
+def test_hiding_that_is_cut_short_leaves_no_state(pocket: Pocket, monkeypatch: pytest.MonkeyPatch) -> None:
+    "Killed as soon as the journal has it. What cannot be hidden takes nothing with it."
+    Talk(pocket.day()).until(left)
+    exclude = pocket.journal.exclude
+
+    def killed(kind: str, value: str) -> Any:
+        exclude(kind, value)
+        raise KeyboardInterrupt
+
+    with pytest.raises(NotFound):
+        pocket.exclude("conversation", "nobody")
+    assert len(pocket.states.files()) == 1
+    monkeypatch.setattr(pocket.journal, "exclude", killed)
+    with pytest.raises(KeyboardInterrupt):
+        pocket.exclude("pattern", "Message 0")
     assert pocket.states.files() == []
 
 

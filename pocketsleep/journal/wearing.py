@@ -129,15 +129,20 @@ class Wearing(Nights):
     def exclude(self, kind: str, value: str) -> Veiled:
         """Keep an app, what has a pattern in it, a conversation or a turn (`id#index`) from everything that reads the
         journal, what was recorded before and memories drawn from it too. Told anew, it changes nothing."""
-        one = checked(kind, value)
-        if one.kind in ("conversation", "turn"):
-            self._check_there(one)
+        one = self.excludable(kind, value)
         with self.atomic():
             if not self.row("select 1 from exclusions where id = ?", one.id):
                 self._put_exclusion(one)
             turns, memories = self._veil_after(one)
             taken_off = self._take_off()
         return Veiled(turns, memories, taken_off)
+
+    def excludable(self, kind: str, value: str) -> Exclusion:
+        "What would be excluded. BadInput or NotFound where it cannot be."
+        one = checked(kind, value)
+        if one.kind in ("conversation", "turn"):
+            self._check_there(one)
+        return one
 
     def include(self, kind: str, value: str) -> Veiled:
         "Take an exclusion back: what it alone hid is read again. NotFound when there is no such exclusion."
