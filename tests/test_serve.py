@@ -230,6 +230,16 @@ def test_max_tokens_and_stop(client: openai.OpenAI) -> None:
     assert ask(stop=["never", "it"]).message.content == "What a fine name ☀ "
 
 
+def test_an_answer_that_the_window_cuts_is_not_told_as_whole(talking: int, monkeypatch: pytest.MonkeyPatch, llama: LlamaCpp) -> None:
+    monkeypatch.setattr(llama, "context", 128)
+    with openai.OpenAI(base_url=f"http://127.0.0.1:{talking}/v1", api_key=TOKEN, max_retries=0) as made:
+        asked = [{"role": "user", "content": "Write a very long story about a lighthouse keeper and the sea."}]
+        for stream in (False, True):
+            said = made.chat.completions.create(model="pocketsleep", messages=asked, max_tokens=2000, stream=stream)  # type: ignore[call-overload]
+            last = list(said)[-1] if stream else said
+            assert last.choices[0].finish_reason == "length"
+
+
 @pytest.mark.parametrize(("given", "tokens", "seed"), [
     ({"max_tokens": -1}, 32768, 0), ({"max_completion_tokens": -1}, 32768, 0), ({"max_tokens": 65536}, 32768, 0), ({"max_tokens": 32768}, 32768, 0),
     ({"max_tokens": None, "max_completion_tokens": 10}, 10, 0), ({"seed": -1}, 512, 0), ({"seed": 7}, 512, 7), ({}, 512, 0)])

@@ -43,7 +43,7 @@ class Reply:
 
     def __init__(self, day: Any, desk: Desk, asked: Asked, request: Request) -> None:
         self.day, self.asked, self.called, self.heard = day, asked, 0, list[str]()
-        self.read = asked.messages
+        self.read, self.most = asked.messages, asked.sampling.max_tokens
         self.stream = desk.stream(self._made)
         self.first: Any = None
         self.watcher = asyncio.create_task(self._watch(request))
@@ -60,6 +60,7 @@ class Reply:
         for piece in pieces:
             if not self.heard and (window := getattr(self.day, "window", None)):
                 self.read = window.messages or self.read  # the oldest may have left
+                self.most = min(self.most, self.day.room or self.most)  # where the window ends, an answer is cut as well
             self.heard.append(piece)
             yield piece
 
@@ -135,7 +136,7 @@ class Reply:
         return {"prompt_tokens": read, "completion_tokens": said, "total_tokens": read + said}
 
     def finish(self, usage: dict[str, int]) -> str:
-        if usage["completion_tokens"] >= self.asked.sampling.max_tokens:
+        if usage["completion_tokens"] >= self.most:
             return "length"
         return "tool_calls" if self.called else "stop"
 

@@ -22,7 +22,7 @@ from pocketsleep.fastweights.states import States
 from pocketsleep.journal import Journal
 from pocketsleep.journal.taint import taint
 from pocketsleep.nouns import Episode, Memory, Message, Night, Sampling, Turn, content_id
-from pocketsleep.runtime import Runtime
+from pocketsleep.runtime import Bounded, Runtime
 from pocketsleep.runtime.prompting import ask, with_notes
 from pocketsleep.serve.backing import UNKNOWN, Backed, consistent, consistently, echoes, told_here
 from pocketsleep.serve.notes import Notes
@@ -68,6 +68,7 @@ class Day:
     sayings: Sayings | None = None  # what was said and is no note
     watch: Watch = field(default_factory=Unwatched)
     window: Window = field(default_factory=lambda: Window(()))  # of the last answer
+    room: int | None = None  # tokens that it could have; None where nothing says
     notes: Notes = field(init=False)
     windows: Windows = field(init=False)
 
@@ -111,7 +112,7 @@ class Day:
             plan = self.windows.plan(messages, sampling, name, off)
             window = self.windows.open(plan, self.watch)
         said = [message.content for message in messages[:-1] if message.role == "user"]
-        self.window, messages = window, window.messages
+        self.window, self.room, messages = window, None, window.messages
         named = model == "pocketsleep" or (model != "pocketsleep:base" and adapter == self._adapter("pocketsleep"))
         recalls = arm in ("recall", "both") and named
         if recalls and arm == "both" and not shaped(messages, sampling):
@@ -124,6 +125,7 @@ class Day:
 
     def _chat(self, messages: Sequence[Message], sampling: Sampling) -> Iterator[str]:
         "The runtime's answer, with what left the window where there are fast weights of it."
+        self.room = self.runtime.free(messages) if isinstance(self.runtime, Bounded) else None
         more = () if self.window.state is None else (self.window.state,)
         return self.runtime.chat(messages, sampling, *more)
 
