@@ -28,7 +28,7 @@ from pocketsleep.fastweights.states import Kept, Past, States
 from pocketsleep.home import Home
 from pocketsleep.journal import Journal
 from pocketsleep.night import rules
-from pocketsleep.nouns import Episode, Message, Sampling, Turn
+from pocketsleep.nouns import Episode, Memory, Message, Sampling, Turn
 from pocketsleep.pocket import Pocket, Wishes
 from pocketsleep.runtime import pick
 from pocketsleep.runtime.llamacpp import LlamaCpp
@@ -226,6 +226,18 @@ def test_a_message_that_is_too_long_takes_no_other_with_it(base: Base, napping: 
     assert told.value.hint
     list(day.reply([*said, Message("user", "Go on.")], SHORT, conversation="talk"))
     assert (day.window.left, len(day.window.messages), states.files()) == (0, 5, [])
+
+
+def test_a_note_does_not_push_a_talk_out_of_its_window(base: Base, journal: Journal) -> None:
+    "One token more or less: where there is no room for it the note stays out, and the answer is given."
+    journal.learn(Memory("The user's dog is called Biscuit."))
+    day, noted = day_of(journal, Mlx(base.card, base)), []
+    for n in range(100, 128):
+        said = [Message("user", "word " * n), Message("assistant", "Yes."), Message("user", "My dog Biscuit is called to dinner.")]
+        assert "".join(day.speak([*long_talk(2), *said], SHORT))
+        noted.append((day.window.left, bool(day.receipt.notes)))
+    assert noted == sorted(noted, key=lambda one: (one[0], not one[1]))
+    assert {(0, True), (0, False)} <= set(noted)
 
 
 def long_talk(n: int) -> list[Message]:

@@ -24,6 +24,7 @@ from pocketsleep.journal.taint import taint
 from pocketsleep.nouns import Episode, Memory, Message, Night, Sampling, Turn, content_id
 from pocketsleep.runtime import Bounded, Runtime
 from pocketsleep.runtime.prompting import ask, with_notes
+from pocketsleep.runtime.text import SHORTEST_ANSWER
 from pocketsleep.serve.backing import UNKNOWN, Backed, consistent, consistently, echoes, told_here
 from pocketsleep.serve.notes import Notes
 from pocketsleep.serve.second import Looked
@@ -143,8 +144,18 @@ class Day:
 
     def _read(self, messages: Sequence[Message], sampling: Sampling, notes: list[Memory]) -> Iterator[str]:
         "As the runtime is dressed, with notes in front."
+        notes = self._fitting(messages, sampling, notes)
         self.receipt = Receipt(self.runtime.worn, notes, "memory" if notes else "")
         yield from self._chat(with_notes(messages, [m.text for m in notes]), sampling)
+
+    def _fitting(self, messages: Sequence[Message], sampling: Sampling, notes: list[Memory]) -> list[Memory]:
+        "As many of the notes, the likeliest first, as leave room for an answer: near its end a window may hold the talk alone."
+        if not isinstance(self.runtime, Bounded):
+            return notes
+        least = max(SHORTEST_ANSWER, min(sampling.max_tokens, self.runtime.window // 16))
+        while notes and self.runtime.free(with_notes(messages, [m.text for m in notes])) < least:
+            notes = notes[:-1]
+        return notes
 
     def _checked(self, messages: Sequence[Message], sampling: Sampling, said: Sequence[str]) -> Iterator[str]:
         """The adapter's answer. One that may be about the person is held back until the ledger has let it stand, or what they
