@@ -8,10 +8,12 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from inspect import signature
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import mlx.core as mx
@@ -36,6 +38,7 @@ from pocketsleep.runtime.mlx import Mlx
 from pocketsleep.runtime.scripted import Scripted
 from pocketsleep.runtime.text import TooLong
 from pocketsleep.serve.day import Day
+from pocketsleep.serve.page_chat import _Asked, _Chat
 from pocketsleep.serve.window import Window
 from pocketsleep.weights import Base
 from tests import short
@@ -622,6 +625,21 @@ def test_a_state_has_the_journals_name_for_its_conversation(napping: Mlx, journa
     (other,) = {e.id for e in journal.episodes()} - names
     assert other.startswith("talk~")
     assert {kept.conversation for kept in states.kept() if isinstance(kept, Kept)} == {*names, other}
+
+
+def test_a_talk_edited_in_the_page_is_napped_over_once(napping: Mlx, journal: Journal, states: States) -> None:
+    "It goes on under a new name, and what left before it had that is found under it."
+    journal.record(Episode("c-long", tuple(Turn(m.role, m.content) for m in long_talk(10))))
+    day, chat = day_of(journal, napping, states), _Chat(SimpleNamespace(journal=journal))  # type: ignore[arg-type]
+    name, said, gone = "c-long", [m.content for m in long_talk(8)], 0
+    for text in ("Edited.", "Go on."):
+        *events, end = chat._answer(day, _Asked(name, tuple(said), text, False, False, True, "t"), threading.Event())
+        assert day.window.left - day.window.leaving == gone
+        assert [kept.conversation for kept in states.kept() if isinstance(kept, Kept)] == [end["conversation"]]
+        name, gone = end["conversation"], day.window.left
+        said += [text, "".join(event.get("piece", "") for event in events)]
+    assert name.startswith("c-long~")
+    assert gone
 
 
 def test_a_write_that_fails_leaves_the_old_state(napping: Mlx, states: States, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -143,13 +143,18 @@ class _Chat:
             yield from self._spoken(day, asked, talk, stop, heard)
         except GeneratorExit:
             with suppress(PocketError):
-                talk.keep(self.journal, "".join(heard))
+                self._kept(day, talk, "".join(heard))
             raise
-        found, kept = day.receipt, talk.keep(self.journal, "".join(heard))
+        found, kept = day.receipt, self._kept(day, talk, "".join(heard))
         rested = Kept(found.adapter, found.source, tuple(m.id for m in found.notes))
         if kept["answer"] is not None:
             self.journal.keep_receipt(kept["conversation"], kept["answer"], rested.adapter, rested.source, rested.memories)
         yield kept | {"receipt": receipts(self.journal, {0: rested})[0], "stopped": stop.is_set()}
+
+    def _kept(self, day: Day, talk: _Talk, answer: str) -> dict[str, Any]:
+        kept = talk.keep(self.journal, answer)
+        day.windows.recorded(talk.id)  # an edited talk has a name of its own from here on
+        return kept
 
     def _spoken(self, day: Day, asked: _Asked, talk: _Talk, stop: threading.Event, heard: list[str]) -> Iterator[dict[str, Any]]:
         "What leaves the window first, then the answer; its pieces are put into `heard`."
