@@ -478,3 +478,14 @@ def test_the_untrained_memory_answers_what_it_was_told() -> None:
     wanted = np.array(normed(words))[0]
     for at in range(9):
         assert int(np.argmax(wanted @ read[at])) == at + 1
+
+
+def test_what_was_true_before_is_worded_as_what_is_true_now() -> None:
+    "A choice between an old value and a new one is not one between a whole sentence and half of one."
+    made, seen = told.bank(Random(99)), 0
+    for ask in (ask for _ in range(200) for ask in next(made).asks if ask.lead and ask.wrong):
+        (old,) = ask.wrong
+        same = next((n for n, (a, b) in enumerate(zip(reversed(ask.value), reversed(old), strict=False)) if a != b), 0)
+        assert old.endswith(".")
+        seen += same > len(" rent.")
+    assert seen

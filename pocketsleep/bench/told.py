@@ -119,7 +119,7 @@ def _asks(one: manner.Invented, value: str, sentence: str, wrong: tuple[str, ...
     for question in chance.sample(one.asks, min(2, len(one.asks))):
         if value in sentence and chance.random() < 0.7:
             before, _, after = sentence.partition(value)
-            yield Ask(question, before.strip(), value + after, one.before, wrong)
+            yield Ask(question, before.strip(), value + after, one.before, tuple(other + after for other in wrong))
         else:
             yield Ask(question, "", f"{value[0].upper()}{value[1:]}.", one.before, wrong)
 
