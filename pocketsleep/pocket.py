@@ -346,9 +346,10 @@ class Pocket:
         return done
 
     def _newest_without(self, holding: Sequence[str]) -> str:
+        "The newest adapter beside these that may be worn: one from before a memory was hidden holds that still."
         here = {a.id for a in self.registry.list()} - set(holding)
         worn = [n.adapter for n in self.journal.nights() if n.verdict and n.verdict.passed]
-        return next((a for a in reversed(worn) if a in here), "")
+        return next((a for a in reversed(worn) if a in here and not self.journal.withheld_in(self.journal.holds(a))), "")
 
     def undo(self) -> str:
         "Wear what was worn before; returns its id, '' for the bare base."

@@ -291,6 +291,33 @@ def test_what_a_forget_that_was_cut_short_left_is_told_and_goes_with_the_next_ni
         assert made.id not in {a.id for a in pocket.registry.list()}
 
 
+def test_forgetting_goes_back_to_nothing_that_is_hidden(tiny: Path, tmp_path: Path) -> None:
+    "The first night holds what was hidden since, the second does not: with that gone nothing may be worn."
+    with Pocket(Home(tmp_path / "home"), str(tiny)) as pocket:
+        cat, town = pocket.remember("My cat is called Gus."), pocket.remember("I live in Stromness.")
+        assert cat is not None
+        assert town is not None
+        before = worn(pocket)
+        pocket.exclude("pattern", "stromness")
+        after = worn(pocket)
+        pocket.forget(cat.id)
+        assert pocket.journal.current() == ""
+        assert not {before.id, after.id} & {a.id for a in pocket.registry.list()}
+        goat = pocket.remember("My goat is called Ada.")
+        assert goat is not None
+        held = worn(pocket)
+        pocket.include("pattern", "stromness")
+        worn(pocket)
+        pocket.exclude("pattern", "stromness")
+        assert pocket.journal.current() == held.id
+        dog = pocket.remember("My dog is called Biscuit.")
+        assert dog is not None
+        last = worn(pocket)
+        pocket.forget(dog.id)
+        assert last.id not in {a.id for a in pocket.registry.list()}
+        assert pocket.journal.current() == held.id, "the newest that holds nothing hidden"
+
+
 class Meanwhile(Silent):
     "Does something once, as a stage begins."
 
