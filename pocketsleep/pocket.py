@@ -38,6 +38,8 @@ from pocketsleep.registry import Registry
 from pocketsleep.runtime import Runtime, pick
 from pocketsleep.serve.day import Day
 
+LEFT = 3600.0  # seconds after which a draft of an adapter is nobody's: writing one takes less than a minute
+
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
@@ -274,6 +276,7 @@ class Pocket:
         for adapter in self.registry.list():
             if adapter.id not in wearable or self.journal.forgotten_in(adapter.memories):
                 self.registry.discard(adapter.id)
+        self.registry.sweep(LEFT)
 
     def would_learn(self) -> dict[str, Any]:
         "What a night would find now, and where; nothing is written."

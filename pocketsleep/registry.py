@@ -12,6 +12,7 @@ import hashlib
 import json
 import re
 import shutil
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
@@ -34,6 +35,7 @@ WEIGHTS, CONFIG, RECORD = "adapters.safetensors", "adapter_config.json", "pocket
 Target = Literal["gguf", "peft", "mlx"]
 
 _ID = re.compile(r"b2-[0-9a-f]{20}\Z")
+_GONE = f".gone{disk.DRAFT}"
 
 
 class HasConfig(Protocol):
@@ -148,16 +150,24 @@ class Registry:
             file.unlink(missing_ok=True)
         if (folder := self._folder(id)).is_dir():
             # renamed first: a deletion that is cut short must not leave half an adapter under its name
-            gone = folder.with_name(f".{id}.gone{disk.DRAFT}")
+            gone = folder.with_name(f".{id}{_GONE}")
             shutil.rmtree(gone, ignore_errors=True)
             folder.rename(gone)
-            shutil.rmtree(gone)
+            with suppress(FileNotFoundError):  # a sweep of another process got there first
+                shutil.rmtree(gone)
             disk.sync(self.root)
 
-    def sweep(self) -> None:
-        "Remove drafts and deletions that a crash cut short. Only while no night runs."
+    def half_deleted(self) -> Sequence[str]:
+        "Ids of adapters whose deletion was cut short: nothing wears them, but their weights are there."
+        return sorted(left.name.removeprefix(".").removesuffix(_GONE) for left in self.root.glob(f".*{_GONE}"))
+
+    def sweep(self, idle: float = 0.0) -> None:
+        "Remove deletions that a crash cut short, and drafts that nobody has written to for `idle` seconds: a server may be at one."
+        since = time.time() - idle
         for left in self.root.glob(f".*{disk.DRAFT}"):
-            shutil.rmtree(left) if left.is_dir() else left.unlink()
+            with suppress(FileNotFoundError):  # finished, or removed, in just this moment
+                if left.name.endswith(_GONE) or left.stat().st_mtime <= since:
+                    shutil.rmtree(left) if left.is_dir() else left.unlink()
 
     def gguf(self, id: str, base: HasConfig) -> Path:
         "The adapter as a GGUF-LoRA for llama.cpp, made once and checked against its hash on every call."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -289,6 +290,28 @@ def test_what_a_forget_that_was_cut_short_left_is_told_and_goes_with_the_next_ni
         pocket.sleep(SMALL, Silent())
         assert care.unforgotten(pocket) == []
         assert made.id not in {a.id for a in pocket.registry.list()}
+
+
+def test_a_deletion_that_was_cut_short_is_told_and_ended_by_the_next_night(
+        tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(path: Path, ignore_errors: bool = False) -> None:
+        if not ignore_errors:
+            raise Killed
+
+    with home(tmp_path / "home", tiny) as pocket:
+        cat = pocket.remember("My cat is called Gus.")
+        assert cat is not None
+        made, adapters = worn(pocket), pocket.home.adapters
+        with monkeypatch.context() as patch, pytest.raises(Killed):
+            patch.setattr("pocketsleep.registry.shutil.rmtree", killed)
+            pocket.forget(cat.id)
+        assert [made.id in line for line in care.unforgotten(pocket)] == [True]
+        (adapters / f".{made.id}.old.draft").mkdir()
+        os.utime(adapters / f".{made.id}.old.draft", (1, 1))
+        (adapters / f".{made.id}.now.draft").mkdir()
+        pocket.sleep(SMALL, Silent())
+        assert care.unforgotten(pocket) == []
+        assert [path.name for path in adapters.glob(".*")] == [f".{made.id}.now.draft"], "what another process may be writing stays"
 
 
 def test_forgetting_goes_back_to_nothing_that_is_hidden(tiny: Path, tmp_path: Path) -> None:

@@ -50,8 +50,9 @@ def verify(json_: Json = False) -> None:
 
 def unforgotten(pocket: Pocket) -> list[str]:
     "Adapters that hold what was forgotten: a `forget` that was cut short leaves them to the next night."
-    return [f"adapter {a.id}: it holds what was forgotten; the next night deletes it"
-            for a in pocket.registry.list() if pocket.journal.forgotten_in(a.memories)]
+    return [*(f"adapter {a.id}: it holds what was forgotten; the next night deletes it"
+              for a in pocket.registry.list() if pocket.journal.forgotten_in(a.memories)),
+            *(f"adapter {one}: its deletion was cut short; the next night ends it" for one in pocket.registry.half_deleted())]
 
 
 def strange_states(pocket: Pocket) -> list[str]:
