@@ -314,20 +314,27 @@ class Pocket:
         return self.journal.record(Episode("mcp-" + content_id("passed on", app, text)[3:], (turn,), now, f"mcp:{app}")).episode_id
 
     def forget(self, target: str) -> Forgotten:
-        """Unserve at once, and leave nothing to go back to: rows, checkpoints, and every adapter that was
-        trained with it. Until the next night the newest adapter without it is worn, or the bare base."""
+        """Unserve at once, and leave nothing to go back to: rows, checkpoints, and every adapter that was trained with it, or in
+        contrast to it. Until the next night the newest adapter without it is worn, or the bare base."""
         self.journal.goes_with(target)  # a wrong name takes nothing with it
+        heirs = self.journal.heirs(target)
         self.states.clear()  # whether it went into one of them is not to be seen; first, should what follows be cut short
         rmtree(self.home.work, ignore_errors=True)
         self.home.make()
+        if heirs:
+            self._discard(heirs)  # first, too: afterwards nothing says what they replaced
         gone = self.journal.forget(target)
         self.states.clear()  # a nap that another process began in between read it still
-        holding = [a.id for a in self.registry.list() if set(a.memories) & set(gone.memories)]
-        if gone.taken_off or self.journal.current() in holding:
+        self._discard([*gone.memories, *heirs], bool(gone.taken_off))
+        return gone
+
+    def _discard(self, memories: Sequence[str], bare: bool = False) -> None:
+        "Delete every adapter that holds one of these. Where it was worn, or nothing is, the newest without is put on."
+        holding = [a.id for a in self.registry.list() if not set(memories).isdisjoint(a.memories)]
+        if bare or self.journal.current() in holding:
             self.journal.use(self._newest_without(holding))
         for adapter in holding:
             self.registry.discard(adapter)
-        return gone
 
     def exclude(self, kind: str, value: str) -> Veiled:
         """Keep an app, a pattern, a conversation or a turn out of all that reads the journal. An adapter that holds

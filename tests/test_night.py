@@ -16,6 +16,7 @@ from pocketsleep.cli import care
 from pocketsleep.errors import BadInput, Busy, NightInterrupted, NotFound
 from pocketsleep.home import Home
 from pocketsleep.journal import Journal
+from pocketsleep.night import rules
 from pocketsleep.nouns import Adapter, Episode, Night, Turn, Verdict
 from pocketsleep.pocket import Pocket, Wishes
 from tests import short
@@ -312,6 +313,32 @@ def test_a_deletion_that_was_cut_short_is_told_and_ended_by_the_next_night(
         pocket.sleep(SMALL, Silent())
         assert care.unforgotten(pocket) == []
         assert [path.name for path in adapters.glob(".*")] == [f".{made.id}.now.draft"], "what another process may be writing stays"
+
+
+def test_forgetting_an_old_value_takes_what_was_taught_in_contrast_to_it(
+        tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    "The adapter of the second night holds the new value alone, and was asked of the old one."
+    monkeypatch.setattr(rules, "RULES", ())
+    with Pocket(Home(tmp_path / "home"), str(tiny)) as pocket:
+        old = pocket.remember("I live in Stromness.")
+        assert old is not None
+        pocket.sleep(SMALL, Silent())
+        new = pocket.remember("I live in Kirkwall.", old.id)
+        assert new is not None
+        night, _ = pocket.sleep(SMALL, Silent())
+        assert pocket.journal.holds(night.adapter) == [new.id]
+        assert any("Stromness" in d.question for d in pocket.journal.dreams(night.id) if not d.held_out)
+        newest = pocket.remember("I live in Lerwick.", new.id)
+        assert newest is not None
+        assert pocket.journal.heirs(old.id) == sorted([new.id, newest.id])
+        pocket.forget(newest.id)
+        assert pocket.journal.current() == night.adapter, "nothing that was worn has to do with it"
+        pocket.forget(old.id)
+        assert (pocket.journal.current(), pocket.registry.list()) == ("", [])
+        pocket.remember("I live in Kirkwall.")
+        night, _ = pocket.sleep(SMALL, Silent())
+        assert pocket.journal.holds(pocket.journal.current()) == [new.id]
+        assert not [d for d in pocket.journal.dreams(night.id) if "Stromness" in d.question + d.answer]
 
 
 def test_forgetting_goes_back_to_nothing_that_is_hidden(tiny: Path, tmp_path: Path) -> None:

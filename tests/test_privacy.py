@@ -153,7 +153,7 @@ READERS: dict[str, Callable[[Journal], Any]] = {
 "What a person keeps out is told to them, and to nobody else; the rest gives no text of conversations or memories back."
 OWN_WORDS = {"exclusions", "excluded", "hidden_traces"}
 PLUMBING = {"rows", "row", "setting", "set_setting", "atomic", "snapshot", "vital", "close", "sweep", "put", "remove", "bury", "buried", "was_forgotten", "receipts",
-            "draw_veil", "forgotten_in", "withheld_in", "check_wearable", "forgotten_turn", "excludable"}
+            "draw_veil", "forgotten_in", "withheld_in", "check_wearable", "forgotten_turn", "excludable", "heirs"}
 WRITERS = {"record", "record_all", "extend", "add_feedback", "learn", "cite", "put_vector", "begin", "restart", "finish", "drop", "keep_dreams", "settle",
            "use", "undo", "forget", "exclude", "include", "hide", "unhide", "keep_receipt", "import_all"}
 
@@ -187,7 +187,7 @@ RAW_READERS = {
     # whether the same was said elsewhere
     "again.Again._copies", "again.Again._opened_alike", "again.Again._beginning", "again.Again._opened_by",
     # forgetting and verifying see everything, and tell ids
-    *(f"forget.Forgetting.{name}" for name in ("_doomed", "_turns_of", "_cited", "_other_tellings", "_only_said_in", "_turns_saying", "_erase_turn", "_erase_memory", "_clear_notes", "_still_said")),
+    *(f"forget.Forgetting.{name}" for name in ("_doomed", "heirs", "_turns_of", "_cited", "_other_tellings", "_only_said_in", "_turns_saying", "_erase_turn", "_erase_memory", "_clear_notes", "_still_said")),
     *(f"verify.Verifying.{name}" for name in ("_check_chain", "_check_memories", "_check_adapters", "_each")),
 }
 

@@ -65,6 +65,15 @@ class Forgetting(Before, Memories, Wearing, Receipts):
         cites = [Cite(row["episode"], row["idx"]) for row in turns]
         return [(cite, self.turn(cite)) for cite in cites]
 
+    def heirs(self, target: str) -> list[str]:
+        "Ids of memories that replaced, one after another, what forgetting this would take: nights taught them in contrast to it."
+        gone = {row["id"] for row in self._doomed(target)[0]}
+        replaced = self.rows("select id, supersedes from memories where supersedes <> ''")
+        found, later = set(gone), gone
+        while later := {row["id"] for row in replaced if row["supersedes"] in later} - found:
+            found |= later
+        return sorted(found - gone)
+
     def _forget(self, target: str) -> Forgotten:
         with self.atomic():
             memories, turns = self._doomed(target)
