@@ -33,12 +33,11 @@ from pocketsleep.night.listen.ear import Ear
 from pocketsleep.night.recipe import Recipe, derive
 from pocketsleep.night.sayings import Sayings
 from pocketsleep.night.skill import DREAMER, EAR, MANNER, Skills, identity, manner, states
+from pocketsleep.night.tidy import tidy
 from pocketsleep.nouns import Card, Cite, Episode, Memory, Night, Turn, Verdict, content_id
 from pocketsleep.registry import Registry
 from pocketsleep.runtime import Runtime, pick
 from pocketsleep.serve.day import Day
-
-LEFT = 3600.0  # seconds after which a draft of an adapter is nobody's: writing one takes less than a minute
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,16 +266,7 @@ class Pocket:
         return Mlx(self.card, self.base)
 
     def _tidy(self, night: Night) -> None:
-        "Checkpoints of a night that is over, and adapters that nothing can wear any more or that hold what was forgotten."
-        rmtree(self.home.work / night.id, ignore_errors=True)
-        worn = [n for n in self.journal.nights() if n.verdict and n.verdict.passed]
-        wearable = {n.adapter for n in worn}
-        for last in worn[-2:]:  # the levels of the last one are used again, those of the one before after `undo`
-            wearable |= set((self.journal.stage(last.id, "seed") or {}).get("parts", {}).values())
-        for adapter in self.registry.list():
-            if adapter.id not in wearable or self.journal.forgotten_in(adapter.memories):
-                self.registry.discard(adapter.id)
-        self.registry.sweep(LEFT)
+        tidy(self.journal, self.registry, self.home.work / night.id)
 
     def would_learn(self) -> dict[str, Any]:
         "What a night would find now, and where; nothing is written."

@@ -5,6 +5,7 @@ import pytest
 
 from pocketsleep.errors import AdapterError, BadInput, Busy, NotFound
 from pocketsleep.journal import Journal
+from pocketsleep.night.tidy import RECENT, of_use
 from pocketsleep.nouns import Adapter, Cite, Dream, Dropped, Episode, Memory, Night, Turn, Verdict
 
 DOG = Memory("The user's dog is called Tarragon.", (Cite("c1", 0),), answer="Tarragon")
@@ -46,6 +47,35 @@ def test_nights_are_numbered(journal):
     for name in ("n3", "0", "", "n", "x1", "１", "n-1", "9" * 40):
         with pytest.raises(NotFound):
             journal.night(name)
+
+
+def studied(journal, of, verdict=WORN):
+    "A night that studied these memories, one item a memory."
+    night = journal.begin(Night("", "2026-05-02T02:00:00", 0, "smollm2"))
+    items = [Dream(f"{night.id}: who is {m.answer}?", "It is.", "direct", (m.id,)) for m in of]
+    journal.keep_dreams(night.id, items)
+    plan = {"levels": [["key", [m.id for m in of]]], "skilled": {m.id: [d.id] for m, d in zip(of, items, strict=True)},
+            "now": {"key": {"declined": [], "again": [d.id for d in items]}}, "waiting": 0}
+    journal.finish(night.id, "dream", plan)
+    journal.settle(night.id, verdict, adapter(f"b2-{night.id}", *of) if verdict.passed else None, ())
+    return night.id
+
+
+def test_study_items_go_with_the_nights_that_nothing_needs_any_more(journal):
+    "Forgetting and verifying read each that is there, and a night leaves thousands."
+    first, *between = [studied(journal, [DOG, CAT]), *(studied(journal, [CAT]) for _ in range(8))]
+    last = [studied(journal, [CAT], REFUSED) for _ in range(RECENT)]
+    ids = {d.id for one in between[:-2] for d in journal.dreams(one)}
+    assert of_use(journal) == {first, *between[-2:], *last}, "the dog was studied by the first night alone"
+    journal.use("b2-n4")
+    assert of_use(journal) == {first, "n4", *between[-2:], *last}
+    journal.use("b2-n9")
+    assert journal.let_go(of_use(journal)) == 6
+    assert {d.question.partition(":")[0] for d in journal.dreams()} == {first, *between[-2:], *last}
+    plans = "".join(row["payload"] for row in journal.rows("select payload from stages"))
+    assert not [one for one in ids if one in plans], "forgetting would not know any more whose they were"
+    assert journal.stage("n2", "dream")["levels"] == [["key", [CAT.id]]]
+    assert journal.let_go(of_use(journal)) == 0
 
 
 def test_one_night_at_a_time(journal):

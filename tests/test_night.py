@@ -17,7 +17,7 @@ from pocketsleep.errors import BadInput, Busy, NightInterrupted, NotFound
 from pocketsleep.home import Home
 from pocketsleep.journal import Journal
 from pocketsleep.night import rules
-from pocketsleep.nouns import Adapter, Episode, Night, Turn, Verdict
+from pocketsleep.nouns import Adapter, Dream, Episode, Night, Turn, Verdict
 from pocketsleep.pocket import Pocket, Wishes
 from tests import short
 
@@ -339,6 +339,17 @@ def test_forgetting_an_old_value_takes_what_was_taught_in_contrast_to_it(
         night, _ = pocket.sleep(SMALL, Silent())
         assert pocket.journal.holds(pocket.journal.current()) == [new.id]
         assert not [d for d in pocket.journal.dreams(night.id) if "Stromness" in d.question + d.answer]
+
+
+def test_a_night_lets_go_of_study_items_that_no_night_needs_any_more(tiny: Path, tmp_path: Path) -> None:
+    with Pocket(Home(tmp_path / "home"), str(tiny)) as pocket:
+        cat = pocket.remember("My cat is called Gus.")
+        assert cat is not None
+        for n in range(9):
+            worn(pocket)
+            pocket.journal.keep_dreams(f"n{n + 1}", [Dream("Who is Gus?", "My cat.", "reverse", (cat.id,))])
+        assert pocket.sleep(SMALL, Silent())[1].outcome == "nothing"
+        assert 2 <= len(pocket.journal.dreams()) < 9
 
 
 def test_forgetting_goes_back_to_nothing_that_is_hidden(tiny: Path, tmp_path: Path) -> None:

@@ -154,7 +154,7 @@ READERS: dict[str, Callable[[Journal], Any]] = {
 OWN_WORDS = {"exclusions", "excluded", "hidden_traces"}
 PLUMBING = {"rows", "row", "setting", "set_setting", "atomic", "snapshot", "vital", "close", "sweep", "put", "remove", "bury", "buried", "was_forgotten", "receipts",
             "draw_veil", "forgotten_in", "withheld_in", "check_wearable", "forgotten_turn", "excludable", "heirs"}
-WRITERS = {"record", "record_all", "extend", "add_feedback", "learn", "cite", "put_vector", "begin", "restart", "finish", "drop", "keep_dreams", "settle",
+WRITERS = {"record", "record_all", "extend", "add_feedback", "learn", "cite", "put_vector", "begin", "restart", "finish", "drop", "keep_dreams", "let_go", "settle",
            "use", "undo", "forget", "exclude", "include", "hide", "unhide", "keep_receipt", "import_all"}
 
 
@@ -174,7 +174,7 @@ RAW_READERS = {
     "turns.Turns._place_for", "turns.Turns.extend", "turns.Turns._put_episode", "turns.Turns._tail", "turns.Turns._drop_from_mind", "turns.Turns._reaches", "turns.Turns.add_feedback",
     "turns.Turns._merge_feedback", "memories.Memories.learn", "memories.Memories.cite", "memories.Memories._heard_before", "memories.Memories._standing_cites",
     "memories.Memories._put_memory", "memories.Memories._supersede", "memories.Memories.put_vector", "nights.Nights.begin", "nights.Nights.forgotten_turn",
-    "nights.Nights.restart", "wearing.Wearing._mark_slept", "wearing.Wearing._check_there", "store.Store._furnish",
+    "nights.Nights.restart", "nights.Nights.let_go", "wearing.Wearing._mark_slept", "wearing.Wearing._check_there", "store.Store._furnish",
     # names and dates alone
     "receipts.Receipts.keep_receipt",  # whether the turn is there
     "turns.Turns.episodes", "turns.Turns.episode", "turns.Turns.tellings", "turns.Turns.rehearse", "before.Before.as_read", "memories.Memories._memory_row",
