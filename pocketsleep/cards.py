@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pocketsleep import disk
-from pocketsleep.errors import BadInput, MissingPart, ModelError, NotFound
+from pocketsleep.errors import BadInput, MissingPart, ModelError, NotFound, PocketError
 from pocketsleep.nouns import Card
 
 DEFAULT = "smollm2-135m"
@@ -75,6 +75,16 @@ def find(name: str = DEFAULT) -> Card:
     )
 
 
+def kept(name: str) -> Card:
+    "The base that a home goes by. One that is there no more is a card all the same: a journal can be read, and forget, without it."
+    try:
+        return find(name)
+    except PocketError:
+        if name in names():
+            raise
+        return Card(name=name, title=name, architecture="", path=name)
+
+
 def read(file: Path) -> Card:
     "The card in a TOML file. Unknown or missing keys and a template that does not hash as pinned are errors."
     try:
@@ -126,7 +136,9 @@ def locate(card: Card, cache: Path, progress: Progress = lambda said: None) -> P
     else:
         path = Path(card.path)
         if not path.exists():
-            raise NotFound(f"`{path}` is gone", hint="name the file again: `pocketsleep use PATH`")
+            raise NotFound(f"the base `{path}` is gone",
+                           hint=f"say where it is now, `pocketsleep chat --base PATH`, or take another: `--base {DEFAULT}`")
+        _on_disk(path)  # less may be left of it than when it was found
     if card.sha256 and path.is_file():
         _check_hash(card, path, disk.known_sha256(path, cache))
     return path

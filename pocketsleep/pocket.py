@@ -60,7 +60,7 @@ class Pocket:
         self.journal = Journal(home.journal)
         self.registry = Registry(home.adapters)
         self.named = base or self._base_of_what_is_worn()
-        self.card: Card = cards.find(self.named or cards.DEFAULT)
+        self.card: Card = cards.find(base) if base else cards.kept(self.named or cards.DEFAULT)
         self._serving: Runtime | None = None
         self._finder: Finder | None = None
         self.states = States(home.states)
@@ -182,6 +182,7 @@ class Pocket:
         changes = {**(wishes.changes or {}), **({"depth": wishes.depth} if wishes.depth != "night" else {})}
         wanted = Night("", now, wishes.seed, self.card.name, changes, previous=self.journal.current())
         if (night := self.journal.open_night()) is None:
+            _ = self.base  # one that cannot be opened begins no night
             return self.journal.begin(wanted)
         if wishes.fresh or nights.outdated(self.journal, night):
             rmtree(self.home.work / night.id, ignore_errors=True)

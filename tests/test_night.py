@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 from pocketsleep import night as nights
 from pocketsleep.cli import care
-from pocketsleep.errors import BadInput, Busy, NightInterrupted, NotFound
+from pocketsleep.errors import BadInput, Busy, NightInterrupted, NotFound, PocketError
 from pocketsleep.home import Home
 from pocketsleep.journal import Journal
 from pocketsleep.night import rules
@@ -272,6 +273,33 @@ def test_the_base_is_that_of_what_is_worn(tiny: Path, tmp_path: Path) -> None:
             pocket.journal.use(name)
         with Pocket(Home(tmp_path / "home")) as pocket:
             assert pocket.card.name == base
+
+
+@pytest.mark.parametrize("left", [(), ("config.json",)])
+def test_a_home_whose_base_is_gone_opens_and_forgets(left: tuple[str, ...], tiny: Path, tmp_path: Path) -> None:
+    "Moved away, or the home was copied to another machine: the journal needs no base."
+    base = tmp_path / "base"
+    shutil.copytree(tiny, base)
+    with home(tmp_path / "home", base) as pocket:
+        cat = pocket.remember("My cat is called Gus.")
+        assert cat is not None
+        worn(pocket)
+        pocket.journal.set_setting("base", str(base))
+    shutil.rmtree(base)
+    if left:
+        base.mkdir()
+    for name in left:
+        shutil.copy(tiny / name, base)
+    with Pocket(Home(tmp_path / "home")) as pocket:
+        assert pocket.card.name == str(base)
+        for asks in (pocket.serving, lambda: pocket.sleep(SMALL, Silent())):
+            with pytest.raises(PocketError, match=str(base)):
+                asks()
+        assert pocket.journal.open_night() is None
+        pocket.forget(cat.id)
+        assert (pocket.journal.current(), pocket.journal.memories()) == ("", [])
+    with pytest.raises(PocketError, match=str(base)):
+        Pocket(Home(tmp_path / "home"), str(base))
 
 
 def test_what_a_forget_that_was_cut_short_left_is_told_and_goes_with_the_next_night(
