@@ -320,8 +320,9 @@ class Pocket:
         return gone
 
     def _discard(self, memories: Sequence[str], bare: bool = False) -> None:
-        "Delete every adapter that holds one of these. Where it was worn, or nothing is, the newest without is put on."
+        "Delete every adapter that holds one of these, or may. Where it was worn, or nothing is, the newest without is put on."
         holding = [a.id for a in self.registry.list() if not set(memories).isdisjoint(a.memories)]
+        holding += self.registry.unreadable()
         if bare or self.journal.current() in holding:
             self.journal.use(self._newest_without(holding))
         for adapter in holding:

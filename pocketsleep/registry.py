@@ -93,7 +93,8 @@ class Registry:
     def path(self, id: str) -> Path:
         "The folder of an adapter that is here. Raises NotFound."
         if not _ID.match(id) or not (folder := self._folder(id)).is_dir():
-            raise NotFound(f"there is no adapter `{id}`", hint="`pocketsleep nights` lists them")
+            raise NotFound(f"there is no adapter `{id}`",
+                           hint="`pocketsleep nights` lists them; where it was worn, `pocketsleep undo` wears the one before")
         return folder
 
     def get(self, id: str) -> Adapter:
@@ -131,6 +132,11 @@ class Registry:
             with suppress(AdapterError):
                 found.append(_read_record(folder)[0])
         return found
+
+    def unreadable(self) -> Sequence[str]:
+        "Ids of adapters whose record cannot be read: nothing says what they hold, and nothing can wear them."
+        known = {adapter.id for adapter in self.list()}
+        return [folder.name for folder in self._folders() if folder.name not in known]
 
     def damaged(self) -> Sequence[tuple[str, str]]:
         "(id, reason) of every adapter that is torn or altered. Reads all of them."

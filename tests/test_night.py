@@ -18,6 +18,7 @@ from pocketsleep.errors import BadInput, Busy, NightInterrupted, NotFound, Pocke
 from pocketsleep.home import Home
 from pocketsleep.journal import Journal
 from pocketsleep.night import rules
+from pocketsleep.night.tidy import tidy
 from pocketsleep.nouns import Adapter, Dream, Episode, Night, Turn, Verdict
 from pocketsleep.pocket import Pocket, Wishes
 from tests import short
@@ -341,6 +342,22 @@ def test_a_deletion_that_was_cut_short_is_told_and_ended_by_the_next_night(
         pocket.sleep(SMALL, Silent())
         assert care.unforgotten(pocket) == []
         assert [path.name for path in adapters.glob(".*")] == [f".{made.id}.now.draft"], "what another process may be writing stays"
+
+
+def test_forgetting_takes_an_adapter_that_does_not_say_any_more_what_it_holds(tiny: Path, tmp_path: Path) -> None:
+    with Pocket(Home(tmp_path / "home"), str(tiny)) as pocket:
+        pocket.remember("I live in Stromness.")
+        sound = worn(pocket)
+        cat = pocket.remember("My cat is called Gus.")
+        assert cat is not None
+        made = worn(pocket)
+        record = pocket.registry.path(made.id) / "pocketsleep.json"
+        record.write_bytes(record.read_bytes()[:-1])
+        pocket.forget(cat.id)
+        assert [path.name for path in pocket.home.adapters.iterdir()] == [sound.id] == [pocket.journal.current()]
+        (pocket.registry.path(sound.id) / "pocketsleep.json").unlink()
+        tidy(pocket.journal, pocket.registry, pocket.home.work / "n2")
+        assert list(pocket.home.adapters.iterdir()) == []
 
 
 def test_forgetting_an_old_value_takes_what_was_taught_in_contrast_to_it(

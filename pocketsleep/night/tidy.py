@@ -13,13 +13,15 @@ LEFT = 3600.0  # seconds after which a draft of an adapter is nobody's: writing 
 
 
 def tidy(journal: Journal, registry: Registry, work: Path) -> None:
-    "Checkpoints, study items of no use, and adapters that nothing can wear any more or that hold what was forgotten."
+    "Checkpoints, study items of no use, and adapters that nothing can wear any more, or that hold what was forgotten, or may."
     rmtree(work, ignore_errors=True)
     journal.let_go(of_use(journal))
     kept = wearable(journal)
     for adapter in registry.list():
         if adapter.id not in kept or journal.forgotten_in(adapter.memories):
             registry.discard(adapter.id)
+    for unknown in registry.unreadable():
+        registry.discard(unknown)
     registry.sweep(LEFT)
 
 
