@@ -111,6 +111,23 @@ def test_killed_inside_training(step: int, tiny: Path, tmp_path: Path, undisturb
         _same(again, undisturbed)
 
 
+@pytest.mark.parametrize("left", ["zeros", "half", "nothing"])
+def test_a_checkpoint_that_is_not_whole_is_not_gone_on_with(left: str, tiny: Path, tmp_path: Path, undisturbed: dict[str, Any]) -> None:
+    "As a power cut may leave it: the night must not fail over it again and again."
+    class Dying(Silent):
+        def progress(self, done: int, total: int, detail: str = "") -> None:
+            if done == total // 2 + 1:
+                raise Killed
+
+    with home(tmp_path / "home", tiny) as pocket:
+        with pytest.raises(Killed):
+            pocket.sleep(SMALL, Dying())
+        (kept,) = pocket.home.work.rglob("train.safetensors")
+        whole = kept.read_bytes()
+        kept.write_bytes({"zeros": bytes(len(whole)), "half": whole[: len(whole) // 2], "nothing": b""}[left])
+        _same(pocket, undisturbed)
+
+
 def test_killed_while_settling(tiny: Path, tmp_path: Path, undisturbed: dict[str, Any],
                                monkeypatch: pytest.MonkeyPatch) -> None:
     with home(tmp_path / "home", tiny) as pocket:

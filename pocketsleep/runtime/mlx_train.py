@@ -19,7 +19,9 @@ from pocketsleep.runtime import blas  # noqa: F401  before mlx: it decides which
 import mlx.core as mx
 import mlx.nn as nn
 import numpy as np
+from safetensors import SafetensorError, safe_open
 
+from pocketsleep import disk
 from pocketsleep.errors import NightInterrupted
 from pocketsleep.nouns import Epoch, Plan, content_id
 from pocketsleep.runtime import mlx_lora, whiten
@@ -214,17 +216,17 @@ class Trainer:
         self.folder.mkdir(parents=True, exist_ok=True)
         draft = self.folder / "draft.safetensors"
         mx.save_safetensors(str(draft), arrays, metadata={"cursor": json.dumps(cursor)})
-        with draft.open("rb") as file:
-            os.fsync(file.fileno())
+        disk.sync(draft)
         os.replace(draft, self.folder / "train.safetensors")
 
     def _resume(self) -> None:
         path = self.folder / "train.safetensors"
-        if not path.exists():
-            return
-        loaded: Any = mx.load(str(path), return_metadata=True)
-        arrays, metadata = loaded
-        cursor = json.loads(metadata["cursor"])
+        try:
+            with safe_open(path, framework="numpy") as kept:
+                cursor = json.loads(kept.metadata()["cursor"])
+        except (OSError, SafetensorError, ValueError, KeyError, TypeError):
+            return  # there is none, or it is not whole, as a power cut may leave it: start again
+        arrays: Any = mx.load(str(path))
         if cursor["task"] != self.task or not self.optimizer.restore(arrays):
             return  # other lessons, another recipe or engine: start again
         self.best = {k: np.array(v) for k, v in _under("best.", arrays)}
