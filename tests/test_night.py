@@ -377,6 +377,20 @@ def test_forgetting_takes_an_adapter_that_does_not_say_any_more_what_it_holds(ti
         assert list(pocket.home.adapters.iterdir()) == []
 
 
+def test_what_is_worn_and_was_deleted_by_hand_is_told(tiny: Path, tmp_path: Path) -> None:
+    with Pocket(Home(tmp_path / "home"), str(tiny)) as pocket:
+        pocket.remember("My cat is called Gus.")
+        made = worn(pocket)
+        assert care.unworn(pocket) == []
+        shutil.rmtree(pocket.registry.path(made.id))
+        assert [made.id in line for line in care.unworn(pocket)] == [True]
+        with pytest.raises(NotFound) as gone:
+            pocket.dress(made.id)
+        assert "pocketsleep undo" in gone.value.hint
+        assert pocket.undo() == ""
+        assert care.unworn(pocket) == []
+
+
 def test_forgetting_an_old_value_takes_what_was_taught_in_contrast_to_it(
         tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     "The adapter of the second night holds the new value alone, and was asked of the old one."

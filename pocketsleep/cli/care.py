@@ -35,7 +35,7 @@ def verify(json_: Json = False) -> None:
     with opened() as pocket:
         report = pocket.journal.verify()
         findings = [*report.findings, *(f"adapter {name}: {why}" for name, why in pocket.registry.damaged()),
-                    *unforgotten(pocket), *strange_states(pocket)]
+                    *unworn(pocket), *unforgotten(pocket), *strange_states(pocket)]
     if json_:
         out.one({"ok": not findings, "turns": report.turns, "memories": report.memories, "nights": report.nights,
                  "findings": findings})
@@ -46,6 +46,13 @@ def verify(json_: Json = False) -> None:
                  f"{'sound' if not findings else f'{len(findings)} findings'}")
     if findings:
         raise typer.Exit(1)
+
+
+def unworn(pocket: Pocket) -> list[str]:
+    "What is to be worn, and is not there: somebody deleted its folder."
+    if not (worn := pocket.journal.current()) or (pocket.home.adapters / worn).is_dir():
+        return []
+    return [f"adapter {worn}: it is to be worn and is gone; `pocketsleep undo` wears the one before, the next night makes it anew"]
 
 
 def unforgotten(pocket: Pocket) -> list[str]:
