@@ -17,6 +17,7 @@ from pocketsleep.cli import care
 from pocketsleep.errors import BadInput, Busy, NightInterrupted, NotFound, PocketError
 from pocketsleep.home import Home
 from pocketsleep.journal import Journal
+from pocketsleep.journal.reports import night_report
 from pocketsleep.night import rules
 from pocketsleep.night.tidy import tidy
 from pocketsleep.nouns import Adapter, Dream, Episode, Night, Turn, Verdict
@@ -55,8 +56,13 @@ def _short_exam() -> Iterator[None]:
 def undisturbed(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     with home(tmp_path_factory.mktemp("calm") / "home", tiny) as pocket:
         night, verdict = pocket.sleep(SMALL, Silent())
-        return {"adapter": night.adapter, "outcome": verdict.outcome, "scores": dict(verdict.scores),
+        return {"adapter": night.adapter, "outcome": verdict.outcome, "scores": dict(verdict.scores), **_told(pocket, night),
                 "memories": [m.text for m in pocket.journal.memories()]}
+
+
+def _told(pocket: Pocket, night: Night) -> dict[str, Any]:
+    report = night_report(pocket.journal, night)
+    return {part: report[part] for part in ("learnt", "dropped")}
 
 
 def test_the_night_hears_what_was_said(undisturbed: dict[str, Any]) -> None:
@@ -71,6 +77,7 @@ def _same(pocket: Pocket, undisturbed: dict[str, Any]) -> None:
     assert (night.adapter, verdict.outcome) == (undisturbed["adapter"], undisturbed["outcome"])
     assert dict(verdict.scores) == undisturbed["scores"]
     assert [m.text for m in pocket.journal.memories()] == undisturbed["memories"]
+    assert _told(pocket, night) == {part: undisturbed[part] for part in ("learnt", "dropped")}
     assert not pocket.journal.unslept()
 
 

@@ -47,7 +47,8 @@ def unslept_turns(bed: Bed, night: Night) -> dict[str, Any]:
     heard = bed.journal.unslept()  # before they are read: what is said meanwhile has not slept with them
     gathered = gathering.gather(bed.journal)
     bed.journal.drop(night.id, gathered.aside)
-    return {"turns": [[c.episode, c.turn] for c in gathered.turns], "heard": [[c.episode, c.turn] for c in heard]}
+    return {"turns": [[c.episode, c.turn] for c in gathered.turns], "heard": [[c.episode, c.turn] for c in heard],
+            "known": [m.id for m in bed.journal.memories()]}
 
 
 def new_memories(bed: Bed, night: Night, turns: Mapping[str, Any]) -> dict[str, Any]:
@@ -60,9 +61,10 @@ def new_memories(bed: Bed, night: Night, turns: Mapping[str, Any]) -> dict[str, 
     heard = extracting.extract(gathered, bed.journal.memories(), bed.ear)
     for memory in heard.again:
         bed.journal.cite(memory)
+    before = {m.text: m.id for m in heard.again if "known" in turns and m.id not in turns["known"]}  # by this stage, cut short
     new = [m.id for memory in heard.memories if (m := bed.journal.learn(memory)) is not None]
-    bed.journal.drop(night.id, heard.dropped)
-    return {"new": new, "live": [m.id for m in bed.journal.memories()], "corrected": corrected}
+    bed.journal.drop(night.id, [d for d in heard.dropped if not (d.text in before and d.reason.startswith("known:"))])
+    return {"new": [*before.values(), *new], "live": [m.id for m in bed.journal.memories()], "corrected": corrected}
 
 
 def _corrections(bed: Bed, turns: Mapping[str, Any]) -> dict[str, str]:
