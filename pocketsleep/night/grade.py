@@ -19,11 +19,12 @@ _DECLINES = re.compile(
 
 
 def plain(text: str) -> str:
-    "Lower case, no accents, punctuation or articles; words between single spaces, one at each end."
+    """Lower case, no accents, punctuation or articles; words between single spaces, one at each end. An apostrophe stays within
+    a word alone: elsewhere it quotes."""
     folded = unicodedata.normalize("NFKD", text.casefold().replace("\u2019", "'"))
     kept = "".join(c for c in folded if not unicodedata.combining(c))
     kept = re.sub(r"(?<=\d)[,.](?=\d{3}\b)", "", kept)
-    words = re.sub(r"[^\w']+", " ", kept).split()
+    words = re.sub(r"(?<!\w)'|'(?!\w)|[^\w']+", " ", kept).split()
     return " " + " ".join(w for w in words if w not in {"a", "an", "the"}) + " "
 
 
