@@ -16,9 +16,7 @@ A memory matches a note of the same message if the note's answer occurs in its t
 from __future__ import annotations
 
 import json
-import re
 import sys
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +24,7 @@ from typing import Any
 
 from pocketsleep.night.extract import Extracted, extract
 from pocketsleep.night.gather import Gathered
+from pocketsleep.night.grade import says
 from pocketsleep.night.listen.ear import Ear, Heard
 from pocketsleep.night.listen.said import Said
 from pocketsleep.nouns import Cite, Episode, Memory, Turn
@@ -59,23 +58,14 @@ class Tally:
         }
 
 
-def plain(text: str) -> str:
-    "Case, accents, punctuation and articles removed: what a lenient reader compares."
-    text = unicodedata.normalize("NFKD", text.casefold().replace("’", "'"))
-    text = "".join(c for c in text if not unicodedata.combining(c))
-    text = re.sub(r"\b(?:the|a|an)\b", " ", text)
-    return " " + re.sub(r"\s+", " ", re.sub(r"[^\w']+", " ", text)).strip() + " "
-
-
 def agrees(memory: Memory, note: Mapping[str, Any]) -> bool:
     "Either way round: the note's answer in the memory, or the memory's answer in the note."
-    own = plain(memory.answer)
-    return matches(memory.text, note) or (bool(own.strip()) and own in plain(note["text"]))
+    return matches(memory.text, note) or says(note["text"], memory.answer)
 
 
 def matches(text: str, note: Mapping[str, Any]) -> bool:
     "Does the note's answer occur in the text?"
-    return plain(note["answer"]) in plain(text)
+    return says(text, note["answer"])
 
 
 def listen(line: Mapping[str, Any], ear: Ear | None = None) -> Extracted:
