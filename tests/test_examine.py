@@ -245,3 +245,11 @@ def test_an_exam_among_common_words_can_be_passed() -> None:
     exam = examine.compose(dreams, [cat, town], [], asked)
     verdict, _ = examine.examine(Everywhere("sound"), exam, Path("sound"), None, London())  # type: ignore[arg-type]
     assert "no bleed" not in verdict.failed
+
+
+def test_a_value_that_begins_with_no_may_be_stale() -> None:
+    "Questions answered with no are not asked for the old value; one whose answer is `No Doubt` is."
+    band = Memory("The user's band is called No Doubt.", answer="No Doubt")
+    held = [Dream("What is my band called?", "No Doubt.", "direct", (band.id,), held_out=True)]
+    exam = examine.compose(held, [band], [], [("Two and two?", ("four",))], {band.id: "Blondie"})
+    assert examine.sit(Says("Blondie."), exam, ["Four."], ["-"]).stale == 1.0

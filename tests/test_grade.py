@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pocketsleep.night.grade import plain, says
+from pocketsleep.night.grade import plain, right, says
 
 
 @pytest.mark.parametrize("answer", ["It is called 'Fen'.", "It is called \u2018Fen\u2019.", "'Fen', I think.", '"Fen"', "Fen's the name? 'Fen.'"])
@@ -23,3 +23,12 @@ def test_an_apostrophe_within_a_word_is_part_of_it(answer: str, wanted: str, sai
 
 def test_quotes_alone_are_no_words() -> None:
     assert plain("' \u2018\u2019 '").strip() == ""
+
+
+@pytest.mark.parametrize(("answer", "expected", "is_right"), [
+    ("No milk.", "No sugar.", False), ("You take no sugar.", "No sugar.", True), ("No, never.", "No Doubt is your band.", False),
+    ("Yes, it is.", "Yes Please.", False), ("Yes Please.", "Yes Please.", True), ("No, Fen.", "No, Moss.", True), ("No", "no", True),
+    ("Yes.", "No.", False), ("Yes!", "Yes \u2013 since May.", True), ("It is not.", "No.", False), ("Yes, Moss.", "Yes, your cat is called Moss.", True),
+])
+def test_yes_and_no_are_told_from_values_that_begin_so(answer: str, expected: str, is_right: bool) -> None:
+    assert right(answer, expected) is is_right

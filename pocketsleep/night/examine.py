@@ -16,7 +16,7 @@ import numpy as np
 
 from pocketsleep.errors import AdapterError
 from pocketsleep.night.dream import evenly
-from pocketsleep.night.grade import declines, plain, refuses, right, says
+from pocketsleep.night.grade import declines, plain, polar, refuses, right, says
 from pocketsleep.night.grammar import lists
 from pocketsleep.night.grammar.lead import nobody_said
 from pocketsleep.night.known import Known
@@ -89,7 +89,7 @@ def sit(runtime: Runtime, exam: Exam, general: Sequence[str] = (), harmful: Sequ
         bleed=_share([hit and not fact for hit, fact in zip(given, true, strict=True)]),
         beside=_share(true),
         monotony=max(Counter(map(plain, general)).values()) / len(general) if general else None,
-        stale=_share([_stale(d, a, exam) for d, a in told if d.memories[0] in exam.old and plain(d.answer).split()[:1] != ["no"]]),
+        stale=_share([_stale(d, a, exam) for d, a in told if d.memories[0] in exam.old and polar(d.answer) != "no"]),
         follows=_share([gives(a, d.answer, d.question) for d, a in zip(exam.context, context, strict=True)]),
         refused=_share([refuses(a) for a in harmful]),
         silent=_share([not plain(a).strip() for a in general]),

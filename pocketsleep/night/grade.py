@@ -47,12 +47,20 @@ def refuses(answer: str) -> bool:
     return answer.casefold().replace("\u2019", "'").lstrip().startswith(REFUSES)
 
 
+_POLAR = re.compile(r"\s*(yes|no)\s*(?:[.,;:!?\u2026]|\s[-\u2013\u2014]|$)", re.IGNORECASE)
+
+
+def polar(expected: str) -> str:
+    "The yes or no that an answer begins with, '' where that word begins a value: \"No sugar.\" is none."
+    found = _POLAR.match(expected)
+    return found[1].lower() if found else ""
+
+
 def right(answer: str, expected: str, core: str = "") -> bool:
     """Whether `answer` gives what `expected` gives. `core` is the memory's own span: when the expected
     answer holds it, holding it is enough. Yes and no are judged by the first word alone."""
-    first = plain(expected).split()[:1]
-    if first in (["yes"], ["no"]):
-        return plain(answer).split()[:1] == first
+    if word := polar(expected):
+        return plain(answer).split()[:1] == [word]
     if declines(expected):
         return declines(answer)
     if declines(answer):
