@@ -32,3 +32,13 @@ def test_quotes_alone_are_no_words() -> None:
 ])
 def test_yes_and_no_are_told_from_values_that_begin_so(answer: str, expected: str, is_right: bool) -> None:
     assert right(answer, expected) is is_right
+
+
+@pytest.mark.parametrize(("answer", "wanted", "said"), [
+    ("It took 4.3 hours.", "3", False), ("It took 4.3 hours.", "4.3", True), ("At 7:30.", "30", False), ("At 7:30.", "7.30", True),
+    ("At 11:00 am.", "11", True), ("It is 11.", "11:00", True), ("-1949", "1949", False), ("It is \u22121,949.", "-1949", True), ("1949", "-1949", False),
+    ("5,300 litres", "5300", True), ("6.7%", "6.7", True), ("16.7%", "6.7", False), ("From 3-5 pm", "5", True), ("On 4.5.2026.", "2026", True),
+    ("He turned 9.", "9", True), ("x=-5", "-5", True), ("\u00a33.50", "3", False), ("3.", "3", True), ("1.0", "1", True),
+])
+def test_a_number_is_not_its_parts(answer: str, wanted: str, said: bool) -> None:
+    assert says(answer, wanted) is said

@@ -18,12 +18,22 @@ _DECLINES = re.compile(
     r"|\bno record\b")
 
 
+_PARTED = re.compile(r"(?<![\d.:])(\d+)[.:](\d+)(?![.:]?\d)")  # decimals and times; dates and addresses have more parts
+_BELOW_ZERO = re.compile(r"(?<![^\s(=:])[-\u2212](?=\d)")
+
+
+def _whole(number: re.Match[str]) -> str:
+    "As one word, the same of 7.30 and 7:30; 11:00 is 11."
+    return f"{number[1]}_{number[2]}" if number[2].strip("0") else number[1]
+
+
 def plain(text: str) -> str:
     """Lower case, no accents, punctuation or articles; words between single spaces, one at each end. An apostrophe stays within
-    a word alone: elsewhere it quotes."""
+    a word alone: elsewhere it quotes. A number is one word: 4.3 holds no 3, and -5 no 5."""
     folded = unicodedata.normalize("NFKD", text.casefold().replace("\u2019", "'"))
     kept = "".join(c for c in folded if not unicodedata.combining(c))
     kept = re.sub(r"(?<=\d)[,.](?=\d{3}\b)", "", kept)
+    kept = _BELOW_ZERO.sub("_", _PARTED.sub(_whole, kept))
     words = re.sub(r"(?<!\w)'|'(?!\w)|[^\w']+", " ", kept).split()
     return " " + " ".join(w for w in words if w not in {"a", "an", "the"}) + " "
 
