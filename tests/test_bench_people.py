@@ -180,6 +180,35 @@ def test_choices_and_short_answers_are_marked(tmp_path: Path) -> None:
         general.choices(Likely(), suite, 10)
 
 
+def test_answers_without_a_word_are_not_marked_wrong(tmp_path: Path) -> None:
+    "No answer says brackets: base and adapter would both be told to know none."
+    suite, bracket = tmp_path / "suite.jsonl", json.dumps({"context": "Close: ( [", "continuation": "] )"}) + "\n"
+    suite.write_text(bracket + json.dumps({"context": "On your head?", "continuation": " hat"}) + "\n")
+    assert general.choices(Likely(), suite, 10) == [True]
+    suite.write_text(bracket)
+    with pytest.raises(BadInput, match="without a word"):
+        general.choices(Likely(), suite, 10)
+
+
+@pytest.mark.parametrize("rows", [
+    [{"query": "?", "choices": ["a", "long"], "gold": 1}, {"context": "A sou'wester?", "answer": "Hat"}],  # two forms
+    [{"query": "?", "choices": ["a", "long"], "gold": 2}], [{"query": "?", "choices": ["a", "long"], "gold": "1"}],  # none of them right
+    [{"query": "?", "choices": None, "gold": 0}], [["a"]],
+])
+def test_a_suite_that_cannot_be_marked_is_refused(rows: list[object], tmp_path: Path) -> None:
+    suite = tmp_path / "suite.jsonl"
+    suite.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    with pytest.raises(BadInput):
+        general.choices(Likely(), suite, 10)
+
+
+def test_text_that_cannot_be_read_says_so(tmp_path: Path) -> None:
+    (tmp_path / "latin.txt").write_bytes(b"caf\xe9 " * 100)
+    for name in ("latin.txt", "none.txt"):
+        with pytest.raises(BadInput, match="cannot be read"):
+            general.text(Likely(), tmp_path / name)
+
+
 @pytest.mark.parametrize(("lost", "gained", "chance"), [(0, 0, 1.0), (3, 3, 1.0), (6, 0, 2 / 64), (0, 1, 1.0)])
 def test_an_uneven_change_is_weighed_by_a_coin(lost: int, gained: int, chance: float) -> None:
     assert general.sign_test(lost, gained) == pytest.approx(chance)

@@ -5,7 +5,7 @@ A suite is a file of JSON Lines in the forms that evaluation suites are commonly
     {"query", "choices", "gold"}                      the likeliest choice (nats a token) is right or wrong
     {"context_options", "continuation", "gold"}       the option that makes the continuation likeliest
     {"context", "answer", "aliases"}                  an answer is generated, and holds one of them or not
-    {"context", "continuation"}                       the same of one answer
+    {"context", "continuation"}                       the same of one answer; one that holds no word is left out
     any other text file                               median nats a token, over its first paragraphs
 """
 
@@ -21,7 +21,7 @@ import numpy as np
 
 from pocketsleep.bench.persona import Row, share
 from pocketsleep.errors import BadInput
-from pocketsleep.night.grade import says
+from pocketsleep.night.grade import plain, says
 from pocketsleep.pocket import Pocket
 from pocketsleep.runtime import Runtime
 from pocketsleep.runtime.prompting import ask
@@ -64,7 +64,7 @@ def choices(runtime: Runtime, path: Path, most: int) -> list[bool]:
     "Right or wrong, question by question; the same ones every time."
     rows = _rows(path)
     some = rows[:: max(1, len(rows) // most)][:most]
-    if "context" in some[0]:
+    if _form(some[0]) == "context":
         said = runtime.answer([ask(row["context"]) for row in some], max_tokens=TOKENS)
         return [any(says(a, one) for one in _answers(row)) for row, a in zip(some, said, strict=True)]
     marks = []
@@ -77,12 +77,21 @@ def choices(runtime: Runtime, path: Path, most: int) -> list[bool]:
 
 
 def _answers(row: Row) -> list[str]:
-    return [row["answer"] if "answer" in row else row["continuation"].strip(), *row.get("aliases", [])]
+    return [str(row["answer"] if "answer" in row else row["continuation"]).strip(), *map(str, row.get("aliases") or [])]
+
+
+def _said_in_words(row: Row) -> bool:
+    "Brackets that should be closed are no words: whatever was answered would be marked wrong."
+    return _form(row) != "context" or any(plain(one).strip() for one in _answers(row))
 
 
 def text(runtime: Runtime, path: Path) -> list[float]:
     "Nats a token of the first paragraphs."
-    paragraphs = [p.strip()[:LONGEST] for p in path.read_text(encoding="utf-8").split("\n") if len(p.strip()) > 200][:PARAGRAPHS]
+    try:
+        told = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise BadInput(f"`{path}` cannot be read ({error})", hint="plain text in UTF-8, one paragraph a line") from None
+    paragraphs = [p.strip()[:LONGEST] for p in told.split("\n") if len(p.strip()) > 200][:PARAGRAPHS]
     if not paragraphs:
         raise BadInput(f"`{path}` has no paragraph of 200 characters", hint="one paragraph a line")
     return [-float(nat) for row in runtime.score([(ask("Go on with this text."), p) for p in paragraphs]) for nat in row]
@@ -91,13 +100,22 @@ def text(runtime: Runtime, path: Path) -> list[float]:
 def _rows(path: Path) -> list[Row]:
     try:
         rows: list[Row] = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-        known = all({"query", "choices", "gold"} <= r.keys() or {"context_options", "continuation", "gold"} <= r.keys()
-                    or {"context", "answer"} <= r.keys() or {"context", "continuation"} <= r.keys() for r in rows)
-    except (OSError, ValueError, AttributeError) as error:
+        known = len({_form(row) for row in rows}) == 1 and _form(rows[0]) != ""
+    except (OSError, ValueError, AttributeError, TypeError) as error:
         raise BadInput(f"`{path}` cannot be read ({error})", hint="one JSON object a line") from None
-    if not rows or not known:
+    if not known:
         raise BadInput(f"`{path}` is not a suite of choices or short answers", hint="query, choices, gold; or context, answer")
-    return rows
+    if not (able := [row for row in rows if _said_in_words(row)]):
+        raise BadInput(f"`{path}` asks for answers without a word, and none of them could be marked right", hint="leave it out")
+    return able
+
+
+def _form(row: Row) -> str:
+    "What a row is scored by, '' where it is nothing that is. The right one of some options has to be among them."
+    for options, needed in (("choices", {"query", "gold"}), ("context_options", {"continuation", "gold"})):
+        if {options, *needed} <= row.keys():
+            return options if row["gold"] in range(len(row[options])) else ""
+    return "context" if "context" in row and row.keys() & {"answer", "continuation"} else ""
 
 
 __all__: list[Any] = ["choices", "general", "sign_test", "text"]
