@@ -222,6 +222,42 @@ def test_what_is_kept_of_one_set_is_not_given_out_as_anothers(data: Path, monkey
     assert len(ran) == 4, "nor of other skills"
 
 
+@pytest.fixture
+def answered(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    "Every arm is answered rightly, at once; which were asked."
+    ran: list[str] = []
+
+    def run(wanted: arms.Wanted, homes: arms.Homes, some: list[sets.Life], arm: str, say: arms.Say) -> list[arms.Row]:
+        ran.append(arm)
+        asked = [q for life in some for q in life.asked]
+        answers = {q.id: q.golds[0] + " \u2028" for q in asked}
+        return [{**wanted.key(arm), "marks": arms._marks(asked, answers), "answers": answers}]
+
+    monkeypatch.setattr(arms, "_run", run)
+    return ran
+
+
+def test_results_that_were_cut_short_go_on(data: Path, answered: list[str]) -> None:
+    kept, wanted = data / "rows.jsonl", arms.Wanted("tofu", data, sets.Size(1, 2, 1), ("base", "oracle"))
+    first = list(arms.arms(wanted, print, kept))
+    whole = kept.read_bytes()
+    for cut in (5, 40, len(whole.splitlines()[-1]) // 2):
+        kept.write_bytes(whole[:-cut])
+        answered.clear()
+        assert list(arms.arms(wanted, print, kept)) == first
+        assert (answered, kept.read_bytes()) == (["oracle"], whole), "what was whole is not run again, nor lost"
+
+
+def test_results_that_cannot_be_kept_are_refused_before_anything_is_run(data: Path, answered: list[str]) -> None:
+    (data / "mine.txt").write_text("Buy bread")
+    wanted = arms.Wanted("tofu", data, sets.Size(1, 2, 1), ("base",))
+    for name in ("nowhere/rows.jsonl", "mine.txt", "mcq_options"):
+        with pytest.raises(BadInput, match="results cannot be kept"):
+            list(arms.arms(wanted, print, data / name))
+    assert (data / "mine.txt").read_text() == "Buy bread"
+    assert answered == []
+
+
 def _never(said: str) -> None:
     raise AssertionError(said)
 

@@ -47,6 +47,7 @@ NIGHTS: Mapping[str, Planted] = {
     "transcripts": Planted("transcripts", manner=False), "stacked": Planted("stacked", unheld),
 }
 ARMS = (*BARE, "transcripts", "stacked", "ours", "both")
+BEGINS = b'{"set":'  # every row of results
 ROOM = 1500  # tokens of notes in front of a question
 SMALL = {"per_memory": 20, "declines": 64, "anchors": 160, "anchor_turns": 2, "passages": 24, "skilled": 0}  # two minutes
 
@@ -125,10 +126,21 @@ def arms(wanted: Wanted, say: Say, results: Path | None = None) -> Iterator[Row]
 
 
 def _kept(wanted: Wanted, results: Path | None) -> dict[str, Row]:
-    if results is None or not results.exists():
+    "The rows of these settings that are in the file of results. Raises BadInput before anything is run where none can be kept."
+    if results is None:
         return {}
-    rows = [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines() if line.strip()]
-    return {row["arm"]: row for row in rows if wanted.key(row["arm"]).items() <= row.items()}
+    try:
+        with results.open("ab+") as file:
+            file.seek(0)
+            *lines, last = file.read().split(b"\n")
+            if last and BEGINS.startswith(last[: len(BEGINS)]):  # a row without its end was cut short: the next is not glued to it
+                file.truncate(sum(len(line) + 1 for line in lines))
+                last = b""
+        rows = [json.loads(line) for line in [*lines, last] if line.strip()]
+        return {row["arm"]: row for row in rows if wanted.key(row["arm"]).items() <= row.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BadInput(f"results cannot be kept in `{results}` ({type(error).__name__}: {error})",
+                       hint="`--results FILE` names a new file, or one that `pocketsleep bench learn --set` began") from None
 
 
 def compared(row: Row, rows: Mapping[str, Row]) -> Row:
