@@ -258,6 +258,14 @@ def test_results_that_cannot_be_kept_are_refused_before_anything_is_run(data: Pa
     assert answered == []
 
 
+def test_a_night_before_the_first_question_is_no_number(tmp_path: Path) -> None:
+    "A session on which nothing is asked: there is nothing to take a share of, and JSON knows no NaN."
+    curve = arms._joined([[{"night": 1, "marks": {}, "of": {}}, {"night": 2, "marks": {"u": {"q": {"f1": 0.5}}}, "of": {"q": 2}}]])
+    assert json.dumps(curve, allow_nan=False)
+    assert [row["known"]["share"] for row in curve] == [None, 50.0]
+    plot.lines({"ours": [row["known"]["share"] for row in curve]}, tmp_path / "a.svg")
+
+
 def _never(said: str) -> None:
     raise AssertionError(said)
 

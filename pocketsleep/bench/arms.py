@@ -239,8 +239,8 @@ def _joined(curves: Sequence[Sequence[Row]]) -> list[Row]:
             for by in row["marks"].values():
                 for id, marks in by.items():
                     hits[row["of"][id]].append(marks["right" if "right" in marks else "f1"])
-        everything = [x for some in hits.values() for x in some]
-        found.append({"night": night, "known": {"share": round(100 * float(np.mean(everything)), 1)},
+        everything = [x for some in hits.values() for x in some]  # nothing where no question is due yet
+        found.append({"night": night, "known": {"share": round(100 * float(np.mean(everything)), 1) if everything else None},
                       "by_night": {str(n): round(100 * float(np.mean(some)), 1) for n, some in sorted(hits.items())}})
     return found
 
