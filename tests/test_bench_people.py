@@ -80,6 +80,16 @@ def test_a_set_that_is_none_says_what_is_wrong(tmp_path: Path) -> None:
         list(learn.learn(_whole(tmp_path), "", True, 1, ["weights"], ["no brakes"], print))
 
 
+@pytest.mark.parametrize("said", ["{}", "[]", '{"fact": "f1"}', ""])
+def test_a_set_without_what_is_needed_says_so(said: str, tmp_path: Path) -> None:
+    _whole(tmp_path)
+    for name in ("facts", "questions"):
+        (tmp_path / f"{name}.jsonl").write_text(said + "\n")
+        with pytest.raises(BadInput):
+            list(learn.learn(tmp_path, "", True, 1, ["weights"], ["ours"], print))
+        _whole(tmp_path)
+
+
 def test_conversations_that_are_not_recorded_are_not_trained_on(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="none is recorded") as refused:
         list(learn.learn(_whole(tmp_path), "no-such-base", True, 1, ["weights"], ["ours", "transcripts"], print))

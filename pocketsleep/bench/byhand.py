@@ -16,6 +16,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from pocketsleep.errors import BadInput
 from pocketsleep.night.grade import says
 from pocketsleep.night.grammar import bank, lists
 from pocketsleep.night.grammar.items import plain, voiced
@@ -28,6 +29,18 @@ KINDS = ("questions", "reverse", "use")
 READ, WANTING = 0.2, 0.1  # of questions: asked with the note in front, too; with others' notes in front
 LIGHT = frozenset(("you", "your", "been", "had", "got", "does", "did", "went", "goes"))  # say nothing of what was asked for
 Note = Mapping[str, Any]
+
+
+def rows(path: Path, *needed: str) -> list[Mapping[str, Any]]:
+    "The messages of one file with what is `needed` of each, and its notes. Raises BadInput where it is no such file."
+    try:
+        found = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
+        for one in found:
+            _ = [one[name] for name in (*needed, "memories")], [(n["text"], n["answer"]) for n in one["memories"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInput(f"`{path}` cannot be read as messages with notes ({type(error).__name__}: {error})",
+                       hint="one JSON object a line, as in models/study") from None
+    return found
 
 
 def of_file(path: Path) -> list[Note]:
@@ -112,4 +125,4 @@ def _among(chance: Random, mine: Sequence[Note], noted: Sequence[Note], before: 
     return front
 
 
-__all__ = ["KINDS", "able", "lessons", "notes", "of_file"]
+__all__ = ["KINDS", "able", "lessons", "notes", "of_file", "rows"]

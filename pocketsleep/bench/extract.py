@@ -17,11 +17,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pocketsleep.bench import byhand
+from pocketsleep.errors import BadInput
 from pocketsleep.night.extract import Extracted, extract
 from pocketsleep.night.gather import Gathered
 from pocketsleep.night.grade import says
@@ -32,7 +34,7 @@ from pocketsleep.nouns import Cite, Episode, Memory, Turn
 
 @dataclass(slots=True)
 class Tally:
-    "Counts over messages; shares are in per cent."
+    "Counts over messages; shares are in per cent, None where there is nothing to take one of."
 
     memories: int = 0
     right: int = 0
@@ -44,9 +46,9 @@ class Tally:
     changes: int = 0
     superseded: int = 0
 
-    def row(self) -> dict[str, float | int]:
+    def row(self) -> dict[str, float | int | None]:
         "Figures as a person reads them."
-        share = lambda part, whole: round(100 * part / whole, 1) if whole else 0.0  # noqa: E731
+        share = lambda part, whole: round(100 * part / whole, 1) if whole else None  # noqa: E731
         return {
             "precision": share(self.right, self.memories),
             "agreement": share(self.agreeing, self.memories),
@@ -101,9 +103,11 @@ def _at_once(lines: Sequence[Mapping[str, Any]], ear: Ear) -> Ear:
 
 
 def both(folder: Path, ear: Ear | None) -> list[dict[str, Any]]:
-    "One row a file and arm."
+    "One row a file and arm. Raises BadInput where there is no file."
     rows: list[dict[str, Any]] = []
-    for path in sorted(folder.glob("*.jsonl")):
+    if not (files := [folder] if folder.is_file() else sorted(folder.glob("*.jsonl"))):
+        raise BadInput(f"`{folder}` has no messages with notes", hint="pocketsleep bench extract models/study")
+    for path in files:
         for arm, hears in (("rules", None), ("ear", ear)):
             if arm == "rules" or ear is not None:
                 rows.append({"file": path.name, "arm": arm, **score(read(path), ear=hears).row()})
@@ -140,12 +144,9 @@ def _show(line: Mapping[str, Any], wrong: list[str], missed: list[str], right: l
             sys.stderr.write(f"  {mark} {text}\n")
 
 
-def read(path: Path) -> Iterator[Mapping[str, Any]]:
+def read(path: Path) -> list[Mapping[str, Any]]:
     "The lines of one study file."
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            if line.strip():
-                yield json.loads(line)
+    return byhand.rows(path, "id", "message")
 
 
 def main(arguments: list[str]) -> None:

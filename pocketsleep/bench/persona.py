@@ -27,6 +27,8 @@ from pocketsleep.nouns import Memory
 
 Row = dict[str, Any]
 TOLD = ("direct", "paraphrase")
+NEEDED = {"facts": ("fact", "day", "text", "answer", "conversation", "message"),
+          "questions": ("id", "after_day", "kind", "question", "answers"), "junk": ("day", "must_not")}
 LEAKS = ("other_entity", "general", "unstated", "junk")
 
 
@@ -58,15 +60,21 @@ class Persona:
 
 def read(folder: Path) -> Persona:
     "Raises BadInput when a file is missing or damaged."
-    rows = {name: _lines(folder / f"{name}.jsonl") for name in ("facts", "questions", "junk")}
+    rows = {name: _lines(folder / f"{name}.jsonl", *needed) for name, needed in NEEDED.items()}
+    if not rows["facts"] or not rows["questions"]:
+        raise BadInput(f"`{folder}` has no facts, or no questions on them", hint="pocketsleep bench learn FOLDER")
     return Persona(folder, {f["fact"]: f for f in rows["facts"]}, tuple(rows["questions"]), tuple(rows["junk"]))
 
 
-def _lines(path: Path) -> list[Row]:
+def _lines(path: Path, *needed: str) -> list[Row]:
     try:
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, ValueError) as error:
-        raise BadInput(f"`{path}` is not part of a set about a person ({error})", hint="pocketsleep bench learn FOLDER") from None
+        found: list[Row] = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
+        for one in found:
+            _ = [one[name] for name in needed]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInput(f"`{path}` is not part of a set about a person ({type(error).__name__}: {error})",
+                       hint="pocketsleep bench learn FOLDER") from None
+    return found
 
 
 def right(question: Row, answer: str) -> bool:

@@ -12,12 +12,11 @@ night would ask of them by grammar alone is made anew; the hand-written question
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pocketsleep.bench.byhand import KINDS
+from pocketsleep.bench.byhand import KINDS, rows
 from pocketsleep.bench.persona import Row, share
 from pocketsleep.errors import BadInput
 from pocketsleep.night.dream import dream
@@ -33,15 +32,14 @@ def recall(folder: Path, per_memory: int, reader: Reader | None = None, some: in
 
     Raises BadInput where none has."""
     files = [folder] if folder.is_file() else sorted(folder.glob("*.jsonl"))
-    rows = [_row(path, notes, per_memory, reader, some) for path in files if (notes := _studied(path))]
-    if not rows:
+    made = [_row(path, notes, per_memory, reader, some) for path in files if _asked(notes := _studied(path), KINDS)]
+    if not made:
         raise BadInput(f"`{folder}` has no notes with questions on them", hint="pocketsleep bench recall models/study")
-    yield from rows
+    yield from made
 
 
 def _studied(path: Path) -> list[dict[str, Any]]:
-    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    return [note for line in lines for note in line["memories"] if note.get("study")]
+    return [note for line in rows(path) for note in line["memories"] if note.get("study")]
 
 
 def _asked(notes: Sequence[dict[str, Any]], kinds: Sequence[str]) -> list[Asked]:

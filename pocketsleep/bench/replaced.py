@@ -11,7 +11,6 @@ What a person has one of (a name, a home, a wife) is not looked for in earlier l
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pocketsleep.bench.byhand import rows
 from pocketsleep.bench.persona import Row
 from pocketsleep.errors import BadInput
 from pocketsleep.night.listen.replaces import common, superseded, traits
@@ -61,7 +61,7 @@ def cases(folder: Path) -> list[Case]:
 
 
 def _cases(path: Path) -> Iterator[Case]:
-    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    lines = rows(path, "message")
     every = [n for line in lines for n in line["memories"]]
     notes = {n["text"]: Memory(n["text"], kind=n.get("kind", "fact"), answer=n["answer"]) for n in every}
     before: list[Memory] = []
@@ -92,16 +92,16 @@ def _sentence(message: str, span: str) -> str:
 def fit(some: Sequence[Case]) -> dict[str, float]:
     """Weights of `replaces.traits` by name, '' the constant: logistic regression with a ridge on all pairs that share a word,
     by Newton's method (Hastie, Tibshirani, Friedman, The Elements of Statistical Learning, 2009, eq. 4.26)."""
-    rows, marks = [], []
+    found, marks = [], []
     for case in some:
         for old in case.live:
             if common(case.new, old):
-                rows.append(traits(case.new, old, case.said))
+                found.append(traits(case.new, old, case.said))
                 marks.append(old.id == case.old)
-    if not rows:
+    if not found:
         raise BadInput("no note shares a word with what it meets", hint="pocketsleep bench replaced models/study --fit")
-    names = list(rows[0])
-    x = np.array([[*(row[name] for name in names), 1.0] for row in rows])
+    names = list(found[0])
+    x = np.array([[*(row[name] for name in names), 1.0] for row in found])
     y, ridge, weights = np.array(marks, float), RIDGE * np.eye(len(names) + 1), np.zeros(len(names) + 1)
     ridge[-1, -1] = 1e-6
     for _ in range(STEPS):

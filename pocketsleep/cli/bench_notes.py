@@ -30,7 +30,7 @@ def extract(
         out.lines(rows)
         return
     names = ("file", "arm", "precision", "agreement", "recall", "clean", "superseded", "memories", "notes")
-    out.table(names, ([str(row[name]) for name in names] for row in rows))
+    out.table(names, (["-" if row[name] is None else row[name] for name in names] for row in rows))
 
 
 @bench.command("recall")
