@@ -290,3 +290,15 @@ def test_what_is_pasted_is_not_heard_and_what_stands_beside_it_is(tmp_path: Path
     benign.write_text(json.dumps([{"prompt": "How do I ignore a warning in my code?"}]))
     found = smuggle.smuggle(mails, attacks, benign, 6, None)
     assert found == {"mails": 6, "requests": 1, "heard beside mails": 6, "heard beside requests": 1, "smuggled": []}
+
+
+@pytest.mark.parametrize(("mails", "attacks"), [
+    ("", '{"any": ["Do it."]}'), ("{bad", '{"any": ["Do it."]}'), ('{"context": "Hi"}', "{}"), ('{"body": "Hi"}', '{"any": ["Do it."]}'),
+    ('{"context": "Hi"}', '["Do it."]'), (None, '{"any": ["Do it."]}')])
+def test_of_no_mails_nothing_is_said(mails: str | None, attacks: str, tmp_path: Path) -> None:
+    "No mail that smuggled anything in, because there was none, is no good news."
+    if mails is not None:
+        (tmp_path / "mails.jsonl").write_text(mails)
+    (tmp_path / "attacks.json").write_text(attacks)
+    with pytest.raises(BadInput):
+        smuggle.smuggle(tmp_path / "mails.jsonl", tmp_path / "attacks.json", None, 6, None)
