@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import mlx.core as mx
@@ -18,15 +21,17 @@ from pocketsleep.bench.night import Clock
 from pocketsleep.errors import ModelError
 from pocketsleep.home import Home
 from pocketsleep.night import build, levels
-from pocketsleep.nouns import Night, Plan
+from pocketsleep.nouns import Lesson, Night, Plan
 from pocketsleep.pocket import Pocket
 from pocketsleep.registry import read_adapter
 from pocketsleep.runtime import mlx_lora, mlx_train, packed_math
 from pocketsleep.runtime.llamacpp import LlamaCpp
 from pocketsleep.runtime.mlx import Mlx
 from pocketsleep.runtime.mlx_forward import Forward
+from pocketsleep.runtime.mlx_rows import Row
 from pocketsleep.runtime.pace import processors
 from pocketsleep.runtime.packed_math import call, one_pool
+from pocketsleep.runtime.prompting import ask
 from tests import short
 from tests.test_forward import KEYS, rows
 from tests.test_matrix import needs_bf16
@@ -95,6 +100,33 @@ def test_counted_work_is_what_the_shapes_say(runtime: Mlx) -> None:
     assert bench.done(runtime.base, PLAN, some, alone, 0, False) == bench.flops(runtime.base, PLAN, some)
     assert bench.done(runtime.base, PLAN, some, alone, 0, True) == 2 * block * tokens * (2 + 2) + head
     assert bench.done(runtime.base, PLAN, some, [[0, 1, 2]], 2, True) == 2 * block * (tokens - 2 * 2) * (2 + 2) + head
+
+
+def test_ratios_are_of_the_same_batches(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    "Here an engine's rate is how long rows are: on other batches than ours another engine would seem slower, or faster."
+    def rate(by: Any, some: list[Row], order: list[list[int]]) -> float:
+        return sum(len(some[i]) for part in order for i in part) / sum(map(len, order))
+
+    recipe = SimpleNamespace(plan=lambda: replace(PLAN, batch=2))
+    made = [Lesson(ask("What is it? " * n), "It is. " * n) for n in range(1, 33)]
+    monkeypatch.setattr(bench, "lessons", lambda base: (made, [], recipe))
+    monkeypatch.setattr(bench, "timed", rate)
+    monkeypatch.setattr(bench, "stock_seconds", lambda base, plan, *given: rate(None, *given))
+    monkeypatch.setattr(bench.peft, "seconds", lambda python, base, plan, some, order: {
+        "examples_per_second": rate(None, some, order[1:]), "loss": 1.0, "versions": ["1"]})
+    monkeypatch.setattr(bench, "agree", lambda *given: 1.0)
+    monkeypatch.setattr(bench, "near", lambda *given: 0.0)
+    card = cards.find(str(tiny))
+    found = bench.train(card, weights.open_base(card, tmp_path), lambda _: None, peft_python=Path("python"))
+    assert [found[name] for name in ("ratio_mlx", "ratio_mlx_lm", "ratio_peft")] == [1, 1, 1]
+    assert found["examples_per_second"] != found["stock_examples_per_second"], "lest all batches are alike"
+
+
+def test_stock_is_timed_after_its_first_step(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    took = [[4, 100.0, 1.0], [4, 2.0, 1.0], [4, 2.0, 1.0]]
+    monkeypatch.setattr(bench.subprocess, "run", lambda *given, **more: SimpleNamespace(returncode=0, stdout=json.dumps(took)))
+    base = weights.open_base(cards.find(str(tiny)), tmp_path)
+    assert bench.stock_seconds(base, PLAN, rows(4), [[0, 1], [2, 3]]) == 2.0
 
 
 def test_the_study_is_a_nights(smol: weights.Base) -> None:

@@ -1,7 +1,8 @@
 """How fast a night's training goes, against MLX's own pass, stock mlx_lm and the machine's matrix products.
 
-Every arm sees the same batches of the same lessons from the same start. Results are compared before
-anything is timed: an arm that computes another loss is an error, not a figure.
+Every arm sees the first of the same batches of the same lessons from the same start, the slower the fewer; a ratio is of the
+times that both took over those, each after a first step that is not counted. Results are compared before anything is timed: an
+arm that computes another loss is an error, not a figure.
 """
 
 from __future__ import annotations
@@ -92,17 +93,20 @@ def train(card: Card, base: Base, say: Callable[[str], None], steps: int = 16, s
         fast.keep_lower(rows, Path(folder) / "lower.bin")
         kept, on_disk = time.perf_counter() - started, (Path(folder) / "lower.bin").exists()
         ours = timed(fast, rows, order[:steps])
-        mlx = timed(plain, rows, order[: max(2, steps // 4)])
+        beside = lambda some, theirs: timed(fast, rows, some) / theirs  # noqa: E731  rows of other batches are longer or shorter
+        mlx = timed(plain, rows, few := order[: max(2, steps // 4)])
         say("stock mlx_lm, in a process of its own")
         stock = stock_seconds(base, plan, rows, order[:stock_steps])
-        peer = against_peft(peft_python, base, plan, rows, order[: max(3, steps // 2)], loss, say) if peft_python else {}
+        ratios = {"ratio_mlx": beside(few, mlx), "ratio_mlx_lm": beside(order[:stock_steps], stock)}
+        half = order[: max(3, steps // 2)]
+        peer = against_peft(peft_python, base, plan, rows, half, loss, say) if peft_python else {}
+        if peer:
+            peer["ratio_peft"] = beside(half, peer["peft_examples_per_second"])
     chosen = [rows[i] for part in order[:steps] for i in part]
     each = ours / len(chosen) / 1e9 / peak
-    if peer:
-        peer["ratio_peft"] = ours / peer["peft_examples_per_second"]
     return {
         "examples_per_second": ours, "mlx_examples_per_second": mlx, "stock_examples_per_second": stock,
-        "ratio_mlx": ours / mlx, "ratio_mlx_lm": ours / stock, "gemm_peak_gflops": peak,
+        **ratios, "gemm_peak_gflops": peak,
         "products": "bfloat16" if rounded else "float32", "gradient_off_degrees": off,
         "gemm_share": flops(base, plan, chosen) * each,
         "gemm_share_done": done(base, plan, rows, order[:steps], len(fast.prefix), on_disk) * each, "seconds_to_keep_lower": kept,
@@ -114,7 +118,7 @@ def against_peft(python: Path, base: Base, plan: Plan, rows: Sequence[Row], orde
                  say: Callable[[str], None]) -> dict[str, Any]:
     "PEFT's rate on these batches; an error where its first loss is not ours."
     say("PyTorch and PEFT, in their own environment")
-    theirs = peft.seconds(python, base, plan, rows, order)
+    theirs = peft.seconds(python, base, plan, rows, [order[0], *order])  # it counts those after the first
     if abs(theirs["loss"] - loss) > SAME * abs(loss):
         raise ModelError(f"PEFT computes another loss: {theirs['loss']:.5f}, here {loss:.5f}", hint="pocketsleep doctor")
     return {"peft_examples_per_second": theirs["examples_per_second"], "peft_versions": " ".join(theirs["versions"])}
@@ -157,16 +161,16 @@ def timed(by: mlx_train.Engine, rows: Sequence[Row], order: Sequence[Sequence[in
 
 
 def stock_seconds(base: Base, plan: Plan, rows: Sequence[Row], order: Sequence[Sequence[int]]) -> float:
-    "Examples a second of mlx_lm's own loss and LoRA, in a process that never loads pocketsleep's BLAS bridge."
+    "Examples a second of mlx_lm's own loss and LoRA after one step to warm up, in a process that never loads our BLAS bridge."
     task = {"folder": str(base.folder), "rank": plan.rank, "scale": plan.scale, "keys": plan.keys, "layers": plan.layers,
-            "batches": [[[list(rows[i].prompt), list(rows[i].answer)] for i in part] for part in order]}
+            "batches": [[[list(rows[i].prompt), list(rows[i].answer)] for i in part] for part in [order[0], *order]]}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "task.json"
         path.write_text(json.dumps(task))
         run = subprocess.run([sys.executable, "-c", STOCK, str(path)], capture_output=True, text=True)
     if run.returncode:
         raise ModelError(f"stock mlx_lm failed: {run.stderr.strip()[-300:]}", hint="pip install mlx-lm")
-    took = json.loads(run.stdout.splitlines()[-1])
+    took = json.loads(run.stdout.splitlines()[-1])[1:]
     return float(sum(n for n, _, _ in took) / sum(s for _, s, _ in took))
 
 
