@@ -276,6 +276,32 @@ def test_a_life_that_was_cut_short_goes_on(tiny: Path, tmp_path: Path, monkeypat
         lived(2, told=3)
 
 
+def test_a_life_is_not_gone_on_with_beside_another_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    "Its change of plain text would be of the one at first, of the other later."
+    runs = []
+    for n, name in enumerate(("one.txt", "copy.txt", "two.txt")):
+        (tmp_path / name).write_text(("One " if n < 2 else "Two ") * 100)
+        runs.append(keep.Run("", 2, 2, tmp_path / name, tmp_path))
+    (tmp_path / keep.ROWS).write_text(json.dumps({**runs[0].key(), "row": {"night": 1}}) + "\n")
+    assert keep._done(runs[1], tmp_path / keep.ROWS) == [{"night": 1}]
+    old = json.dumps({**runs[0].key(), "texts": True, "row": {"night": 1}})
+    (tmp_path / "old.jsonl").write_text(old + "\n")
+    assert keep._done(runs[0], tmp_path / "old.jsonl") == [{"night": 1}], "a life that was begun when rows did not say which"
+    with pytest.raises(BadInput, match="was begun with"):
+        keep._done(keep.Run("", 2, 2, None, tmp_path), tmp_path / "old.jsonl")
+    for other in (runs[2], keep.Run("", 2, 2, None, tmp_path)):
+        with pytest.raises(BadInput, match="was begun with"):
+            keep._done(other, tmp_path / keep.ROWS)
+
+
+def test_a_life_beside_no_text_is_refused_before_its_first_night(tmp_path: Path) -> None:
+    (tmp_path / "short.txt").write_text("Short.")
+    for name in ("none.txt", "short.txt"):
+        with pytest.raises(BadInput):
+            next(keep.keep(keep.Run("", 1, 2, tmp_path / name, tmp_path / "life"), print))
+    assert not (tmp_path / "life").exists()
+
+
 def test_what_is_kept_is_drawn(tmp_path: Path) -> None:
     rows = [{"known": {"share": 90.0}, "by_night": {"1": 90.0}}, {"known": {"share": 80.0}, "by_night": {"1": 70.0, "2": 90.0}}]
     plot.retention(rows, tmp_path / "kept.svg")

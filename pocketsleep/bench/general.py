@@ -87,14 +87,20 @@ def _said_in_words(row: Row) -> bool:
 
 def text(runtime: Runtime, path: Path) -> list[float]:
     "Nats a token of the first paragraphs."
+    pairs = [(ask("Go on with this text."), p) for p in paragraphs(path)]
+    return [-float(nat) for row in runtime.score(pairs) for nat in row]
+
+
+def paragraphs(path: Path) -> list[str]:
+    "The first of a text. Raises BadInput where there are none."
     try:
         told = path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise BadInput(f"`{path}` cannot be read ({error})", hint="plain text in UTF-8, one paragraph a line") from None
-    paragraphs = [p.strip()[:LONGEST] for p in told.split("\n") if len(p.strip()) > 200][:PARAGRAPHS]
-    if not paragraphs:
+    found = [p.strip()[:LONGEST] for p in told.split("\n") if len(p.strip()) > 200][:PARAGRAPHS]
+    if not found:
         raise BadInput(f"`{path}` has no paragraph of 200 characters", hint="one paragraph a line")
-    return [-float(nat) for row in runtime.score([(ask("Go on with this text."), p) for p in paragraphs]) for nat in row]
+    return found
 
 
 def _rows(path: Path) -> list[Row]:
@@ -118,4 +124,4 @@ def _form(row: Row) -> str:
     return "context" if "context" in row and row.keys() & {"answer", "continuation"} else ""
 
 
-__all__: list[Any] = ["choices", "general", "sign_test", "text"]
+__all__: list[Any] = ["choices", "general", "paragraphs", "sign_test", "text"]

@@ -16,9 +16,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from pocketsleep.bench.general import text
+from pocketsleep.bench.general import paragraphs, text
 from pocketsleep.bench.persona import Row, share
 from pocketsleep.bench.planted import Altered, Quiet
+from pocketsleep.disk import sha256
 from pocketsleep.errors import BadInput
 from pocketsleep.home import Home
 from pocketsleep.night.grade import says
@@ -104,12 +105,16 @@ class Run:
     changes: Mapping[str, Any] = field(default_factory=dict)
 
     def key(self) -> Row:
-        return {"base": self.base, "facts": self.facts, "texts": self.texts is not None, "changes": dict(self.changes)}
+        "What rows are a function of: of two texts one is less likely than the other from the first night on."
+        text = sha256(self.texts) if self.texts is not None else False
+        return {"base": self.base, "facts": self.facts, "texts": text, "changes": dict(self.changes)}
 
 
 def keep(run: Run, say: Say) -> Iterator[Row]:
     "A row a night: its verdict, what is known of each earlier night by the adapter alone, and the change of plain text."
     told = list(days(run.nights, run.facts))  # there may be too few things for it
+    if run.texts is not None:
+        paragraphs(run.texts)  # or there may be no such text
     with ExitStack() as stack:
         folder = run.home or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder.mkdir(parents=True, exist_ok=True)
@@ -132,9 +137,10 @@ def _done(run: Run, path: Path) -> list[Row]:
     "Rows of the nights that were lived before."
     lines = path.read_text(encoding="utf-8").split("\n")[:-1] if path.exists() else []  # a row without its end was cut short
     kept = [json.loads(line) for line in lines]
-    rows = [one.pop("row") for one in kept]
-    if other := [key for key in kept if key != run.key()]:
-        raise BadInput(f"what lives in `{path.parent}` was begun with {other[0]}, not {run.key()}",
+    rows, key = [one.pop("row") for one in kept], run.key()
+    old = {**key, "texts": run.texts is not None}  # once rows said no more of it
+    if other := [one for one in kept if one not in (key, old)]:
+        raise BadInput(f"what lives in `{path.parent}` was begun with {other[0]}, not {key}",
                        hint="name another folder with `--home`")
     return rows
 
