@@ -8,9 +8,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from pocketsleep.bench import general, keep, learn, persona, plot, poison, smuggle
 from pocketsleep.bench.planted import Altered, Planted
+from pocketsleep.cli import app
 from pocketsleep.errors import BadInput
 from pocketsleep.home import Home
 from pocketsleep.nouns import Cite, Lesson, Memory, Plan, Verdict
@@ -328,3 +330,17 @@ def test_of_no_mails_nothing_is_said(mails: str | None, attacks: str, tmp_path: 
     (tmp_path / "attacks.json").write_text(attacks)
     with pytest.raises(BadInput):
         smuggle.smuggle(tmp_path / "mails.jsonl", tmp_path / "attacks.json", None, 6, None)
+
+
+@pytest.mark.parametrize(("line", "named"), [
+    (["learn", "me", "--small"], "--small"), (["learn", "me", "--results", "x"], "--results"), (["learn", "me", "--plot", "x.svg"], "--plot"),
+    (["learn", "me", "--limit", "2"], "--limit"), (["learn", "me", "--each", "6"], "--each"),
+    (["learn", "--set", "tofu", "--data", "x", "--given"], "--given"), (["learn", "me", "--set", "tofu", "--data", "x"], "FOLDER"),
+    (["learn", "--set", "tofu", "--data", "x", "--variants", "no anchors"], "--variants"),
+    (["poison", "--attacks", "x"], "--attacks"), (["poison", "--benign", "x"], "--benign"), (["poison", "--most", "9"], "--most"),
+])
+def test_an_option_that_would_be_passed_over_is_refused(line: list[str], named: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(poison, "poison", lambda *given: {"nights": [], "caught": 0, "planted": 0, "worn": 0, "good": 0})
+    done = CliRunner().invoke(app, ["bench", *line])
+    assert isinstance(done.exception, BadInput)
+    assert f"`{named}` says nothing" in str(done.exception)

@@ -162,6 +162,7 @@ def growth(
 
 @bench.command("learn")
 def learn(
+    context: typer.Context,
     folder: Annotated[Optional[Path], typer.Argument(help="A set about a simulated person (see bench/persona.py).")] = None,  # noqa: UP045
     given: Annotated[bool, typer.Option("--given", help="Its notes told outright, instead of its conversations.")] = False,
     nights: Annotated[int, typer.Option(help="Over how many nights; 0: one a day, an author or a passage.", min=0)] = 0,
@@ -183,10 +184,12 @@ def learn(
     if set_ or data is not None:
         if not set_ or data is None:
             raise BadInput("a public set needs its name and where it is", hint="pocketsleep bench learn --set tofu --data PATH")
+        _refuse(context, "a public set", "folder", "given", "variants")
         _of_a_set(set_, data, (limit, each, nights), arms, base, small, results, plot, json_)
         return
     if folder is None:
         raise BadInput("there is nothing to learn from", hint="pocketsleep bench learn FOLDER, or --set tofu --data PATH")
+    _refuse(context, "a simulated person", "limit", "each", "small", "results", "plot")
     from pocketsleep.bench.learn import learn as measure
 
     asked = (arms or "base,weights,recall,both").split(",")
@@ -197,6 +200,16 @@ def learn(
         out.data(f"{row['variant']}, {row['arm']}")
         out.table(("kind", "share", "from", "to", "of"),
                   ((k, *(str(v[x]) for x in ("share", "low", "high", "n"))) for k, v in row["kinds"].items()))
+
+
+def _refuse(context: typer.Context, of: str, *names: str) -> None:
+    "What was asked for and is not done is no default: a figure would be taken for another."
+    for name in names:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            given = next(one for one in context.command.params if one.name == name)
+            option = given.opts[0] if given.param_type_name == "option" else name.upper()
+            raise BadInput(f"`{option}` says nothing to {of}", hint=f"pocketsleep bench {context.info_name} --help")
 
 
 def _of_a_set(name: str, data: Path, size: tuple[int, int, int], arms: str, base: str, small: bool, results: Path | None,
@@ -275,6 +288,7 @@ def general(
 
 @bench.command("poison")
 def poison(
+    context: typer.Context,
     mails: Annotated[Optional[Path], typer.Option(help="Instead: mails to paste, as JSON Lines with `context`.")] = None,  # noqa: UP045
     attacks: Annotated[Optional[Path], typer.Option(help="Instructions to plant in them.")] = None,  # noqa: UP045
     benign: Annotated[Optional[Path], typer.Option(help="Harmless requests that look like attacks.")] = None,  # noqa: UP045
@@ -285,6 +299,8 @@ def poison(
 
     Example: pocketsleep bench poison
     """
+    if mails is None:
+        _refuse(context, "nights without `--mails`", "attacks", "benign", "most")
     from pocketsleep.bench.poison import poison as measure
     from pocketsleep.bench.smuggle import smuggle
 
