@@ -101,7 +101,7 @@ def test_a_lasting_wish_is_kept(said, memory):
 NOTHING = [
     ("Do I have diabetes?", "question"),
     ("If I had a boat I would live in Rhyl.", "hypothetical"),
-    ("I'm tired today and my head is sore", "transient"),
+    ("I'm tired today and my head is sore", "for now"),
     ("I'm not a vegetarian.", "denial"),
     ("haha I live in the fridge now", "joke"),
     ("My alarm code is 4471 and I live in Hay.", "secret"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ import typer
 from pocketsleep.cli import Json, app, opened, out
 from pocketsleep.journal import importing
 from pocketsleep.journal.importing import AUTO, FORMATS, BadLine
+from pocketsleep.night.overtaken import as_of
 from pocketsleep.nouns import Episode
 from pocketsleep.pocket import Pocket
 
@@ -98,8 +100,9 @@ class _Reading:
     def preview(self, pocket: Pocket) -> dict[str, Any]:
         learnt: list[dict[str, str]] = []
         reasons: Counter[str] = Counter()
+        now = datetime.now(UTC).isoformat(timespec="seconds")
         for heard in pocket.would_import(self._counted()):
-            for memory in heard.memories:
+            for memory in (as_of(m, now) for m in heard.memories):
                 learnt.append({"text": memory.text, "kind": memory.kind, "episode": memory.cites[0].episode, "since": memory.since})
                 if not self.tell.quiet:
                     out.data(f"learn  {memory.text}  ({memory.cites[0].episode} turn {memory.cites[0].turn})")

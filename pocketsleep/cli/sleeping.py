@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
@@ -10,6 +11,7 @@ import typer
 from pocketsleep.cli import BaseName, Json, app, opened, out
 from pocketsleep.errors import BadInput
 from pocketsleep.journal.reports import night_report
+from pocketsleep.night.overtaken import as_of, overtaken
 from pocketsleep.night.recipe import DEPTHS
 from pocketsleep.nouns import Verdict
 from pocketsleep.pocket import Pocket, Wishes
@@ -44,15 +46,18 @@ def sleep(
 
 
 def _dry_run(pocket: Pocket, json_: bool) -> None:
-    found = pocket.would_learn()
-    new = [{"text": m.text, "kind": m.kind, "cites": [[c.episode, c.turn] for c in m.cites]} for m in found["memories"]]
+    found, now = pocket.would_learn(), datetime.now(UTC).isoformat(timespec="seconds")
+    new = [{"text": as_of(m, now).text, "kind": m.kind, "cites": [[c.episode, c.turn] for c in m.cites]} for m in found["memories"]]
+    over = [{"text": past.text, "was": m.text} for m in found["live"] if (past := overtaken(m, now)) is not None]
     dropped = [{"text": d.text, "reason": d.reason} for d in found["dropped"]]
     if json_:
-        out.one({"would_learn": new, "would_drop": dropped, "live": len(found["live"])})
+        out.one({"would_learn": new, "would_say_as_past": over, "would_drop": dropped, "live": len(found["live"])})
         return
     for memory in new:
         cites = ", ".join(f"{e} turn {t}" for e, t in memory["cites"])
         out.data(f"learn  {memory['text']}  ({cites})")
+    for note in over:
+        out.data(f"past   {note['text']}  (its day is over; it was: {note['was']})")
     for item in dropped:
         out.data(f"drop   {_short(item['text'])}  ({item['reason']})")
     out.talk.print(f"{len(new)} new memories beside {len(found['live'])} live ones; nothing was written")

@@ -116,7 +116,18 @@ class Forgetting(Before, Memories, Wearing, Receipts):
                 f"there is no memory and no conversation `{target}`",
                 hint="`pocketsleep memories` lists memories",
             ) from error
-        return [memory], self._with_quotations_of(self._turns_saying(memory))
+        return [memory, *self._said_otherwise(memory)], self._with_quotations_of(self._turns_saying(memory))
+
+    def _said_otherwise(self, memory: Row) -> list[Row]:
+        "What was said in the same words and is only told otherwise, since its day is over: a plan, and what became of it."
+        linked = self.rows("select * from memories where id <> ? and since = ? and (id = ? or supersedes = ?)",
+                           memory["id"], memory["since"], memory["supersedes"], memory["id"])
+        mine = self._places_said(memory["id"])
+        outright = memory["told"] and not mine
+        return [row for row in linked if _alike(row, memory) and (outright or mine & self._places_said(row["id"]))]
+
+    def _places_said(self, memory: str) -> set[Cite]:
+        return {Cite(row["episode"], row["turn"]) for row in self.rows("select * from cites where memory = ?", memory)}
 
     def _with_quotations_of(self, turns: list[Row]) -> list[Row]:
         "Answers in any talk that quote these turns go with them."
@@ -165,7 +176,7 @@ class Forgetting(Before, Memories, Wearing, Receipts):
 
     def _cited(self, memory_id: str) -> set[Cite]:
         "The turns that a memory cites, also where another conversation repeats them."
-        cited = {Cite(row["episode"], row["turn"]) for row in self.rows("select * from cites where memory = ?", memory_id)}
+        cited = self._places_said(memory_id)
         said: dict[str, frozenset[int]] = {}
         for cite in cited:
             said[cite.episode] = said.get(cite.episode, frozenset()) | {cite.turn}
@@ -287,3 +298,8 @@ class Forgetting(Before, Memories, Wearing, Receipts):
 def _says(text: str, phrase: str) -> bool:
     "Whether a text has a phrase, as whole words."
     return len(phrase) >= _SHORTEST and re.search(rf"(?<!\w){re.escape(phrase.casefold())}(?!\w)", text.casefold()) is not None
+
+
+def _alike(one: Row, other: Row) -> bool:
+    "Whether one memory's core stands in the other."
+    return any(a["answer"] and a["answer"].casefold() in b["text"].casefold() for a, b in ((one, other), (other, one)))

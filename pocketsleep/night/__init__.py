@@ -1,7 +1,7 @@
 """One night. Read this first.
 
     gather    unslept turns, private and tainted ones set aside, with the reason
-    extract   turns     -> memories
+    extract   turns     -> memories, and plans whose day is over in the past
     dream     memories  -> dreams
     seed      dreams    -> candidate
     examine   candidate -> verdict
@@ -26,6 +26,7 @@ from pocketsleep.night import extract as extracting
 from pocketsleep.night import gather as gathering
 from pocketsleep.night.bed import Bed, Teller, stage
 from pocketsleep.night.grammar import lists
+from pocketsleep.night.overtaken import overtaken
 from pocketsleep.nouns import Cite, Memory, Night, Verdict, content_id
 
 
@@ -61,10 +62,14 @@ def new_memories(bed: Bed, night: Night, turns: Mapping[str, Any]) -> dict[str, 
     heard = extracting.extract(gathered, bed.journal.memories(), bed.ear)
     for memory in heard.again:
         bed.journal.cite(memory)
-    before = {m.text: m.id for m in heard.again if "known" in turns and m.id not in turns["known"]}  # by this stage, cut short
-    new = [m.id for memory in heard.memories if (m := bed.journal.learn(memory)) is not None]
+    known = set(turns.get("known", ()))  # a night that was begun by an older program does not say
+    before = {m.text for m in heard.again if known and m.id not in known}  # by this stage, cut short
+    learnt = [bed.journal.learn(memory) for memory in heard.memories]
+    learnt += [bed.journal.learn(past) for m in bed.journal.memories() if (past := overtaken(m, night.started_at)) is not None]
     bed.journal.drop(night.id, [d for d in heard.dropped if not (d.text in before and d.reason.startswith("known:"))])
-    return {"new": [*before.values(), *new], "live": [m.id for m in bed.journal.memories()], "corrected": corrected}
+    live = [m.id for m in bed.journal.memories()]
+    new = set(live) - known if known else {m.id for m in learnt if m is not None}
+    return {"new": [m for m in live if m in new], "live": live, "corrected": corrected}
 
 
 def _corrections(bed: Bed, turns: Mapping[str, Any]) -> dict[str, str]:

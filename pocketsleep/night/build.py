@@ -18,6 +18,7 @@ from pocketsleep.night.bed import Bed, Teller, stage
 from pocketsleep.night.grammar import lists
 from pocketsleep.night.grammar.items import plain
 from pocketsleep.night.levels import Level
+from pocketsleep.night.overtaken import retold
 from pocketsleep.night.recipe import Recipe
 from pocketsleep.night.skilled import Skilled
 from pocketsleep.nouns import Adapter, Dream, Lesson, Memory, Night
@@ -136,12 +137,12 @@ def _taught(bed: Bed, night: Night, mine: Sequence[Memory]) -> tuple[int, Recipe
 
 def replaced(bed: Bed, live: Sequence[Memory]) -> dict[str, Memory]:
     """What each of these replaced, by its id: of a chain the oldest version that the adapter worn now holds, for that may be in
-    a level that stays, else the last."""
+    a level that stays, else the last. A plan whose day is over was no other value."""
     every, current = {m.id: m for m in bed.journal.memories(status=None)}, bed.journal.current()
     worn = set(bed.journal.holds(current)) if current else set()
     found = {}
     for memory in live:
-        chain = list(level_of.chain(memory, every))
+        chain = [old for old in level_of.chain(memory, every) if not retold(old, memory)]
         if chain:
             found[memory.id] = next((old for old in reversed(chain) if old.id in worn), chain[0])
     return found

@@ -49,7 +49,7 @@ def laid_out(said: Said, encode: Encode) -> tuple[list[int], list[tuple[int, int
     return [*first, *body], [(a + len(first), b + len(first)) if b > a else (0, 0) for a, b in spans]
 
 
-_DROPS = ("question", "hypothetical", "unsure", "transient", "unresolved", "belief", "reported", "joke", "secret")
+_DROPS = ("question", "hypothetical", "unsure", "for now", "unresolved", "belief", "reported", "joke", "secret")
 
 
 def flags(said: Said, one: Sentence) -> list[bool]:

@@ -101,7 +101,7 @@ def _refuse(saying: Saying) -> None:
     if frames.reported(clause):
         raise Unfit("reported: somebody's words about it")
     if frames.passing(clause) and not frames.dated(clause) and saying.verb not in _CHANGING:
-        raise Unfit("transient: holds for a day")
+        raise Unfit("for now: holds for a day; quoted when asked for, not learnt")
     if re.search(r"\byou(?:r|rs)?\b", clause, re.IGNORECASE):
         raise Unfit("unsure: speaks of the assistant")
 

@@ -1,0 +1,211 @@
+"What the calendar has overtaken: when a time that a note names is over, and how the note is said from then on."
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+from time import tzset
+
+import pytest
+
+from pocketsleep.cli import sleeping
+from pocketsleep.journal.reports import night_report
+from pocketsleep.night.build import replaced
+from pocketsleep.night.listen.calendar import time_in
+from pocketsleep.night.overtaken import overtaken, retold
+from pocketsleep.nouns import Cite, Episode, Memory, Turn
+from pocketsleep.pocket import Pocket
+from tests import short
+from tests.test_night import SMALL, Silent, home
+
+SAID = "2026-11-20T10:00:00+00:00"  # a Friday
+LATER = "2029-01-05T12:00:00+00:00"
+
+TIMES = [
+    ("on 14 December", date(2026, 12, 14), "on 14 December 2026"),
+    ("on the 14th of December", date(2026, 12, 14), "on 14 December 2026"),
+    ("on December 14th", date(2026, 12, 14), "on 14 December 2026"),
+    ("on Monday 14 December", date(2026, 12, 14), "on 14 December 2026"),
+    ("on 3 February", date(2027, 2, 3), "on 3 February 2027"),
+    ("on 20 November", date(2026, 11, 20), "on 20 November 2026"),
+    ("on 6 June 2028", date(2028, 6, 6), "on 6 June 2028"),
+    ("on 29 February", date(2028, 2, 29), "on 29 February 2028"),
+    ("in March", date(2027, 3, 31), "in March 2027"),
+    ("in November", date(2026, 11, 30), "in November 2026"),
+    ("in February 2028", date(2028, 2, 29), "in February 2028"),
+    ("in 2027", date(2027, 12, 31), "in 2027"),
+    ("until the end of May", date(2027, 5, 31), "until the end of May 2027"),
+    ("until 3 May", date(2027, 5, 3), "until 3 May 2027"),
+    ("from 12 to 15 January", date(2027, 1, 15), "from 12 to 15 January 2027"),
+    ("from 28 December to 3 January", date(2027, 1, 3), "from 28 December to 3 January 2027"),
+    ("at Christmas", date(2026, 12, 26), "at Christmas 2026"),
+    ("on Friday", date(2026, 11, 27), "on 27 November 2026"),
+    ("until Sunday", date(2026, 11, 22), "until 22 November 2026"),
+    ("tomorrow", date(2026, 11, 21), "on 21 November 2026"),
+    ("next week", date(2026, 11, 29), "in the week of 23 November 2026"),
+    ("next month", date(2026, 12, 31), "in December 2026"),
+    ("next year", date(2027, 12, 31), "in 2027"),
+]
+
+
+@pytest.mark.parametrize(("said", "last", "stays"), TIMES)
+def test_a_time_is_the_next_one_from_the_day_it_was_said_on(said: str, last: date, stays: str) -> None:
+    found = time_in(f"The user is away {said} again.", date(2026, 11, 20))
+    assert found is not None
+    assert (found.last, found.said, "The user is away "[found.start :]) == (last, stays, "")
+
+
+@pytest.mark.parametrize("said", ["", "soon", "on 31 June", "in March and in May", "on Fridays", "in the spring", "on a Maypole", "in 199"])
+def test_no_time_that_can_be_told_for_sure(said: str) -> None:
+    assert time_in(f"The user is away {said}.", date(2026, 11, 20)) is None
+
+
+PLANS = [
+    ("The user is flying to Lisbon on 14 December.", "The user flew to Lisbon on 14 December 2026."),
+    ("The user is going to Lisbon on 14 December.", "The user went to Lisbon on 14 December 2026."),
+    ("The user is going to start a new job at Arup in January.", "The user started a new job at Arup in January 2027."),
+    ("The user's sister is getting married on 6 June 2027.", "The user's sister got married on 6 June 2027."),
+    ("The user's parents will arrive on 3 May.", "The user's parents arrived on 3 May 2027."),
+    ("The user will be in hospital from 12 to 15 January.", "The user was in hospital from 12 to 15 January 2027."),
+    ("Keiran, the user's lad, will be 16 on the 5th of June.", "Keiran, the user's lad, turned 16 on 5 June 2027."),
+    ("The user's exam is on 3 February.", "The user's exam was on 3 February 2027."),
+    ("The user's wedding is in May 2027.", "The user's wedding was in May 2027."),
+    ("The user has an operation on 3 March at the Jubilee.", "The user had an operation on 3 March 2027 at the Jubilee."),
+    ("The user's baby is due on 2 April.", "The user's baby was due on 2 April 2027."),
+    ("The user's contract ends on 31 December 2026.", "The user's contract ended on 31 December 2026."),
+    ("The user's daughter starts school in September.", "The user's daughter started school in September 2027."),
+    ("The user is on parental leave until the end of May.", "The user was on parental leave until the end of May 2027."),
+    ("The user lives in Berlin until June.", "The user lived in Berlin until June 2027."),
+    ("The user is presenting at TMEA on 12 February.", "The user was presenting at TMEA on 12 February 2027."),
+]
+
+
+@pytest.mark.parametrize(("plan", "past"), PLANS)
+def test_a_plan_is_said_in_the_past_once_its_day_is_over(plan: str, past: str) -> None:
+    note = Memory(plan, since=SAID)
+    said = overtaken(note, LATER)
+    assert said is not None
+    assert (said.text, said.supersedes, said.since) == (past, note.id, SAID)
+    assert said.answer in past
+    assert overtaken(said, LATER) is None, "said in the past twice"
+
+
+def test_on_its_day_a_plan_is_one_still() -> None:
+    note = Memory("The user is flying to Lisbon on 14 December.", answer="Lisbon", since=SAID)
+    assert overtaken(note, "2026-12-14T12:00:00+00:00") is None
+    past = overtaken(note, "2026-12-16T12:00:00+00:00")
+    assert past is not None
+    assert past.answer == "Lisbon"
+
+
+STANDS = [
+    "The user's birthday is on 19 November.", "The user's fiscal year ends on 31 March.", "The user swims on Fridays.",
+    "The user was born in March 1980.", "The user moved to Kirkwall in 2019.", "The user's season starts in April.",
+    "The user wants to see Rome in May.", "The user will not be there on 3 May.", "The user always goes to Oban in August.",
+    "The user's tea is lapsang in June and assam in July.", "The user is learning Welsh.",
+    "The user is learning Irish Sign Language, with an exam on 11 April.", "The user's colleague is quitting and going to Nagoya in March.",
+    "If it snows the user is leaving on 3 May.", "The user's cat is called June.", "The user likes Maya in May.",
+]
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "UTC", "Etc/GMT+12"])
+def test_what_became_of_a_plan_is_known_for_it(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", zone)
+    tzset()
+    plan = Memory("The user is flying to Lisbon on 14 December.", since=SAID)
+    past = overtaken(plan, LATER)
+    assert past is not None
+    assert retold(plan, past)
+    assert not retold(plan, Memory("The user is flying to Porto on 14 December.", since=SAID))
+    assert not retold(past, plan)
+    monkeypatch.undo()
+    tzset()
+
+
+@pytest.mark.parametrize("note", STANDS)
+def test_what_is_no_plan_of_one_day_stands_as_it_was_said(note: str) -> None:
+    assert overtaken(Memory(note, since=SAID), LATER) is None
+
+
+def test_what_has_no_date_and_what_is_wished_stands() -> None:
+    plan = "The user is flying to Lisbon on 14 December."
+    assert overtaken(Memory(plan), LATER) is None
+    for never in ("last week", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"):
+        assert overtaken(Memory(plan, since=never), LATER) is None
+    assert overtaken(Memory(plan, kind="preference", since=SAID), LATER) is None
+
+
+@pytest.fixture(autouse=True)
+def _short_exam(monkeypatch: pytest.MonkeyPatch) -> None:
+    short.exam(monkeypatch)
+
+
+def _said(pocket: Pocket, name: str, text: str, at: str) -> None:
+    pocket.journal.record(Episode(name, (Turn("user", text, said_at=at), Turn("assistant", "I see.")), at, "chat"))
+
+
+def test_a_night_says_in_the_past_what_has_passed(tiny: Path, tmp_path: Path) -> None:
+    with home(tmp_path / "home", tiny) as pocket:
+        _said(pocket, "p1", "I'm flying to Lisbon on 14 December.", "2024-11-20T10:00:00+00:00")
+        _said(pocket, "p2", "My sister is getting married on 6 June 2999.", "2024-11-20T10:00:00+00:00")
+        night, _ = pocket.sleep(SMALL, Silent())
+        texts = [m.text for m in pocket.journal.memories()]
+        assert "The user flew to Lisbon on 14 December 2024." in texts
+        assert "The user's sister is getting married on 6 June 2999." in texts
+        assert not any("is flying" in text for text in texts)
+        learnt = night_report(pocket.journal, night)["learnt"]
+        assert "The user flew to Lisbon on 14 December 2024." in learnt
+        assert not any("is flying" in text for text in learnt)
+        past = next(m for m in pocket.journal.memories() if "Lisbon" in m.text)
+        assert [c.episode for c in past.cites] == ["p1"]
+        assert any(past.id in dream.memories for dream in pocket.journal.dreams(night.id)), "not studied"
+        assert past.id not in replaced(pocket._bed(night, 0.0), pocket.journal.memories()), "taught as if another thing were so now"
+        again, _ = pocket.sleep(SMALL, Silent())
+        assert night_report(pocket.journal, again)["learnt"] == []
+
+
+@pytest.mark.parametrize("outright", [True, False])
+@pytest.mark.parametrize("which", ["plan", "past"])
+def test_forgetting_either_takes_both(which: str, outright: bool, tiny: Path, tmp_path: Path) -> None:
+    with Pocket(home(tmp_path / "home", tiny).home, str(tiny)) as pocket:
+        at = "2024-11-20T10:00:00+00:00"
+        if outright:
+            plan = pocket.journal.learn(Memory("The user is flying to Lisbon on 14 December.", answer="Lisbon", told=True, since=at))
+        else:
+            _said(pocket, "p1", "I'm flying to Lisbon on 14 December.", at)
+            plan = pocket.journal.learn(Memory("The user is flying to Lisbon on 14 December.", (Cite("p1", 0),), answer="Lisbon", since=at))
+        kept = pocket.remember("My dog is called Lisbon.")
+        assert plan is not None
+        assert kept is not None
+        past = overtaken(plan, LATER)
+        assert past is not None
+        assert pocket.journal.learn(past) is not None
+        gone = pocket.forget(plan.id if which == "plan" else past.id)
+        assert set(gone.memories) == {plan.id, past.id}
+        assert [m.id for m in pocket.journal.memories(status=None)] == [kept.id]
+        assert b"flying" not in b"".join(f.read_bytes() for f in pocket.home.root.rglob("*") if f.is_file())
+
+
+def test_forgetting_a_value_leaves_the_one_it_replaced(tiny: Path, tmp_path: Path) -> None:
+    with home(tmp_path / "home", tiny) as pocket:
+        old = pocket.remember("I live in Stromness.")
+        new = pocket.remember("I live in Kirkwall.", old.id if old else None)
+        assert old is not None
+        assert new is not None
+        assert pocket.forget(new.id).memories == (new.id,)
+
+
+def test_a_dry_run_says_it_as_the_night_would(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("POCKETSLEEP_HOME", str(tmp_path / "home"))
+    with home(tmp_path / "home", tiny) as pocket:
+        _said(pocket, "p1", "I'm flying to Lisbon on 14 December.", "2024-11-20T10:00:00+00:00")
+        pocket.journal.learn(Memory("The user's exam is on 3 February.", answer="3 February", told=True, since="2024-11-20T10:00:00+00:00"))
+        sleeping._dry_run(pocket, False)
+        said = capsys.readouterr().out
+        assert "learn  The user flew to Lisbon on 14 December 2024.  (p1 turn 0)" in said
+        assert "past   The user's exam was on 3 February 2025.  (its day is over; it was: The user's exam is on 3 February.)" in said
+        sleeping._dry_run(pocket, True)
+        assert json.loads(capsys.readouterr().out)["would_say_as_past"] == [
+            {"text": "The user's exam was on 3 February 2025.", "was": "The user's exam is on 3 February."}]
+        assert [m.text for m in pocket.journal.memories()] == ["The user's exam is on 3 February."]
