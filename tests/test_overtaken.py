@@ -77,6 +77,9 @@ PLANS = [
     ("The user's daughter starts school in September.", "The user's daughter started school in September 2027."),
     ("The user is on parental leave until the end of May.", "The user was on parental leave until the end of May 2027."),
     ("The user lives in Berlin until June.", "The user lived in Berlin until June 2027."),
+    ("The user is off to Malmö with the team on 11 October.", "The user was off to Malmö with the team on 11 October 2027."),
+    ("The user's dad Leo turns 80 on 14 October.", "The user's dad Leo turned 80 on 14 October 2027."),
+    ("The user's flight to Oslo leaves on Friday at 7.", "The user's flight to Oslo left on 27 November 2026 at 7."),
     ("The user is presenting at TMEA on 12 February.", "The user was presenting at TMEA on 12 February 2027."),
 ]
 
@@ -94,6 +97,8 @@ def test_a_plan_is_said_in_the_past_once_its_day_is_over(plan: str, past: str) -
 def test_on_its_day_a_plan_is_one_still() -> None:
     note = Memory("The user is flying to Lisbon on 14 December.", answer="Lisbon", since=SAID)
     assert overtaken(note, "2026-12-14T12:00:00+00:00") is None
+    ordinal = Memory("The user's niece turns six on the 21st of November.", answer="21st of November", since=SAID)
+    assert getattr(overtaken(ordinal, LATER), "answer", "") == "21 November 2026"
     past = overtaken(note, "2026-12-16T12:00:00+00:00")
     assert past is not None
     assert past.answer == "Lisbon"
@@ -105,7 +110,8 @@ STANDS = [
     "The user wants to see Rome in May.", "The user will not be there on 3 May.", "The user always goes to Oban in August.",
     "The user's tea is lapsang in June and assam in July.", "The user is learning Welsh.",
     "The user is learning Irish Sign Language, with an exam on 11 April.", "The user's colleague is quitting and going to Nagoya in March.",
-    "If it snows the user is leaving on 3 May.", "The user's cat is called June.", "The user likes Maya in May.",
+    "The user's café closes on Monday.", "The choir of the user opens on the last Sunday of the month.", "The user's day off is Friday.",
+    "The user plays netball on Saturday.", "If it snows the user is leaving on 3 May.", "The user's cat is called June.", "The user likes Maya in May.",
 ]
 
 

@@ -20,11 +20,11 @@ from pocketsleep.night.listen.when import moment
 from pocketsleep.nouns import Memory
 
 # Things that are once: they have a day, and it does not come again.
-_ONCE = (r"(?:appointment|audition|ceremony|concert|deadline|defen[cs]e|delivery|due date|exam|examination|flight|funeral|"
-         r"graduation|hearing|housewarming|inspection|interview|marathon|match|meeting|move|operation|party|performance|recital|"
-         r"race|reunion|scan|surgery|test|train|trial|trip|viva|wedding)")
-_STARTS = (r"(?:arrives|begins|closes|departs|ends|expires|finishes|graduates|leaves|moves|opens|retires|returns|runs out|starts|"
-           r"takes place)")
+_ONCE = (r"(?:appointment|audition|ceremony|concert|deadline|debut|defen[cs]e|delivery|due date|exam|examination|flight|funeral|"
+         r"graduation|hearing|housewarming|inspection|interview|marathon|match|meeting|move|open day|operation|party|performance|"
+         r"race|recital|reunion|scan|surgery|test|tournament|train|trial|trip|viva|wedding)")
+_STARTS = (r"(?:arrives|begins|closes|departs|ends|expires|finishes|flies|graduates|lands|leaves|moves|opens|retires|returns|"
+           r"runs out|sails|starts|takes place|turns)")
 _AGAIN = re.compile(
     r"\b(?:every|each|always|usually|often|never|not|no longer|if|would|might|could|wants?|wishes|hopes|birthday|anniversary|"
     r"name day|annual(?:ly)?|yearly|monthly|weekly|season|term|semester|quarter|fiscal|tax year|festival|market|shop|"
@@ -43,8 +43,15 @@ def overtaken(memory: Memory, now: str) -> Memory | None:
     time = time_in(memory.text, said)
     if time is None or time.last >= today or (text := _past(memory.text, time)) is None:
         return None
-    answer = memory.answer if memory.answer and memory.answer in text else told(text, None, ()).answer
-    return replace(memory, text=text, answer=answer, supersedes=memory.id)
+    return replace(memory, text=text, answer=_answer(memory, text, time), supersedes=memory.id)
+
+
+def _answer(memory: Memory, text: str, time: Time) -> str:
+    "The core, where it stands there still; the time, where that was it."
+    if memory.answer and memory.answer in text:
+        return memory.answer
+    when = memory.text[time.start : time.end]
+    return time.said.partition(" ")[2] if memory.answer and memory.answer in when else told(text, None, ()).answer
 
 
 def as_of(memory: Memory, now: str) -> Memory:
@@ -72,7 +79,7 @@ def _past(text: str, time: Time) -> str | None:
         if hit := pattern.search(before):
             if _ELSEWHERE.search(before, hit.end("verb")):
                 return None
-            if (verb := say(hit, time.said)) is None:
+            if (verb := say(hit, time)) is None:
                 return None
             return f"{before[: hit.start('verb')]}{verb}{before[hit.end('verb') :]}{time.said}{after}"
     return None
@@ -82,43 +89,45 @@ def _was(be: str) -> str:
     return "were" if be == "are" else "was"
 
 
-def _going(hit: re.Match[str], when: str) -> str | None:
+def _going(hit: re.Match[str], time: Time) -> str | None:
     "is going to start -> started"
     return _of_be(hit["be"], hit["base"])
 
 
-def _progressive(hit: re.Match[str], when: str) -> str | None:
+def _progressive(hit: re.Match[str], time: Time) -> str | None:
     "is flying -> flew; where no verb is known, was flying"
     base = next(_stems(hit["ing"]), "")
     return _of_be(hit["be"], base) if base else f"{_was(hit['be'])} {hit['ing']}"
 
 
-def _will(hit: re.Match[str], when: str) -> str | None:
+def _will(hit: re.Match[str], time: Time) -> str | None:
     "will be in hospital -> was; will be three -> turned three"
-    if hit["base"] == "be" and when.startswith("on") and _AGE.fullmatch(hit.string[hit.end() :]):
+    if hit["base"] == "be" and time.said.startswith("on") and _AGE.fullmatch(hit.string[hit.end() :]):
         return "turned"
     plural = re.search(r"\b(?:and|\w+[^s]s)\s*$", hit.string[: hit.start("verb")]) is not None
     return _of_be("are" if plural else "is", hit["base"])
 
 
-def _state(hit: re.Match[str], when: str) -> str | None:
+def _state(hit: re.Match[str], time: Time) -> str | None:
     return _was(hit["be"])
 
 
-def _had(hit: re.Match[str], when: str) -> str | None:
+def _had(hit: re.Match[str], time: Time) -> str | None:
     return "had"
 
 
-def _third(hit: re.Match[str], when: str) -> str | None:
-    "starts -> started"
+def _third(hit: re.Match[str], time: Time) -> str | None:
+    "starts -> started; what starts on Mondays may be said to start on Monday"
+    if time.weekly and not re.search(_ONCE, hit.string):
+        return None
     verb, *rest = hit["verb"].split(" ")
     return " ".join([past(base_of_third(verb)), *rest])
 
 
-def _lasted(hit: re.Match[str], when: str) -> str | None:
+def _lasted(hit: re.Match[str], time: Time) -> str | None:
     "is on leave until -> was; other states go on for as long as nothing says until when"
     base = known_third(hit["verb"])
-    return _of_be("is", base) if when.startswith("until") and base else None
+    return _of_be("is", base) if time.said.startswith("until") and base else None
 
 
 def _of_be(be: str, base: str) -> str:
@@ -135,7 +144,7 @@ def _stems(ing: str) -> Iterator[str]:
 _PLANS = (
     (re.compile(r"\b(?P<verb>(?P<be>is|are) (?:now )?going to (?P<base>[a-z]+))\b"), _going),
     (re.compile(r"\b(?P<verb>will (?P<base>[a-z]+))\b"), _will),
-    (re.compile(r"\b(?P<verb>(?P<be>is|are)) (?:due|planned|scheduled|booked|set)\b"), _state),
+    (re.compile(r"\b(?P<verb>(?P<be>is|are)) (?:away|back|booked|due|off|planned|scheduled|set)\b"), _state),
     (re.compile(r"\b(?P<verb>(?P<be>is|are) (?P<ing>[a-z]+ing))\b(?! to\b.*\bto\b)"), _progressive),
     (re.compile(rf"\b{_ONCE}s?(?: (?:at|for|in|of|to|with|[A-Z])[^,]*)? (?P<verb>(?P<be>is|are)) $"), _state),
     (re.compile(rf"\b(?P<verb>has|have) (?:an? |the |two |three )?(?:[\w-]+ ){{0,2}}{_ONCE}s?\b"), _had),

@@ -27,6 +27,7 @@ class Time:
     end: int
     last: date
     said: str
+    weekly: bool  # a day of the week: what has no other date may be so every week
 
 
 _Found = tuple[date, str]
@@ -42,7 +43,7 @@ def time_in(text: str, since: date) -> Time | None:
                 continue
             if (when := _safely(read, hit, since)) is None:
                 return None
-            found.append(Time(hit.start(), hit.end(), *when))
+            found.append(Time(hit.start(), hit.end(), *when, read is _weekday))
     return found[0] if len(found) == 1 else None
 
 
@@ -110,7 +111,7 @@ def _weekday(hit: re.Match[str], since: date) -> _Found:
     "The next one so called, never the day itself; \"next Friday\" may be a week later, and is over then for sure."
     ahead = (DAYS.index(hit["day"]) - since.weekday() - 1) % 7 + 1
     last = since + timedelta(ahead)
-    if hit["next"]:
+    if hit["word"] == "next":
         return last + timedelta(7), f"in the week of {_on(last)}"
     return last, f"{'until' if hit['word'] == 'until' else 'on'} {_on(last)}"
 
@@ -148,7 +149,7 @@ _RULES: tuple[_Rule, ...] = (
           _whole_month),
     _rule(rf"(?:in|until) (?P<year>{_YEAR})", _year),
     _rule(rf"(?P<word>at|over|for|until) Christmas(?: (?P<year>{_YEAR}))?", _christmas),
-    _rule(rf"(?P<word>on|until|this)?(?P<next> ?next)? ?(?P<day>{_DAY})", _weekday),
+    _rule(rf"(?P<word>on|until|this|next) (?P<day>{_DAY})", _weekday),
     _rule(r"(?P<when>[Tt]omorrow|[Tt]oday|[Tt]onight)", _near),
     _rule(r"(?P<which>[Nn]ext|[Tt]his) (?P<unit>week|weekend|month|year)", _next_one),
 )
