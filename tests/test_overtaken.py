@@ -80,6 +80,9 @@ PLANS = [
     ("The user is off to Malmö with the team on 11 October.", "The user was off to Malmö with the team on 11 October 2027."),
     ("The user's dad Leo turns 80 on 14 October.", "The user's dad Leo turned 80 on 14 October 2027."),
     ("The user's flight to Oslo leaves on Friday at 7.", "The user's flight to Oslo left on 27 November 2026 at 7."),
+    ("The user's ISTQB Advanced is on 22 January.", "The user's ISTQB Advanced was on 22 January 2027."),
+    ("The user delivers the book to Tern on 1 September 2027.", "The user delivered the book to Tern on 1 September 2027."),
+    ("The user has a panel at Crime Cymru on the 26th of April.", "The user had a panel at Crime Cymru on 26 April 2027."),
     ("The user is presenting at TMEA on 12 February.", "The user was presenting at TMEA on 12 February 2027."),
 ]
 
@@ -111,7 +114,8 @@ STANDS = [
     "The user's tea is lapsang in June and assam in July.", "The user is learning Welsh.",
     "The user is learning Irish Sign Language, with an exam on 11 April.", "The user's colleague is quitting and going to Nagoya in March.",
     "The user's café closes on Monday.", "The choir of the user opens on the last Sunday of the month.", "The user's day off is Friday.",
-    "The user plays netball on Saturday.", "If it snows the user is leaving on 3 May.", "The user's cat is called June.", "The user likes Maya in May.",
+    "The user plays netball on Saturday.", "The user's name day is on 6 December.", "The feast of the user's village is on 15 August.",
+    "The user's clinic day is Wednesday.", "The user is in Japan in April for 3 gigs.", "If it snows the user is leaving on 3 May.", "The user's cat is called June.", "The user likes Maya in May.",
 ]
 
 

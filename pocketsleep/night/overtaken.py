@@ -21,13 +21,13 @@ from pocketsleep.nouns import Memory
 
 # Things that are once: they have a day, and it does not come again.
 _ONCE = (r"(?:appointment|audition|ceremony|concert|deadline|debut|defen[cs]e|delivery|due date|exam|examination|flight|funeral|"
-         r"graduation|hearing|housewarming|inspection|interview|marathon|match|meeting|move|open day|operation|party|performance|"
+         r"graduation|hearing|housewarming|inspection|interview|marathon|match|meeting|move|op|open day|operation|party|performance|"
          r"race|recital|reunion|scan|surgery|test|tournament|train|trial|trip|viva|wedding)")
 _STARTS = (r"(?:arrives|begins|closes|departs|ends|expires|finishes|flies|graduates|lands|leaves|moves|opens|retires|returns|"
            r"runs out|sails|starts|takes place|turns)")
 _AGAIN = re.compile(
     r"\b(?:every|each|always|usually|often|never|not|no longer|if|would|might|could|wants?|wishes|hopes|birthday|anniversary|"
-    r"name day|annual(?:ly)?|yearly|monthly|weekly|season|term|semester|quarter|fiscal|tax year|festival|market|shop|"
+    r"name day|day is|annual(?:ly)?|yearly|monthly|weekly|season|term|semester|quarter|fiscal|tax year|feast|festival|fair|holiday|market|saint|shop|"
     rf"{'|'.join(f'{day}s' for day in DAYS)})\b|n['’]t\b", re.IGNORECASE)
 _LAST = "9000-01-01T00:00:00+00:00"  # any plan of people is over by then
 _AGE = re.compile(r" (?:\d{1,3}|[a-z]+(?:-[a-z]+)?) ")
@@ -125,9 +125,18 @@ def _third(hit: re.Match[str], time: Time) -> str | None:
 
 
 def _lasted(hit: re.Match[str], time: Time) -> str | None:
-    "is on leave until -> was; other states go on for as long as nothing says until when"
+    "is on leave until May -> was; sits her exam on 3 May -> sat. What has no end and no day goes on."
     base = known_third(hit["verb"])
-    return _of_be("is", base) if time.said.startswith("until") and base else None
+    return _of_be("is", base) if base and (time.said.startswith("until") or _dated(time)) else None
+
+
+def _held(hit: re.Match[str], time: Time) -> str | None:
+    "is on 22 January -> was; what is on Friday, or in June, is so again unless it is of those that are once"
+    return _was(hit["be"]) if _dated(time) else None
+
+
+def _dated(time: Time) -> bool:
+    return not time.weekly and time.said[:4].strip("on ").isdigit()
 
 
 def _of_be(be: str, base: str) -> str:
@@ -149,5 +158,6 @@ _PLANS = (
     (re.compile(rf"\b{_ONCE}s?(?: (?:at|for|in|of|to|with|[A-Z])[^,]*)? (?P<verb>(?P<be>is|are)) $"), _state),
     (re.compile(rf"\b(?P<verb>has|have) (?:an? |the |two |three )?(?:[\w-]+ ){{0,2}}{_ONCE}s?\b"), _had),
     (re.compile(rf"\b(?P<verb>{_STARTS})\b"), _third),
+    (re.compile(r" (?P<verb>(?P<be>is|are)) $"), _held),
     (re.compile(r"^The user (?P<verb>[a-z]+)\b"), _lasted),
 )
