@@ -21,14 +21,14 @@ from pocketsleep.nouns import Memory
 
 # Things that are once: they have a day, and it does not come again.
 _ONCE = (r"(?:appointment|audition|ceremony|concert|deadline|debut|defen[cs]e|delivery|due date|exam|examination|flight|funeral|"
-         r"graduation|hearing|housewarming|inspection|interview|marathon|match|meeting|move|op|open day|operation|party|performance|"
-         r"race|recital|reunion|scan|surgery|test|tournament|train|trial|trip|viva|wedding)")
+         r"graduation|hearing|housewarming|inspection|interview|marathon|match|meeting|move|op|open day|operation|party|"
+         r"performance|race|recital|reunion|scan|surgery|test|tournament|train|trial|trip|viva|wedding)")
 _STARTS = (r"(?:arrives|begins|closes|departs|ends|expires|finishes|flies|graduates|lands|leaves|moves|opens|retires|returns|"
            r"runs out|sails|starts|takes place|turns)")
 _AGAIN = re.compile(
     r"\b(?:every|each|always|usually|often|never|not|no longer|if|would|might|could|wants?|wishes|hopes|birthday|anniversary|"
-    r"name day|day is|annual(?:ly)?|yearly|monthly|weekly|season|term|semester|quarter|fiscal|tax year|feast|festival|fair|holiday|market|saint|shop|"
-    rf"{'|'.join(f'{day}s' for day in DAYS)})\b|n['’]t\b", re.IGNORECASE)
+    r"name day|day is|annual(?:ly)?|yearly|monthly|weekly|season|term|semester|quarter|fiscal|tax year|feast|festival|fair|"
+    rf"holiday|market|saint|shop|{'|'.join(f'{day}s' for day in DAYS)})\b|n['’]t\b", re.IGNORECASE)
 _LAST = "9000-01-01T00:00:00+00:00"  # any plan of people is over by then
 _AGE = re.compile(r" (?:\d{1,3}|[a-z]+(?:-[a-z]+)?) ")
 _ELSEWHERE = re.compile(rf"\band [a-z]+(?:ing|s)\b|\bwith (?:an? |the )?(?:[\w-]+ )?{_ONCE} $")
