@@ -9,6 +9,7 @@ from time import tzset
 
 import pytest
 
+from pocketsleep import night as nights
 from pocketsleep.cli import sleeping
 from pocketsleep.journal.reports import night_report
 from pocketsleep.night.build import replaced
@@ -173,6 +174,17 @@ def test_a_night_says_in_the_past_what_has_passed(tiny: Path, tmp_path: Path) ->
         assert past.id not in replaced(pocket._bed(night, 0.0), pocket.journal.memories()), "taught as if another thing were so now"
         again, _ = pocket.sleep(SMALL, Silent())
         assert night_report(pocket.journal, again)["learnt"] == []
+
+
+def test_a_night_that_is_killed_as_it_learns_tells_the_same_afterwards(tiny: Path, tmp_path: Path) -> None:
+    with home(tmp_path / "home", tiny) as pocket:
+        _said(pocket, "p1", "I'm flying to Lisbon on 14 December.", "2024-11-20T10:00:00+00:00")
+        night = pocket._tonight(SMALL)
+        bed = pocket._bed(night, 0.0)
+        turns = nights.unslept_turns(bed, night)
+        first, again = (nights.new_memories(bed, night, turns) for _ in range(2))
+        assert sorted(first["new"]) == sorted(again["new"]) == sorted(first["live"])
+        assert first["live"] == again["live"]
 
 
 @pytest.mark.parametrize("outright", [True, False])

@@ -187,7 +187,7 @@ RAW_READERS = {
     # whether the same was said elsewhere
     "again.Again._copies", "again.Again._opened_alike", "again.Again._beginning", "again.Again._opened_by",
     # forgetting and verifying see everything, and tell ids
-    *(f"forget.Forgetting.{name}" for name in ("_doomed", "heirs", "_turns_of", "_cited", "_other_tellings", "_only_said_in", "_turns_saying", "_erase_turn", "_erase_memory", "_clear_notes", "_still_said")),
+    *(f"forget.Forgetting.{name}" for name in ("_doomed", "_said_otherwise", "_places_said", "heirs", "_turns_of", "_cited", "_other_tellings", "_only_said_in", "_turns_saying", "_erase_turn", "_erase_memory", "_clear_notes", "_still_said")),
     *(f"verify.Verifying.{name}" for name in ("_check_chain", "_check_memories", "_check_adapters", "_each")),
 }
 

@@ -125,10 +125,10 @@ def facts(base: Base, items: int) -> Iterator[Talked]:
 
 
 def unlike(values: Sequence[str], others: Sequence[str]) -> list[str]:
-    "Those that are none of the others, nor said before, but for case and the point at the end."
+    "Those that are none of the others, nor how one begins, nor said before, but for case and the point at the end."
     known, found = {_alike(one) for one in others}, []
     for value in values:
-        if _alike(value) not in known:
+        if _alike(value) not in known and not any(_alike(one).startswith(f"{_alike(value)} ") for one in others):
             known.add(_alike(value))
             found.append(value)
     return found

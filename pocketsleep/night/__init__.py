@@ -62,14 +62,22 @@ def new_memories(bed: Bed, night: Night, turns: Mapping[str, Any]) -> dict[str, 
     heard = extracting.extract(gathered, bed.journal.memories(), bed.ear)
     for memory in heard.again:
         bed.journal.cite(memory)
-    known = set(turns.get("known", ()))  # a night that was begun by an older program does not say
-    before = {m.text for m in heard.again if known and m.id not in known}  # by this stage, cut short
-    learnt = [bed.journal.learn(memory) for memory in heard.memories]
-    learnt += [bed.journal.learn(past) for m in bed.journal.memories() if (past := overtaken(m, night.started_at)) is not None]
-    bed.journal.drop(night.id, [d for d in heard.dropped if not (d.text in before and d.reason.startswith("known:"))])
-    live = [m.id for m in bed.journal.memories()]
-    new = set(live) - known if known else {m.id for m in learnt if m is not None}
-    return {"new": [m for m in live if m in new], "live": live, "corrected": corrected}
+    before = [m for m in heard.again if "known" in turns and m.id not in turns["known"]]  # by this stage, cut short
+    learnt = [*before, *(m for memory in heard.memories if (m := bed.journal.learn(memory)) is not None)]
+    _retell(bed, night)
+    told = {m.text for m in before}
+    bed.journal.drop(night.id, [d for d in heard.dropped if not (d.text in told and d.reason.startswith("known:"))])
+    live = bed.journal.memories()
+    past = [m for m in live if m.supersedes and m.id not in turns.get("known", [m.id])]
+    new = dict.fromkeys(m.id for m in (*learnt, *past) if overtaken(m, night.started_at) is None)
+    return {"new": list(new), "live": [m.id for m in live], "corrected": corrected}
+
+
+def _retell(bed: Bed, night: Night) -> None:
+    "Plans whose day is over by the night's are said in the past from here on."
+    for memory in bed.journal.memories():
+        if (past := overtaken(memory, night.started_at)) is not None:
+            bed.journal.learn(past)
 
 
 def _corrections(bed: Bed, turns: Mapping[str, Any]) -> dict[str, str]:
