@@ -33,7 +33,6 @@ TIMES = [
     ("on 6 June 2028", date(2028, 6, 6), "on 6 June 2028"),
     ("on 29 February", date(2028, 2, 29), "on 29 February 2028"),
     ("in March", date(2027, 3, 31), "in March 2027"),
-    ("in November", date(2026, 11, 30), "in November 2026"),
     ("in February 2028", date(2028, 2, 29), "in February 2028"),
     ("in 2027", date(2027, 12, 31), "in 2027"),
     ("until the end of May", date(2027, 5, 31), "until the end of May 2027"),
@@ -44,6 +43,12 @@ TIMES = [
     ("on Friday", date(2026, 11, 27), "on 27 November 2026"),
     ("until Sunday", date(2026, 11, 22), "until 22 November 2026"),
     ("tomorrow", date(2026, 11, 21), "on 21 November 2026"),
+    ("on Friday evening", date(2026, 11, 27), "on the evening of 27 November 2026"),
+    ("tomorrow morning", date(2026, 11, 21), "on the morning of 21 November 2026"),
+    ("from the 3rd to the 5th of May", date(2027, 5, 5), "from 3 to 5 May 2027"),
+    ("next Tuesday", date(2026, 11, 24), "on 24 November 2026"),
+    ("next weekend", date(2026, 11, 29), "on the weekend of 28 November 2026"),
+    ("until the end of November", date(2026, 11, 30), "until the end of November 2026"),
     ("next week", date(2026, 11, 29), "in the week of 23 November 2026"),
     ("next month", date(2026, 12, 31), "in December 2026"),
     ("next year", date(2027, 12, 31), "in 2027"),
@@ -57,9 +62,19 @@ def test_a_time_is_the_next_one_from_the_day_it_was_said_on(said: str, last: dat
     assert (found.last, found.said, "The user is away "[found.start :]) == (last, stays, "")
 
 
-@pytest.mark.parametrize("said", ["", "soon", "on 31 June", "in March and in May", "on Fridays", "in the spring", "on a Maypole", "in 199"])
+@pytest.mark.parametrize("said", ["", "soon", "on 31 June", "in March and in May", "on Fridays", "in the spring", "on a Maypole", "in 199",
+                                  "in 1999", "in May 1968", "on 3 May 2019", "on Sunday mornings", "tomorrow or on Monday", "in May or June",
+                                  "on 3 May and 7 June", "on Monday and Friday", "from Monday until Friday", "on 3 May and back on the 9th",
+                                  "in November", "until November"])
 def test_no_time_that_can_be_told_for_sure(said: str) -> None:
     assert time_in(f"The user is away {said}.", date(2026, 11, 20)) is None
+
+
+def test_next_friday_said_in_that_week_is_known_by_its_month() -> None:
+    found = time_in("The user is away next Friday.", date(2026, 11, 16))
+    assert found is not None
+    assert (found.last, found.said) == (date(2026, 11, 27), "in November 2026")
+    assert time_in("The user is away next Friday.", date(2026, 10, 26)) is None, "October or November"
 
 
 PLANS = [
