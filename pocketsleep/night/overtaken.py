@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 
-from pocketsleep.night.grammar.inflect import base_of_third, gerund, known_third, past
+from pocketsleep.night.grammar.inflect import base_of_third, gerund, is_participle, is_past, known_third, past
 from pocketsleep.night.grammar.words import VERBS
 from pocketsleep.night.listen.calendar import DAYS, Time, time_in
+from pocketsleep.night.listen.people import HEADS
 from pocketsleep.night.listen.tell import told
 from pocketsleep.night.listen.when import moment
 from pocketsleep.nouns import Memory
@@ -26,12 +27,31 @@ _ONCE = (r"(?:appointment|audition|ceremony|concert|deadline|debut|defen[cs]e|de
 _STARTS = (r"(?:arrives|begins|closes|departs|ends|expires|finishes|flies|graduates|lands|leaves|moves|opens|retires|returns|"
            r"runs out|sails|starts|takes place|turns)")
 _AGAIN = re.compile(
-    r"\b(?:every|each|always|usually|often|never|not|no longer|if|would|might|could|wants?|wishes|hopes|birthday|anniversary|"
+    r"\b(?:every|each|always|usually|often|never|not|no longer|if|would|might|could|wants?|wishes|hop(?:es|ing)|birthday|"
+    r"anniversary|unless|whether|maybe|perhaps|probably|possibly|likely|supposed|daily|fortnightly|regularly|normally|sometimes|"
+    r"favou?rite|(?:once|twice|times) a|(?:board|staff|standing|team) meeting|(?:company|office|staff|work) party|"
     r"name day|day is|annual(?:ly)?|yearly|monthly|weekly|season|term|semester|quarter|fiscal|tax year|feast|festival|fair|"
-    rf"holiday|market|saint|shop|{'|'.join(f'{day}s' for day in DAYS)})\b|n['’]t\b", re.IGNORECASE)
+    r"celebrates|observes|Christmas is|New Year is|Easter|Halloween|Ramadan|Eid|Diwali|Hanukkah|Passover|Nowruz|carnival|fete|"
+    r"(?:school|year|fever|pool|resort) (?:starts|begins|ends|opens|closes)|rent|tax(?:es)?|tax return|insurance|subscription|MOT|"
+    rf"holiday|market|saint|shop|{'|'.join(f'{day}s' for day in DAYS)})\b|n['’]t\b|(?<!be )\bborn\b", re.IGNORECASE)
 _LAST = "9000-01-01T00:00:00+00:00"  # any plan of people is over by then
-_AGE = re.compile(r" (?:\d{1,3}|[a-z]+(?:-[a-z]+)?) ")
-_ELSEWHERE = re.compile(rf"\band [a-z]+(?:ing|s)\b|\bwith (?:an? |the )?(?:[\w-]+ )?{_ONCE} $")
+_AGE = re.compile(
+    r" (?:\d{1,3}|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen|"
+    r"(?:twen|thir|for|fif|six|seven|eigh|nine)ty(?:-[a-z]+)?) ")
+_ELSEWHERE = re.compile(rf"\band (?:[a-z]+(?:ing|s)|an?|the|his|her|their|two|three)\b|"
+                        rf"\b(?:who|whose|which|that|where|when|while|because)\b|\bwith (?:an? |the )?(?:[\w-]+ )?{_ONCE} $")
+_AND_MORE = re.compile(r" and (?:an?|the|two|three|\d+|[a-z]+s)\b(?! (?:is|are|has|will)\b)")
+_SEVERAL = re.compile(r"\band [^,]*$|\b(?:children|people|men|women|folks|[a-z-]+[^\W_suiA-Z]s)\s*$")
+_SO = re.compile(  # said of a thing, as an adjective is
+    r" (?:amazing|boiling|boring|charming|exciting|exhausting|fascinating|freezing|interesting|outstanding|"
+    r"relaxing|stunning|tiring)\b")
+_KEPT = re.compile(rf" (?:an?|the|two|three|four|his|her|their) (?:[\w-]+ ){{0,2}}?(?:{HEADS})\b|,|\b(?!during\b)[a-z]+ing\b|"
+                   r"\b(?:and|but|or) [a-z]")
+_STATES = frozenset("believe belong know like love hate mean own prefer remember seem think understand".split())
+_SEASONAL = frozenset("arrives closes departs flies lands leaves opens returns sails takes".split())
+_FEASTS = frozenset(f"on {day}" for day in (
+    "24 December", "25 December", "26 December", "31 December", "1 January", "6 January", "7 January", "14 February", "1 May",
+    "4 July", "31 October", "1 November", "5 November", "6 December", "13 December"))
 
 
 def overtaken(memory: Memory, now: str) -> Memory | None:
@@ -77,7 +97,7 @@ def _past(text: str, time: Time) -> str | None:
     before, after = text[: time.start], text[time.end :]
     for pattern, say in _PLANS:
         if hit := pattern.search(before):
-            if _ELSEWHERE.search(before, hit.end("verb")):
+            if _ELSEWHERE.search(before, hit.end("verb")) or _AND_MORE.match(after):
                 return None
             if (verb := say(hit, time)) is None:
                 return None
@@ -90,57 +110,98 @@ def _was(be: str) -> str:
 
 
 def _going(hit: re.Match[str], time: Time) -> str | None:
-    "is going to start -> started"
-    return _of_be(hit["be"], hit["base"])
+    "is going to start -> started; is going to university -> went to university"
+    if hit["base"] not in VERBS and hit["base"] != "be":
+        return f"went to {hit['base']}"
+    return _of_be(hit["be"], hit["base"], hit, time)
 
 
 def _progressive(hit: re.Match[str], time: Time) -> str | None:
-    "is flying -> flew; where no verb is known, was flying"
+    "is flying -> flew; where no verb is known, was flying. What is stunning in May is so again."
+    if _SO.match(f" {hit['ing']}"):
+        return None
     base = next(_stems(hit["ing"]), "")
     return _of_be(hit["be"], base) if base else f"{_was(hit['be'])} {hit['ing']}"
 
 
 def _will(hit: re.Match[str], time: Time) -> str | None:
-    "will be in hospital -> was; will be three -> turned three"
-    if hit["base"] == "be" and time.said.startswith("on") and _AGE.fullmatch(hit.string[hit.end() :]):
-        return "turned"
-    plural = re.search(r"\b(?:and|\w+[^s]s)\s*$", hit.string[: hit.start("verb")]) is not None
-    return _of_be("are" if plural else "is", hit["base"])
+    "will be in hospital -> was; will be three -> turned three. What will have been is too much to say."
+    base, after = hit["base"], re.match(r" (\w+)", hit.string[hit.end() :])
+    if base not in {*VERBS, "be"} or (base == "have" and after and is_participle(after[1])):
+        return None
+    return _of_be("are" if _SEVERAL.search(hit.string[: hit.start("verb")]) else "is", base, hit, time)
 
 
 def _state(hit: re.Match[str], time: Time) -> str | None:
-    return _was(hit["be"])
+    "What is due on Friday may be so every week."
+    return None if time.weekly and re.search(r"\b(?:due|off)\b(?! to\b)", hit[0]) else _was(hit["be"])
 
 
 def _had(hit: re.Match[str], time: Time) -> str | None:
-    return "had"
+    "has an exam -> had; who has passed it in March has done so"
+    return None if is_participle(hit[0].split()[1]) else "had"
 
 
 def _third(hit: re.Match[str], time: Time) -> str | None:
     "starts -> started; what starts on Mondays may be said to start on Monday"
-    if time.weekly and not re.search(_ONCE, hit.string):
-        return None
     verb, *rest = hit["verb"].split(" ")
+    if (time.weekly or (verb in _SEASONAL and _in_season(time))) and not re.search(_ONCE, hit.string):
+        return None
+    if not _once(verb, hit.string[hit.end("verb") :]) or (verb == "opens" and _feast(time)):
+        return None
     return " ".join([past(base_of_third(verb)), *rest])
 
 
+def _once(verb: str, what: str) -> bool:
+    "Whether one does it once: turns 40 and moves to Leeds, but turns red, moves the plants indoors and starts sowing every year."
+    if verb == "turns":
+        return _AGE.match(what) is not None
+    if verb == "moves":
+        return re.match(r" (?:to|into|in|out|house|home|away|$)", what) is not None
+    return verb not in ("starts", "begins", "finishes") or re.match(r" (?:to |[a-z]+ing\b)", what) is None
+
+
 def _lasted(hit: re.Match[str], time: Time) -> str | None:
-    "is on leave until May -> was; sits her exam on 3 May -> sat. What has no end and no day goes on."
-    base = known_third(hit["verb"])
-    return _of_be("is", base) if base and (time.said.startswith("until") or _dated(time)) else None
+    """is on leave until May -> was; sits her exam on 3 May -> sat. What has no end and no day goes on, and so does what the time
+    is not of: "has a son on leave until May"."""
+    base, what = known_third(hit["verb"]), hit.string[hit.end("verb") :]
+    if not base or base in _STATES or not (time.said.startswith("until") or _dated(time)) or _KEPT.search(what):
+        return None
+    if base == "be":
+        return None if re.match(r" (?:an?|friends|married|engaged) ", what) or any(map(_is_past, what.split()[1:])) else "was"
+    return None if _feast(time) or any(map(_is_past, what.split())) or what.startswith(" been") else past(base)
+
+
+def _is_past(word: str) -> bool:
+    return word in ("was", "were") or is_past(word)
 
 
 def _held(hit: re.Match[str], time: Time) -> str | None:
     "is on 22 January -> was; what is on Friday, or in June, is so again unless it is of those that are once"
-    return _was(hit["be"]) if _dated(time) else None
+    return _was(hit["be"]) if _dated(time) and ("user" in hit.string or not time.yearly) else None
 
 
 def _dated(time: Time) -> bool:
-    return not time.weekly and time.said[:4].strip("on ").isdigit()
+    return not time.weekly and re.match(r"on (?:the [a-z]+ of )?\d", time.said) is not None
 
 
-def _of_be(be: str, base: str) -> str:
-    return _was(be) if base == "be" else past(base)
+def _in_season(time: Time) -> bool:
+    "In May, or at Christmas, without a year."
+    return time.yearly and not re.search(r"\d (?:[A-Z][a-z]+) ", time.said)
+
+
+def _feast(time: Time) -> bool:
+    return time.yearly and time.said.rpartition(" ")[0] in _FEASTS
+
+
+def _of_be(be: str, base: str, hit: re.Match[str] | None = None, time: Time | None = None) -> str:
+    "will be three on 3 May -> turned; will be a father -> became"
+    if base != "be":
+        return past(base)
+    what = hit.string[hit.end() :] if hit else ""
+    if time and time.said.startswith("on") and _AGE.fullmatch(what):
+        return "turned"
+    return "became" if re.match(r" an? (?:great-)?(?:aunt|dad|father|grand\w+|mother|mum|mom|parent|uncle)\b", what) else _was(be)
 
 
 def _stems(ing: str) -> Iterator[str]:
@@ -152,9 +213,11 @@ def _stems(ing: str) -> Iterator[str]:
 
 _PLANS = (
     (re.compile(r"\b(?P<verb>(?P<be>is|are) (?:now )?going to (?P<base>[a-z]+))\b"), _going),
-    (re.compile(r"\b(?P<verb>will (?P<base>[a-z]+))\b"), _will),
-    (re.compile(r"\b(?P<verb>(?P<be>is|are)) (?:away|back|booked|due|off|planned|scheduled|set)\b"), _state),
-    (re.compile(r"\b(?P<verb>(?P<be>is|are) (?P<ing>[a-z]+ing))\b(?! to\b.*\bto\b)"), _progressive),
+    (re.compile(r"\b(?P<verb>will (?:also |only |then )?(?P<base>[a-z]+))\b"), _will),
+    (re.compile(r"\b(?P<verb>(?P<be>is|are)) (?:away|back|booked|due|off|planned|scheduled|set (?:for|off|out|to))\b(?: to\b)?"),
+     _state),
+    (re.compile(r"\b(?P<verb>(?P<be>is|are) (?:also |currently |now |only |still )?(?P<ing>[a-z]+ing))\b(?! to\b.*\bto\b)"),
+     _progressive),
     (re.compile(rf"\b{_ONCE}s?(?: (?:at|for|in|of|to|with|[A-Z])[^,]*)? (?P<verb>(?P<be>is|are)) $"), _state),
     (re.compile(rf"\b(?P<verb>has|have) (?:an? |the |two |three )?(?:[\w-]+ ){{0,2}}{_ONCE}s?\b"), _had),
     (re.compile(rf"\b(?P<verb>{_STARTS})\b"), _third),
