@@ -256,6 +256,27 @@ def test_forgetting_either_takes_both(which: str, outright: bool, tiny: Path, tm
         assert b"flying" not in b"".join(f.read_bytes() for f in pocket.home.root.rglob("*") if f.is_file())
 
 
+@pytest.mark.parametrize("said", ["My exam is on Monday.", "I'm flying to Lisbon tomorrow.", "My niece turns six on the 21st of November.",
+                                  "I'm going to start a new job next week.", "My parents are coming on Saturday morning."])
+def test_forgetting_takes_both_whatever_is_told_otherwise(said: str, tiny: Path, tmp_path: Path) -> None:
+    with home(tmp_path / "home", tiny) as pocket:
+        told = pocket.remember(said)
+        assert told is not None
+        past = overtaken(told, LATER)
+        assert past is not None
+        assert pocket.journal.learn(past) is not None
+        assert set(pocket.forget(told.id).memories) == {told.id, past.id}
+
+
+def test_forgetting_what_was_told_at_the_same_moment_leaves_the_one_it_replaced(tiny: Path, tmp_path: Path) -> None:
+    with home(tmp_path / "home", tiny) as pocket:
+        old = pocket.journal.learn(Memory("The user works at Arup.", answer="Arup", told=True, since=SAID))
+        assert old is not None
+        new = pocket.journal.learn(Memory("The user works at Arup in Leeds.", answer="Arup in Leeds", told=True, since=SAID, supersedes=old.id))
+        assert new is not None
+        assert pocket.forget(new.id).memories == (new.id,)
+
+
 def test_forgetting_a_value_leaves_the_one_it_replaced(tiny: Path, tmp_path: Path) -> None:
     with home(tmp_path / "home", tiny) as pocket:
         old = pocket.remember("I live in Stromness.")

@@ -32,6 +32,10 @@ from pocketsleep.journal.veil import root, tombstone_fields
 from pocketsleep.journal.wearing import Wearing
 from pocketsleep.nouns import Cite, Turn
 
+_WHEN = frozenset(
+    "monday tuesday wednesday thursday friday saturday sunday january february march april may june july august september october "
+    "november december today tomorrow tonight next this early late mid end weekend week month year morning afternoon evening "
+    "night in of on the".split())
 _SHORTEST = 3  # characters of an answer or a word that is looked for elsewhere
 
 
@@ -124,7 +128,8 @@ class Forgetting(Before, Memories, Wearing, Receipts):
                            memory["id"], memory["since"], memory["supersedes"], memory["id"])
         mine = self._places_said(memory["id"])
         outright = memory["told"] and not mine
-        return [row for row in linked if _alike(row, memory) and (outright or mine & self._places_said(row["id"]))]
+        pairs = ((row, (memory, row) if row["supersedes"] == memory["id"] else (row, memory)) for row in linked)
+        return [row for row, pair in pairs if _retold(*pair) and (outright or mine & self._places_said(row["id"]))]
 
     def _places_said(self, memory: str) -> set[Cite]:
         return {Cite(row["episode"], row["turn"]) for row in self.rows("select * from cites where memory = ?", memory)}
@@ -300,6 +305,9 @@ def _says(text: str, phrase: str) -> bool:
     return len(phrase) >= _SHORTEST and re.search(rf"(?<!\w){re.escape(phrase.casefold())}(?!\w)", text.casefold()) is not None
 
 
-def _alike(one: Row, other: Row) -> bool:
-    "Whether one memory's core stands in the other."
-    return any(a["answer"] and a["answer"].casefold() in b["text"].casefold() for a, b in ((one, other), (other, one)))
+def _retold(plan: Row, past: Row) -> bool:
+    "Whether one memory says with a year, and in another tense, what the other does: no name is in one alone, and few words are."
+    before, after = (set(re.findall(r"\b[^\W\d][\w'’-]*", row["text"])) for row in (plan, past))
+    apart = [{word for word in some if word.casefold() not in _WHEN} for some in (before - after, after - before)]
+    return (re.search(r"\b[12]\d{3}\b", past["text"]) is not None and all(word.islower() for word in set().union(*apart))
+            and 0 < len(apart[0]) <= 5 and 0 < len(apart[1]) <= 2)
