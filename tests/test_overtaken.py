@@ -169,6 +169,9 @@ def test_what_became_of_a_plan_is_known_for_it(zone: str, monkeypatch: pytest.Mo
     assert retold(plan, past)
     assert not retold(plan, Memory("The user is flying to Porto on 14 December.", since=SAID))
     assert not retold(past, plan)
+    day = overtaken(Memory("The user is flying to Lisbon tomorrow.", since="2026-11-20"), LATER)
+    assert day is not None
+    assert day.text == "The user flew to Lisbon on 21 November 2026."
     monkeypatch.undo()
     tzset()
 

@@ -80,7 +80,10 @@ def as_of(memory: Memory, now: str) -> Memory:
 
 
 def _day(at: str) -> date | None:
+    "A day alone is that day everywhere."
     try:
+        if len(at) <= len("2026-11-20"):
+            return date.fromisoformat(at)
         return found.astimezone().date() if (found := moment(at)) else None
     except (ValueError, OverflowError, OSError):  # one that no calendar of this system has
         return None
