@@ -13,6 +13,8 @@ from pocketsleep import night as nights
 from pocketsleep.cli import sleeping
 from pocketsleep.journal.reports import night_report
 from pocketsleep.night.build import replaced
+from pocketsleep.night.extract import Extracted, extract
+from pocketsleep.night.gather import Gathered
 from pocketsleep.night.listen.calendar import time_in
 from pocketsleep.night.overtaken import overtaken, retold
 from pocketsleep.nouns import Cite, Episode, Memory, Turn
@@ -195,6 +197,32 @@ def test_what_has_no_date_and_what_is_wished_stands() -> None:
     for never in ("last week", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"):
         assert overtaken(Memory(plan, since=never), LATER) is None
     assert overtaken(Memory(plan, kind="preference", since=SAID), LATER) is None
+
+
+def _heard(text: str, live: Memory) -> Extracted:
+    day = "2029-01-03T10:00:00+00:00"
+    return extract(Gathered((Episode("e", (Turn("user", text, said_at=day), Turn("assistant", "I see.")), day),), (Cite("e", 0),), ()), [live])
+
+
+@pytest.mark.parametrize("over", [False, True])
+@pytest.mark.parametrize(("plan", "denial", "note"), [
+    ("The user is flying to Lisbon on 14 December.", "I'm not flying to Lisbon after all.", "The user is not flying to Lisbon after all."),
+    ("The user is flying to Lisbon on 14 December.", "We did not go to Lisbon after all.", "The user did not go to Lisbon after all."),
+    ("The user is moving to Leeds in March.", "I didn't move to Leeds in the end.", "The user did not move to Leeds in the end."),
+])
+def test_a_plan_that_came_to_nothing_is_heard(plan: str, denial: str, note: str, over: bool) -> None:
+    live = Memory(plan, since=SAID)
+    live = (overtaken(live, LATER) or live) if over else live
+    heard = _heard(denial, live)
+    assert [(m.text, m.supersedes) for m in heard.memories] == [(note, live.id)]
+    assert heard.dropped == ()
+    assert overtaken(heard.memories[0], "2099-01-01T00:00:00+00:00") is None
+
+
+@pytest.mark.parametrize("denial", ["I'm not flying to Porto after all.", "I'm not going after all.", "I did not like Lisbon in the end.",
+                                    "I'm not flying to Lisbon on 12 December after all.", "I'm not flying to Lisbon."])
+def test_what_denies_another_thing_calls_no_plan_off(denial: str) -> None:
+    assert _heard(denial, Memory("The user is flying to Lisbon on 14 December.", since=SAID)).memories == ()
 
 
 @pytest.fixture(autouse=True)

@@ -30,7 +30,9 @@ from pocketsleep.night.listen.slots import slot
 from pocketsleep.night.listen.standing import standing
 from pocketsleep.night.listen.tell import as_candidate, told
 from pocketsleep.night.listen.verbatim import contradicted, pointed, verbatim
+from pocketsleep.night.listen.voice import about_user
 from pocketsleep.night.listen.when import before, moment
+from pocketsleep.night.overtaken import called_off
 from pocketsleep.nouns import Cite, Dropped, Episode, Memory
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -55,6 +57,7 @@ class _Hearing:
     memories: list[Memory] = field(default_factory=list)
     dropped: list[Dropped] = field(default_factory=list)
     again: list[Memory] = field(default_factory=list)
+    denied: list[str] = field(default_factory=list)  # of the sentence being heard
     standing: Standing = field(init=False)  # what holds so far
 
     def __post_init__(self) -> None:
@@ -86,6 +89,21 @@ class _Hearing:
         self.standing.add(memory, old.id if old else "")
         self.memories.append(replace(memory, supersedes=old.id if old else ""))
         return None
+
+
+    def call_off(self, cite: Cite, since: str) -> None:
+        "What was denied of a plan replaces it; of anything else it is dropped."
+        for text in self.denied:
+            plan = called_off(text, [m for m in (*self.live, *self.memories) if not self.standing.is_gone(m)])
+            if plan is None or before(since, plan.since):
+                self.drop(text, "denial: says what is not so", cite)
+                continue
+            note = told(about_user(text), None, ())
+            core = plan.answer if plan.answer and plan.answer in note.text else note.answer
+            memory = Memory(note.text, (cite,), note.kind, core, plan.id, since=since)
+            self.standing.add(memory, plan.id)
+            self.memories.append(memory)
+        self.denied.clear()
 
 
 def extract(gathered: Gathered, live: Sequence[Memory], ear: Ear | None = None) -> Extracted:
@@ -234,6 +252,7 @@ def _hear(one: _Spoken, before: str, heard: Sequence[Heard] | None, people: Peop
         for candidate in found:
             whole = said + _subject(candidate, hearing.live) + (f" {asked_for(one.answering)}" if candidate.text in written else "")
             hearing.keep(candidate, sentence.text, whole, cite, message.since)
+        hearing.call_off(cite, message.since)
         previous = sentence.text
 
 
@@ -281,7 +300,10 @@ def _heard(
     "Candidates of one sentence; what is not kept goes to the dropped ones."
     heard = candidates(sentence, previous, people, hearing.live, message)
     for text, reason in heard.dropped:
-        hearing.drop(text, reason, cite)
+        if reason.startswith("denial:"):
+            hearing.denied.append(text)
+        else:
+            hearing.drop(text, reason, cite)
     return heard.kept
 
 
@@ -297,6 +319,7 @@ def _corrections(episode: Episode, wanted: set[Cite], people: People, hearing: _
         for sentence in sentences(said, 0, len(said)):
             for candidate in _heard(sentence, "", said, cite, people, hearing):
                 hearing.keep(candidate, f"{note.correction}, not {wrong}", f"{said} {note.correction}", cite, since, late=True)
+            hearing.call_off(cite, since)
         for sentence in sentences(note.correction, 0, len(note.correction)) if said != note.correction else ():
             wish = standing(expand(sentence.text)) if not refused(sentence) else None
             if wish:

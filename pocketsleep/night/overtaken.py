@@ -2,20 +2,21 @@
 
 "The user is flying to Lisbon on 14 December." is true until then; afterwards "The user flew to Lisbon on 14 December 2026." is.
 Only what speaks of one time, once: what happens every year, what is wished or supposed, and what is denied stays as it was said.
-That a plan was carried out is taken for granted, as people do; who says otherwise is heard.
+That a plan was carried out is taken for granted, as people do; who says otherwise ("I'm not flying to Lisbon after all") is heard.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import date
 
-from pocketsleep.night.grammar.inflect import base_of_third, gerund, is_participle, is_past, known_third, past
+from pocketsleep.night.grammar.inflect import base_of_third, gerund, is_participle, is_past, known_past, known_third, past
 from pocketsleep.night.grammar.words import VERBS
 from pocketsleep.night.listen.calendar import DAYS, Time, time_in
 from pocketsleep.night.listen.people import HEADS
+from pocketsleep.night.listen.slots import stems
 from pocketsleep.night.listen.tell import told
 from pocketsleep.night.listen.when import moment
 from pocketsleep.nouns import Memory
@@ -93,6 +94,31 @@ def retold(plan: Memory, memory: Memory) -> bool:
     "Whether a memory is what became of this plan."
     past = overtaken(plan, _LAST)
     return past is not None and past.text == memory.text
+
+
+_OFF = re.compile(r"^(?P<who>.*?)\b(?:am|is|are|was|were|do|does|did|will) not (?P<verb>[a-z]+)\b(?P<what>.*?)"
+                  r",? (?:after all|in the end|any ?more)$", re.IGNORECASE)
+_DOING = frozenset("come do get go happen have make take".split())
+
+
+def called_off(denial: str, live: Iterable[Memory]) -> Memory | None:
+    "Of these the plan, or what became of it, that a denial says has come to nothing, None where it names no one of them."
+    if (hit := _OFF.search(denial)) is None:
+        return None
+    named, verb = stems(f"{hit['who']} {hit['what']}") - {"i", "we", "my", "our"}, _bases(hit["verb"])
+    plans = [m for m in live if named and named <= stems(m.text) and (overtaken(m, _LAST) or _became(m))
+             and not verb.isdisjoint(_DOING.union(*map(_bases, m.text.split())))]
+    return plans[0] if len(plans) == 1 else None
+
+
+def _bases(word: str) -> set[str]:
+    return {word, known_third(word), known_past(word), *(_stems(word) if word.endswith("ing") else ())} - {""}
+
+
+def _became(memory: Memory) -> bool:
+    "Whether it replaced one that is said of a time that has passed."
+    said = _day(memory.since)
+    return bool(memory.supersedes and said and time_in(memory.text, said))
 
 
 def _past(text: str, time: Time) -> str | None:
