@@ -265,6 +265,19 @@ def test_a_night_that_is_killed_as_it_learns_tells_the_same_afterwards(tiny: Pat
         assert first["live"] == again["live"]
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_plan_that_is_said_again_after_its_day_is_another(kept: bool, tiny: Path, tmp_path: Path) -> None:
+    with home(tmp_path / "home", tiny) as pocket:
+        _said(pocket, "p1", "I'm flying to Lisbon on 14 December.", "2023-11-20T10:00:00+00:00")
+        if kept:
+            cite = (Cite("p1", 0),)
+            pocket.journal.learn(Memory("The user is flying to Lisbon on 14 December.", cite, answer="Lisbon", since="2023-11-20T10:00:00+00:00"))
+        _said(pocket, "p2", "I'm flying to Lisbon on 14 December.", "2024-11-20T10:00:00+00:00")
+        pocket.sleep(SMALL, Silent())
+        assert {m.text for m in pocket.journal.memories("flew")} == {f"The user flew to Lisbon on 14 December {year}." for year in (2023, 2024)}
+        assert all(m.status == "superseded" for m in pocket.journal.memories(status=None) if "is flying" in m.text)
+
+
 @pytest.mark.parametrize("outright", [True, False])
 @pytest.mark.parametrize("which", ["plan", "past"])
 def test_forgetting_either_takes_both(which: str, outright: bool, tiny: Path, tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def new_memories(bed: Bed, night: Night, turns: Mapping[str, Any]) -> dict[str, 
     for memory in heard.again:
         bed.journal.cite(memory)
     before = [m for m in heard.again if "known" in turns and m.id not in turns["known"]]  # by this stage, cut short
-    learnt = [*before, *(m for memory in heard.memories if (m := bed.journal.learn(memory)) is not None)]
+    learnt = [*before, *(m for memory in heard.memories if (m := _learn(bed, memory)) is not None)]
     _retell(bed, night)
     told = {m.text for m in before}
     bed.journal.drop(night.id, [d for d in heard.dropped if not (d.text in told and d.reason.startswith("known:"))])
@@ -78,6 +78,14 @@ def _retell(bed: Bed, night: Night) -> None:
     for memory in bed.journal.memories():
         if (past := overtaken(memory, night.started_at)) is not None:
             bed.journal.learn(past)
+
+
+def _learn(bed: Bed, memory: Memory) -> Memory | None:
+    "Keep it. Of a plan that was said before in the same words, for a day that is over, what became of that is kept, too."
+    same = next((m for m in bed.journal.memories(memory.text) if m.id == memory.id), None)
+    if same and (past := overtaken(same, memory.since)):
+        bed.journal.learn(past)
+    return bed.journal.learn(memory)
 
 
 def _corrections(bed: Bed, turns: Mapping[str, Any]) -> dict[str, str]:

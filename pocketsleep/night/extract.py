@@ -32,7 +32,7 @@ from pocketsleep.night.listen.tell import as_candidate, told
 from pocketsleep.night.listen.verbatim import contradicted, pointed, verbatim
 from pocketsleep.night.listen.voice import about_user
 from pocketsleep.night.listen.when import before, moment
-from pocketsleep.night.overtaken import called_off
+from pocketsleep.night.overtaken import called_off, overtaken
 from pocketsleep.nouns import Cite, Dropped, Episode, Memory
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -76,11 +76,11 @@ class _Hearing:
         if empty(memory.text):
             return self.drop(memory.text, "empty: says nothing of it", cite)
         if not self.standing.is_gone(memory):  # or it holds again: who moved away has moved back
-            if any(m.text == memory.text for m in self.live):
+            if any(_again(m, memory) for m in self.live):
                 self.again.append(memory)
                 return self.drop(memory.text, "known: remembered already", cite)
             for at, other in enumerate(self.memories):
-                if other.text == memory.text:
+                if _again(other, memory):
                     self.memories[at] = replace(other, cites=tuple(sorted({*other.cites, cite})))
                     return None
         old = self.standing.replaced(memory, sentence) or next((m for m in self.memories if m.supersedes == memory.id), None)
@@ -104,6 +104,11 @@ class _Hearing:
             self.standing.add(memory, plan.id)
             self.memories.append(memory)
         self.denied.clear()
+
+
+def _again(old: Memory, new: Memory) -> bool:
+    "Whether it says the same once more: a plan that is said after its day means the next one."
+    return old.text == new.text and overtaken(old, new.since) is None
 
 
 def extract(gathered: Gathered, live: Sequence[Memory], ear: Ear | None = None) -> Extracted:
