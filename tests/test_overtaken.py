@@ -335,10 +335,14 @@ def test_a_dry_run_says_it_as_the_night_would(tiny: Path, tmp_path: Path, monkey
     with home(tmp_path / "home", tiny) as pocket:
         _said(pocket, "p1", "I'm flying to Lisbon on 14 December.", "2024-11-20T10:00:00+00:00")
         pocket.journal.learn(Memory("The user's exam is on 3 February.", answer="3 February", told=True, since="2024-11-20T10:00:00+00:00"))
+        _said(pocket, "p2", "I'm moving to Leeds on 3 May.", "2024-11-20T10:00:00+00:00")
+        _said(pocket, "p3", "I'm not moving to Leeds after all.", "2024-12-20T10:00:00+00:00")
         sleeping._dry_run(pocket, False)
         said = capsys.readouterr().out
         assert "learn  The user flew to Lisbon on 14 December 2024.  (p1 turn 0)" in said
         assert "past   The user's exam was on 3 February 2025.  (its day is over; it was: The user's exam is on 3 February.)" in said
+        assert "The user is not moving to Leeds after all." in said
+        assert "moved to Leeds" not in said
         sleeping._dry_run(pocket, True)
         assert json.loads(capsys.readouterr().out)["would_say_as_past"] == [
             {"text": "The user's exam was on 3 February 2025.", "was": "The user's exam is on 3 February."}]

@@ -102,7 +102,7 @@ class _Reading:
         reasons: Counter[str] = Counter()
         now = datetime.now(UTC).isoformat(timespec="seconds")
         for heard in pocket.would_import(self._counted()):
-            for memory in (as_of(m, now) for m in heard.memories):
+            for memory in as_of(heard.memories, now):
                 learnt.append({"text": memory.text, "kind": memory.kind, "episode": memory.cites[0].episode, "since": memory.since})
                 if not self.tell.quiet:
                     out.data(f"learn  {memory.text}  ({memory.cites[0].episode} turn {memory.cites[0].turn})")

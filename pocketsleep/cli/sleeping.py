@@ -47,7 +47,7 @@ def sleep(
 
 def _dry_run(pocket: Pocket, json_: bool) -> None:
     found, now = pocket.would_learn(), datetime.now(UTC).isoformat(timespec="seconds")
-    new = [{"text": as_of(m, now).text, "kind": m.kind, "cites": [[c.episode, c.turn] for c in m.cites]} for m in found["memories"]]
+    new = [{"text": m.text, "kind": m.kind, "cites": [[c.episode, c.turn] for c in m.cites]} for m in as_of(found["memories"], now)]
     over = [{"text": past.text, "was": m.text} for m in found["live"] if (past := overtaken(m, now)) is not None]
     dropped = [{"text": d.text, "reason": d.reason} for d in found["dropped"]]
     if json_:

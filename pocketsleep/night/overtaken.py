@@ -8,7 +8,7 @@ That a plan was carried out is taken for granted, as people do; who says otherwi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -75,9 +75,10 @@ def _answer(memory: Memory, text: str, time: Time) -> str:
     return time.said.partition(" ")[2] if memory.answer and memory.answer in when else told(text, None, ()).answer
 
 
-def as_of(memory: Memory, now: str) -> Memory:
-    "As it is to be said now."
-    return overtaken(memory, now) or memory
+def as_of(memories: Sequence[Memory], now: str) -> list[Memory]:
+    "Each as it is to be said now, but for those that another of them replaces."
+    gone = {memory.supersedes for memory in memories}
+    return [memory if memory.id in gone else overtaken(memory, now) or memory for memory in memories]
 
 
 def _day(at: str) -> date | None:
