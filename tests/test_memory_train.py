@@ -379,10 +379,8 @@ def test_what_cannot_be_read_is_told_before_anything_is_measured(small: weights.
 
 
 def test_a_person_of_few_facts_is_asked_about_them_all_the_same(small: weights.Base, tmp_path: Path) -> None:
-    facts = [{"fact": f"f{i}", "day": 1, "text": f"The user owns {i} cats.", "answer": str(i), "conversation": "c", "message": i}
-             for i in range(memory_sets.PERSON_FACTS + 2)]
-    asks = [{"id": f["fact"], "after_day": 1, "kind": "direct", "fact": f["fact"], "question": "How many?", "answers": [f["answer"]]} for f in facts]
-    rows = {"facts": facts, "questions": asks, "junk": []}
+    facts = [{"fact": f"f{i}", "text": f"The user owns {i} cats.", "answer": str(i)} for i in range(memory_sets.PERSON_FACTS + 2)]
+    rows = {"facts": facts, "questions": [{"kind": "direct", "fact": f["fact"], "question": "How many?"} for f in facts], "junk": []}
     for name, some in rows.items():
         (tmp_path / f"{name}.jsonl").write_text("\n".join(map(json.dumps, some)))
     asked = [len(one.answers) for talk in memory_sets._persona(small, tmp_path) for one in talk.asked]

@@ -30,6 +30,7 @@ from pocketsleep.weights import Base
 CHUNK = 400  # tokens that leave at once
 AUTHOR_ASKS, PERSON_FACTS, WRONG = 6, 20, 3
 PARTS = (("nl_mqar", "n_pairs", (4, 8, 16)), ("update", "n", (4, 8)), ("niah", "words", (200, 400)))
+TOLD_AND_ASKED = {"facts": ("fact", "text", "answer"), "questions": ("kind", "question"), "junk": ()}  # of a person's files
 MARKUP = re.compile(r"\n = [^=\n]+ = \n")
 
 
@@ -155,7 +156,7 @@ def _tofu(base: Base, folder: Path, items: int) -> Iterator[Talked]:
 
 
 def _persona(base: Base, folder: Path) -> Iterator[Talked]:
-    person, chance = read(folder), Random(3)
+    person, chance = read(folder, TOLD_AND_ASKED), Random(3)
     dead = {name for name, fact in person.facts.items() if fact.get("superseded_by")}
     facts = list(person.facts.values())
     for at in range(0, len(facts), PERSON_FACTS):

@@ -58,9 +58,9 @@ class Persona:
         return max(f["day"] for f in self.facts.values())
 
 
-def read(folder: Path) -> Persona:
-    "Raises BadInput when a file is missing or damaged."
-    rows = {name: _lines(folder / f"{name}.jsonl", *needed) for name, needed in NEEDED.items()}
+def read(folder: Path, needed: Mapping[str, Sequence[str]] = NEEDED) -> Persona:
+    "Raises BadInput when a file is missing or damaged, or lacks what is `needed` of each of its rows."
+    rows = {name: _lines(folder / f"{name}.jsonl", *of_each) for name, of_each in needed.items()}
     if not rows["facts"] or not rows["questions"]:
         raise BadInput(f"`{folder}` has no facts, or no questions on them", hint="pocketsleep bench learn FOLDER")
     return Persona(folder, {f["fact"]: f for f in rows["facts"]}, tuple(rows["questions"]), tuple(rows["junk"]))

@@ -62,14 +62,15 @@ def new_memories(bed: Bed, night: Night, turns: Mapping[str, Any]) -> dict[str, 
     heard = extracting.extract(gathered, bed.journal.memories(), bed.ear)
     for memory in heard.again:
         bed.journal.cite(memory)
-    before = [m for m in heard.again if "known" in turns and m.id not in turns["known"]]  # by this stage, cut short
+    known = turns.get("known")  # a night that an older program began does not say
+    before = [m for m in heard.again if known is not None and m.id not in known]  # by this stage, cut short
     learnt = [*before, *(m for memory in heard.memories if (m := _learn(bed, memory)) is not None)]
     _retell(bed, night)
     told = {m.text for m in before}
     bed.journal.drop(night.id, [d for d in heard.dropped if not (d.text in told and d.reason.startswith("known:"))])
     live = bed.journal.memories()
-    past = [m for m in live if m.supersedes and m.id not in turns.get("known", [m.id])]
-    new = dict.fromkeys(m.id for m in (*learnt, *past) if overtaken(m, night.started_at) is None)
+    retold = [m for m in live if known is not None and m.supersedes and m.id not in known]
+    new = dict.fromkeys(m.id for m in (*learnt, *retold) if overtaken(m, night.started_at) is None)
     return {"new": list(new), "live": [m.id for m in live], "corrected": corrected}
 
 

@@ -90,7 +90,6 @@ class _Hearing:
         self.memories.append(replace(memory, supersedes=old.id if old else ""))
         return None
 
-
     def call_off(self, cite: Cite, since: str) -> None:
         "What was denied of a plan replaces it; of anything else it is dropped."
         for text in self.denied:
