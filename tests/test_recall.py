@@ -23,6 +23,12 @@ def test_words_that_carry_meaning_are_stemmed():
     assert words("What are my cats' NAMES, please?") == words("cat name")
 
 
+@pytest.mark.parametrize(("asked", "said"), [
+    ("grow", "grew"), ("taught", "teach"), ("wives", "wife"), ("people", "person"), ("saws", "saw"), ("roses", "rose"), ("lay", "lie")])
+def test_forms_of_a_word_that_look_unlike_are_one_word(asked, said):
+    assert words(asked) == words(said) != frozenset()
+
+
 def test_a_note_is_found_by_its_own_words():
     assert texts(Index([CAT, JOB], []).find("What is my cat called?")) == [CAT.text]
 

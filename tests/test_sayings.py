@@ -62,6 +62,13 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
         yield opened
 
 
+def test_a_message_is_found_by_another_form_of_its_verb(journal):
+    said(journal, "a", "I grew up in Amlwch, where my father taught.", "We keep three ponies.")
+    assert [c.turn for c in journal.sayings("Where did I grow up?")] == [0]
+    assert [c.turn for c in journal.sayings("What did my father teach?")] == [0]
+
+
+
 def test_the_users_own_turns_are_found_by_any_telling_word_the_best_first(journal: Journal) -> None:
     said(journal, "c-1", "The band rehearses.", "We have a shed.", "Our band plays in the shed.")
     assert journal.sayings("Is my band in the shed?") == [Cite("c-1", 4), Cite("c-1", 0), Cite("c-1", 2)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from pocketsleep.errors import Busy, JournalError
+from pocketsleep.journal.irregular import forms
 from pocketsleep.journal.store import Row, Store
 
 _ASKING = """
@@ -36,9 +37,9 @@ def every(text: str) -> str:
 
 
 def some(text: str) -> str:
-    "A query for rows that have any of the words that carry meaning; '' when none does."
+    "A query for rows that have any of the words that carry meaning, in any form; '' when none does."
     telling = [word for word in words(text) if word not in QUESTION_WORDS and len(word) > 1]
-    return " OR ".join(quoted(word) for word in telling)
+    return " OR ".join(dict.fromkeys(quoted(form) for word in telling for form in sorted(forms(word))))
 
 
 class Search(Store):

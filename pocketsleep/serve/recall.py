@@ -14,6 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from pocketsleep.journal.irregular import BASE
 from pocketsleep.nouns import Dream, Memory
 
 NOTES = 3  # more drown a small model
@@ -29,10 +30,10 @@ _STOP = frozenset(
 
 
 def words(text: str) -> frozenset[str]:
-    "Stems of the words that carry meaning: lower case, no accents, common endings off."
+    "Stems of the words that carry meaning: lower case, no accents, common endings off, grew as grow."
     folded = unicodedata.normalize("NFKD", text.casefold().replace("’", "'"))
     plain = "".join(c for c in folded if not unicodedata.combining(c))
-    return frozenset(_stem(w) for w in re.findall(r"[^\W_]+", plain) if w not in _STOP)
+    return frozenset(_stem(BASE.get(w, w)) for w in re.findall(r"[^\W_]+", plain) if w not in _STOP)
 
 
 def _stem(word: str) -> str:

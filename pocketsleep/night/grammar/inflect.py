@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
-from pocketsleep.night.grammar.words import IRREGULAR, VERBS, wordset
+from pocketsleep.journal.irregular import IRREGULAR
+from pocketsleep.night.grammar.words import VERBS, wordset
 
 _DOUBLING = wordset(
     """stop chop drop plan pin trim tip top swap skip ship shop slip strip grip wrap rub mop pat pot jog

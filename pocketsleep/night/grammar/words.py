@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pocketsleep.journal.irregular import IRREGULAR
+
 
 def wordlist(text: str) -> tuple[str, ...]:
     return tuple(text.split())
@@ -10,33 +12,6 @@ def wordlist(text: str) -> tuple[str, ...]:
 def wordset(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
-
-IRREGULAR = {
-    row.split()[0]: (row.split()[1], row.split()[2])
-    for row in """be was been;have had had;do did done;go went gone;say said said;get got got;make made made
-;know knew known;think thought thought;take took taken;see saw seen;come came come;find found found
-;give gave given;tell told told;become became become;leave left left;feel felt felt;put put put
-;bring brought brought;begin began begun;keep kept kept;hold held held;write wrote written;stand stood stood
-;hear heard heard;let let let;mean meant meant;set set set;meet met met;run ran run;pay paid paid;sit sat sat
-;speak spoke spoken;lie lay lain;lead led led;read read read;grow grew grown;lose lost lost;fall fell fallen
-;send sent sent;build built built;understand understood understood;draw drew drawn;break broke broken
-;spend spent spent;cut cut cut;rise rose risen;drive drove driven;buy bought bought;wear wore worn
-;choose chose chosen;eat ate eaten;teach taught taught;catch caught caught;fly flew flown;throw threw thrown
-;sell sold sold;sing sang sung;sleep slept slept;swim swam swum;wake woke woken;win won won;fight fought fought
-;ride rode ridden;drink drank drunk;forget forgot forgotten;hide hid hidden;lend lent lent;ring rang rung
-;shake shook shaken;shut shut shut;steal stole stolen;sweep swept swept;tear tore torn;bend bent bent
-;bear bore born;beat beat beaten;bite bit bitten;bleed bled bled;blow blew blown;breed bred bred;burn burnt burnt
-;cast cast cast;cling clung clung;cost cost cost;deal dealt dealt;dig dug dug;dream dreamt dreamt;feed fed fed
-;forbid forbade forbidden;freeze froze frozen;grind ground ground;hang hung hung;hit hit hit;hurt hurt hurt
-;kneel knelt knelt;lay laid laid;lean leant leant;learn learnt learnt;light lit lit;quit quit quit
-;seek sought sought;sew sewed sewn;shoot shot shot;show showed shown;shrink shrank shrunk;sink sank sunk
-;smell smelt smelt;sow sowed sown;spell spelt spelt;spin spun spun;split split split;spread spread spread
-;spring sprang sprung;stick stuck stuck;strike struck struck;swear swore sworn;weave wove woven;weep wept wept
-;wind wound wound;bind bound bound;knit knitted knitted;undergo underwent undergone;withdraw withdrew withdrawn
-;outgrow outgrew outgrown;overlook overlooked overlooked;redo redid redone;rewrite rewrote rewritten""".replace(
-        "\n", ""
-    ).split(";")
-}
 
 VERBS = wordset(
     """accept accompany ache act add address adopt advise agree aim allow analyse announce answer appear apply
