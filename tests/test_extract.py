@@ -172,6 +172,12 @@ def test_pretence_lasts_until_the_user_leaves_it():
     assert [(m.text, m.cites) for m in heard.memories] == [("The user lives in Hay.", (Cite("e", 2),))]
 
 
+@pytest.mark.parametrize("opening", ["You be Auntie Saroja, the marriage broker.", "ok, you be an ogre"])
+def test_a_part_that_is_handed_out_opens_a_pretended_world(opening):
+    assert hear(f"{opening} I live in Cork.").memories == ()
+    assert hear("You be careful. I live in Cork.").memories
+
+
 def test_private_turns_are_not_even_context():
     episode = Episode(
         "e", (Turn("user", "My aunt Ida is here", private=True), Turn("user", "She hates quince."))
