@@ -30,6 +30,7 @@ from pocketsleep.night.finder import Finder
 from pocketsleep.night.known import Known
 from pocketsleep.night.listen import ear as ears
 from pocketsleep.night.listen.ear import Ear
+from pocketsleep.night.nearness import near, place
 from pocketsleep.night.recipe import Recipe, derive
 from pocketsleep.night.sayings import Sayings
 from pocketsleep.night.skill import DREAMER, EAR, MANNER, Skills, identity, manner, states
@@ -132,7 +133,7 @@ class Pocket:
     def day(self, private: bool = False) -> Day:
         self.states.sweep()
         return Day(self.journal, self.serving(), self.dress, private, states=self.states, reader=self.finder(),
-                   sayings=Sayings(self.journal))
+                   sayings=Sayings(self.journal, self.finder()))
 
     # the night
 
@@ -201,7 +202,7 @@ class Pocket:
             work=self.home.work, dress=self.dress,
             late=lambda: bool(limit) and time.monotonic() - started > limit,
             ear=self.ear(), dreamer=self.dreamer(), manner=self._manner(night),
-            dreamer_id=identity(cards.skills() / DREAMER) if self.skills else "",
+            dreamer_id=identity(cards.skills() / DREAMER) if self.skills else "", place=partial(place, self.journal, self.skills),
         )
 
     def _manner(self, night: Night) -> str:
@@ -246,7 +247,7 @@ class Pocket:
     def finder(self) -> Finder | None:
         "The dreamer by day, on an engine of its own that is loaded when it is first asked. None as for `skills`."
         if self._finder is None and _skills_installed():
-            self._finder = Finder(self._dreaming)
+            self._finder = Finder(self._dreaming, lambda: near(self.journal, self.skills))
         return self._finder
 
     def _dreaming(self) -> Runtime:
@@ -286,8 +287,6 @@ class Pocket:
             heard = extracting.extract(gathering.Gathered(tuple(e for e, _ in made), cites, ()), known, self.ear())
             known += heard.memories
             yield heard
-
-    # what a person does by hand
 
     def remember(self, text: str, supersedes: str | None = None) -> Memory | None:
         "Told outright: kept as it is, cited to itself. None when it was forgotten before."

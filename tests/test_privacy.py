@@ -52,6 +52,7 @@ def fill(journal: Journal) -> None:
         if (kept := journal.learn(memory)) is not None:
             told[name] = kept.id
             journal.put_vector(kept.id, "small", np.arange(4.0))
+        journal.put_said_vectors(cite, "small", np.ones((1, 4)))
         journal.drop("n1", [Dropped(f"a {word} is not kept", "small talk", cite)])
     journal.drop("n1", [Dropped(f"cited to nobody: {SECRETS['pattern']}", "small talk")])
     journal.keep_dreams("n1", [
@@ -138,6 +139,9 @@ READERS: dict[str, Callable[[Journal], Any]] = {
     "rehearse": lambda j: j.rehearse(
         Episode(f"file-{n}", tuple(dataclasses.replace(t, private=n == "private") for t in talk(w)), NOW, "jan" if n == "app" else "text")
         for n, w in {**SECRETS, "open": OPEN}.items()),
+    "said_vectors": lambda j: [said_at(j, [cite for cite, _ in j.said_vectors("small")[0]])],
+    "unplaced": lambda j: j.unplaced("other"),
+    "unplaced_sayings": lambda j: said_at(j, j.unplaced_sayings("other", 99)),
     "scores": lambda j: [j.scores("n1"), j.scores("a1")],
     "newest_sayings": lambda j: said_at(j, j.newest_sayings(99)),
     "sayings": lambda j: [said_at(j, j.sayings(w, 99)) for w in (WORDS, *WORDS.split())],
@@ -154,7 +158,7 @@ READERS: dict[str, Callable[[Journal], Any]] = {
 OWN_WORDS = {"exclusions", "excluded", "hidden_traces"}
 PLUMBING = {"rows", "row", "setting", "set_setting", "atomic", "snapshot", "vital", "close", "sweep", "put", "remove", "bury", "buried", "was_forgotten", "receipts",
             "draw_veil", "forgotten_in", "withheld_in", "check_wearable", "forgotten_turn", "excludable", "heirs"}
-WRITERS = {"record", "record_all", "extend", "add_feedback", "learn", "cite", "put_vector", "begin", "restart", "finish", "drop", "keep_dreams", "let_go", "settle",
+WRITERS = {"record", "record_all", "extend", "add_feedback", "learn", "cite", "put_vector", "put_said_vectors", "begin", "restart", "finish", "drop", "keep_dreams", "let_go", "settle",
            "use", "undo", "forget", "exclude", "include", "hide", "unhide", "keep_receipt", "import_all"}
 
 
@@ -168,12 +172,12 @@ def test_every_method_of_the_journal_has_its_place() -> None:
     assert public() == set(READERS) | OWN_WORDS | PLUMBING | WRITERS
 
 
-RAW = ("turns", "memories", "feedback", "cites", "vectors", "dreams", "dropped", "episodes", "stages", "nights")
+RAW = ("turns", "memories", "feedback", "cites", "vectors", "said_vectors", "dreams", "dropped", "episodes", "stages", "nights")
 RAW_READERS = {
     # writing, and finding out what is there already
     "turns.Turns._place_for", "turns.Turns.extend", "turns.Turns._put_episode", "turns.Turns._tail", "turns.Turns._drop_from_mind", "turns.Turns._reaches", "turns.Turns.add_feedback",
     "turns.Turns._merge_feedback", "memories.Memories.learn", "memories.Memories.cite", "memories.Memories._heard_before", "memories.Memories._standing_cites",
-    "memories.Memories._put_memory", "memories.Memories._supersede", "memories.Memories.put_vector", "nights.Nights.begin", "nights.Nights.forgotten_turn",
+    "memories.Memories._put_memory", "memories.Memories._supersede", "vectors.Vectors.put_vector", "nights.Nights.begin", "nights.Nights.forgotten_turn",
     "nights.Nights.restart", "nights.Nights.let_go", "wearing.Wearing._mark_slept", "wearing.Wearing._check_there", "store.Store._furnish",
     # names and dates alone
     "receipts.Receipts.keep_receipt",  # whether the turn is there

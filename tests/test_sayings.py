@@ -49,11 +49,27 @@ class Some(list[Memory]):
     def newest(self) -> list[Memory]:
         return []
 
+    def nearest(self, question: str, most: int) -> list[Memory]:
+        return []
+
 
 def said(journal: Journal, name: str, *texts: str, at: str = "2026-03-04T12:00:00+00:00", **turn: object) -> None:
     turns = [Turn(role, text, said_at=at, **turn)  # type: ignore[arg-type]
              for one in texts for role, text in (("user", one), ("assistant", "I see, the band and the shed."))]
     journal.record(Episode(name, tuple(turns), at, "chat"))
+
+
+class Lying(list[Memory]):
+    "Sentences that share no word with a question, and lie near it."
+
+    def __call__(self, question: str) -> list[Memory]:
+        return []
+
+    def newest(self) -> list[Memory]:
+        return []
+
+    def nearest(self, question: str, most: int) -> list[Memory]:
+        return [*self]
 
 
 @pytest.fixture
@@ -66,8 +82,6 @@ def test_a_message_is_found_by_another_form_of_its_verb(journal):
     said(journal, "a", "I grew up in Amlwch, where my father taught.", "We keep three ponies.")
     assert [c.turn for c in journal.sayings("Where did I grow up?")] == [0]
     assert [c.turn for c in journal.sayings("What did my father teach?")] == [0]
-
-
 
 def test_the_users_own_turns_are_found_by_any_telling_word_the_best_first(journal: Journal) -> None:
     said(journal, "c-1", "The band rehearses.", "We have a shed.", "Our band plays in the shed.")
@@ -114,6 +128,18 @@ def test_they_are_read_where_nothing_with_words_of_the_question_answers(journal:
     said(journal, "c-1", "We moved to Stromness in May.", "I live for music.")
     home, asked = Memory("We moved to Stromness in May."), "Where do I live?"
     assert [m and m.text for m in seek_said(Reads({asked: home}), Sayings(journal), [asked, "Where?"])] == [home.text, None]
+
+
+@pytest.mark.parametrize(("asked", "sentence", "told"), [
+    ("Where did I grow up?", "She's lived in Ulverstone since she married.", False),
+    ("What do I do?", "And they wash pots.", False),
+    ("Where did I grow up?", "Sheep were all we had in Amlwch.", True),
+    ("Where does my sister live?", "She's lived in Ulverstone since she married.", True),
+    ("Where does Gwen live?", "She's lived in Ulverstone since she married.", True),
+])
+def test_a_sentence_on_somebody_it_does_not_name_answers_nothing_on_its_user(asked: str, sentence: str, told: bool) -> None:
+    nearest = seek_said(Reads({asked: Memory(sentence)}), Lying([Memory(sentence)]), [asked])
+    assert [m is not None for m in nearest] == [told]
 
 
 def test_what_is_forgotten_in_this_very_moment_is_left_out(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,6 +224,18 @@ def test_what_no_note_says_is_quoted_from_what_was_said(day: Day) -> None:
     assert day.answers([ASKED], "both") == [quote]
     assert "".join(day.reply(talk(ASKED), Sampling())).strip() == quote
     assert (day.receipt.source, day.receipt.notes) == ("said", [])
+
+
+@pytest.mark.parametrize(("chance", "quoted"), [(0.3, False), (0.7, True), (0.99, True)])
+def test_an_answer_that_a_note_hardly_backs_gives_way_to_what_was_said(journal: Journal, tmp_path: Path, chance: float, quoted: bool) -> None:
+    journal.learn(CAT)
+    said(journal, "c-1", f"Morning. {BAND}")
+    night = journal.begin(Night("", "2026-01-01", 0, "tiny", {}))
+    journal.settle(night.id, Verdict("worn"), Adapter("a1", "tiny", "s", 1, 1.0, ("k",), (0,), (CAT.id,)), [])
+    reader = Reads({ASKED: Memory(BAND)}, {ASKED: {CAT: chance, Memory(BAND): 0.1}})
+    wrong = "Your cat is called Gus."
+    today = Day(journal, Says({ASKED: wrong}, {}), lambda one: tmp_path / one, reader=reader, sayings=Sayings(journal))
+    assert today.answers([ASKED], "both") == [f'On 4 March 2026 you said: "{BAND}"' if quoted else wrong]
 
 
 def test_a_note_comes_first_and_what_nobody_said_is_not_answered(day: Day) -> None:

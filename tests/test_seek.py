@@ -39,6 +39,7 @@ class Knows:
     def __init__(self, on: dict[str, Memory], unsaid: dict[str, dict[Memory, float]] | None = None) -> None:
         self.on, self.chance = on, unsaid or {}
         self.looked: list[Pair] = []
+        self.placed: list[str] = []  # ids, the nearest first
 
     def asked(self, pairs: list[Pair]) -> list[float]:
         self.looked += pairs
@@ -46,6 +47,9 @@ class Knows:
 
     def unsaid(self, pairs: list[Pair]) -> list[float]:
         return [self.chance.get(q, {}).get(note, 0.1 if self.on.get(q) == note else 0.99) for note, q in pairs]
+
+    def near(self, question: str) -> list[str]:
+        return self.placed
 
     def said(self, memory: Memory) -> str:
         return memory.text.replace("The user's", "Your").replace("The user is", "You are").replace("The user takes", "You take")
@@ -67,6 +71,19 @@ def test_what_is_likelier_among_the_others_counts_once_the_first_ones_do_not_ans
     assert seek(Knows({asked: JOB}), Index(NOTES, []), [asked]) == [JOB]
     unlikely = Knows({asked: CAT}, {asked: {CAT: 0.6, JOB: 0.1, TEA: 0.1}})
     assert seek(unlikely, Index(NOTES, []), [asked]) == [None]
+
+
+def test_of_very_many_notes_the_nearest_are_looked_at_however_old():
+    many = [Memory(f"The user has seen film {n}.", answer=str(n)) for n in range(seeking.MOST + 5)]
+    asked = "What does my mouser answer to?"
+    reader = Knows({asked: CAT})
+    reader.placed = [m.id for m in (*many[: seeking.NEAREST - 1], CAT, *many[seeking.NEAREST - 1 :])]
+    assert seek(reader, Index([CAT, *many], []), [asked]) == [CAT]
+    assert [note for note, _ in reader.looked] == [*many[: seeking.NEAREST - 1], CAT]
+    reader.placed.remove(CAT.id)  # no night has placed it: it is read beside the nearest
+    assert seek(reader, Index([CAT, *many], []), [asked]) == [CAT]
+    reader.placed.append(CAT.id)
+    assert seek(reader, Index([CAT, *many], []), [asked]) == [None]
 
 
 def test_of_very_many_notes_the_newest_are_looked_at():

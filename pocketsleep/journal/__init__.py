@@ -4,7 +4,8 @@
     search      FTS5 and sweeping deleted words out
     turns       conversations in a hash chain         record, episodes, episode, turn, unslept, search_turns
     before      one that is about to go on            place, as_read
-    memories    what was learnt                       learn, cite, memories, memory, recall, vectors
+    memories    what was learnt                       learn, cite, memories, memory, recall
+    vectors     of what was learnt and said           vectors, said_vectors, unplaced, unplaced_sayings
     privacy     the rule: what is hidden              excluded, exclusions, hidden
     veil        keeping it, beside the tables
     again       conversations that repeat others

@@ -21,12 +21,13 @@ from itertools import takewhile
 from pocketsleep.errors import BadInput, NotFound
 from pocketsleep.journal.again import is_telling
 from pocketsleep.journal.before import Before
-from pocketsleep.journal.memories import Memories, memory_tombstone
+from pocketsleep.journal.memories import memory_tombstone
 from pocketsleep.journal.nights import plain
 from pocketsleep.journal.receipts import Receipts
 from pocketsleep.journal.search import QUESTION_WORDS, quoted, words
 from pocketsleep.journal.store import Row
 from pocketsleep.journal.traces import Traces, sentences
+from pocketsleep.journal.vectors import Vectors
 from pocketsleep.journal.veil import quoted as quoted_by
 from pocketsleep.journal.veil import root, tombstone_fields
 from pocketsleep.journal.wearing import Wearing
@@ -53,7 +54,7 @@ class Forgotten:
     still_said_in: tuple[str, ...] = ()
 
 
-class Forgetting(Before, Memories, Wearing, Receipts):
+class Forgetting(Before, Vectors, Wearing, Receipts):
     "Forgetting."
 
     def forget(self, target: str) -> Forgotten:
@@ -211,6 +212,8 @@ class Forgetting(Before, Memories, Wearing, Receipts):
         ):
             self.remove("cites", cite)
         self._drop_receipt(row["episode"], row["idx"])
+        for part in self.rows("select * from said_vectors where place = ?", row["place"]):
+            self.remove("said_vectors", part)
 
     def _erase_memory(self, row: Row) -> None:
         self.bury(*memory_tombstone(row["text"]))

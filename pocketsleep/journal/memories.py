@@ -1,10 +1,9 @@
-"What was learnt: memories, the turns they cite, recall, and their vectors."
+"What was learnt: memories, the turns they cite, and recall."
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from pocketsleep.errors import BadInput, NotFound
 from pocketsleep.journal.scrub import scrub_turns, storable
@@ -13,10 +12,7 @@ from pocketsleep.journal.store import Row
 from pocketsleep.journal.veil import Veil
 from pocketsleep.nouns import Cite, Memory
 
-if TYPE_CHECKING:
-    import numpy as np
-
-_HINT = "`pocketsleep memories` lists them"
+HINT = "`pocketsleep memories` lists them"
 
 
 def memory_tombstone(text: str) -> tuple[str, str]:
@@ -186,9 +182,9 @@ class Memories(Veil):
         if exact := [row for row in rows if row["id"] == stem]:
             return exact[0]
         if not rows:
-            raise NotFound(f"there is no memory `{name}`", hint=_HINT)
+            raise NotFound(f"there is no memory `{name}`", hint=HINT)
         if len(rows) > 1:
-            raise BadInput(f"`{name}` begins the ids of {len(rows)} memories", hint=f"type more of it: {_HINT}")
+            raise BadInput(f"`{name}` begins the ids of {len(rows)} memories", hint=f"type more of it: {HINT}")
         return rows[0]
 
     def _memories(self, rows: list[Row]) -> list[Memory]:
@@ -217,26 +213,3 @@ class Memories(Veil):
         ):
             cites.setdefault(row["memory"], []).append(Cite(row["episode"], row["turn"]))
         return cites
-
-    def put_vector(self, memory_id: str, model: str, vector: np.ndarray) -> None:
-        "Keep the embedding of a memory by a model. vector: [d], kept as float32."
-        import numpy as np
-
-        packed = np.ascontiguousarray(vector, dtype="<f4").reshape(-1).tobytes()
-        with self.atomic():
-            if not self.row("select 1 from memories where id = ?", memory_id):
-                raise NotFound(f"there is no memory `{memory_id}`", hint=_HINT)
-            self.put("vectors", {"memory": memory_id, "model": model, "vector": packed})
-
-    def vectors(self, model: str) -> tuple[list[str], np.ndarray]:
-        "Ids of active memories that have a vector by this model, and the vectors: [n, d] float32."
-        import numpy as np
-
-        rows = self.rows(
-            "select v.memory, v.vector from vectors_shown v join memories_shown m on m.id = v.memory "
-            "where v.model = ? and m.status = 'active' order by m.seq",
-            model,
-        )
-        if not rows:
-            return [], np.zeros((0, 0), dtype=np.float32)
-        return [row["memory"] for row in rows], np.stack([np.frombuffer(r["vector"], "<f4") for r in rows])

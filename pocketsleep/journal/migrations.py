@@ -28,6 +28,7 @@ TABLES = {  # name: its primary key
     "veiled_memories": ("memory",),
     "receipts": ("episode", "turn"),
     "imported": ("mark",),
+    "said_vectors": ("place",),
 }
 
 _TOKENS = "tokenize='porter unicode61 remove_diacritics 2'"
@@ -128,6 +129,16 @@ create table receipts (
     seal text not null, primary key (episode, turn), foreign key (episode, turn) references turns(episode, idx))
 """
 
+# Of what was said: float16, a row a sentence that may be quoted (see vectors.py).
+_SAID_VECTORS = """
+create table said_vectors (
+    place integer primary key references turns(place), model text not null, sentences integer not null,
+    vectors blob not null, seal text not null);
+create view said_vectors_shown as
+    select v.*, t.episode, t.idx from said_vectors v join turns_shown t on t.place = v.place
+    where t.mark is null and t.role = 'user' and t.private = 0 and t.taint = ''
+"""
+
 
 def _run(statements: str) -> Callable[[Callable[[str], Any]], None]:
     "One statement at a time: executescript would commit."
@@ -140,5 +151,5 @@ def _run(statements: str) -> Callable[[Callable[[str], Any]], None]:
 
 
 MIGRATIONS: tuple[Callable[[Callable[[str], Any]], None], ...] = (
-    _run(_FIRST), _run(_PRIVACY), _run(_RECEIPTS), _run(_IMPORTED),
+    _run(_FIRST), _run(_PRIVACY), _run(_RECEIPTS), _run(_IMPORTED), _run(_SAID_VECTORS),
 )

@@ -28,7 +28,7 @@ class Recorded:
 
 
 _TALKS_IN_MIND, _SECRETS_IN_MIND = 256, 1000
-_OWN = "t.role = 'user' and t.private = 0 and t.taint = ''"
+OWN = "t.role = 'user' and t.private = 0 and t.taint = ''"
 
 
 class Undone(Exception):
@@ -332,11 +332,11 @@ class Turns(Again):
             return []
         return _cites(self.rows(
             "select t.episode, t.idx from turns_fts f join turns_shown t on t.place = f.rowid where turns_fts match ? "
-            f"and {_OWN} order by f.rank, t.place desc limit ?", query, limit))
+            f"and {OWN} order by f.rank, t.place desc limit ?", query, limit))
 
     def newest_sayings(self, limit: int) -> list[Cite]:
         "The last of the user's own turns that no night has settled, the newest first."
-        return _cites(self.rows(f"select episode, idx from turns_shown t where slept = 0 and mark is null and {_OWN} "
+        return _cites(self.rows(f"select episode, idx from turns_shown t where slept = 0 and mark is null and {OWN} "
                                 "order by place desc limit ?", limit))
 
 

@@ -53,7 +53,7 @@ def unslept_turns(bed: Bed, night: Night) -> dict[str, Any]:
 
 
 def new_memories(bed: Bed, night: Night, turns: Mapping[str, Any]) -> dict[str, Any]:
-    "Choose the user's sentences and say them atomically; the ledger keeps them at once."
+    "Choose the user's sentences and say them atomically; the ledger keeps them at once, each with its vector."
     cites = tuple(Cite(*c) for c in turns["turns"])
     wanted = {c.episode for c in cites}
     corrected = _corrections(bed, turns)
@@ -66,6 +66,7 @@ def new_memories(bed: Bed, night: Night, turns: Mapping[str, Any]) -> dict[str, 
     before = [m for m in heard.again if known is not None and m.id not in known]  # by this stage, cut short
     learnt = [*before, *(m for memory in heard.memories if (m := _learn(bed, memory)) is not None)]
     _retell(bed, night)
+    bed.place()
     told = {m.text for m in before}
     bed.journal.drop(night.id, [d for d in heard.dropped if not (d.text in told and d.reason.startswith("known:"))])
     live = bed.journal.memories()

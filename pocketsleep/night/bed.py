@@ -53,6 +53,7 @@ class Bed:
     ear: Ear | None = None  # the trained ear; without one the rules listen alone
     dreamer: Dreamer | None = None  # the trained dreamer; without one the grammar dreams alone
     dreamer_id: str = ""  # which one it is: dreams of another are not taken up
+    place: Callable[[], None] = lambda: None  # makes the vectors that are wanting (nearness.py)
     manner: str = ""  # the adapter that a night starts from: how to answer, about nobody; '': the bare base
 
 

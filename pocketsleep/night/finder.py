@@ -7,17 +7,22 @@ beside what talks: dressing one engine in turns takes longer. llama.cpp lends it
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from math import exp, inf
 from threading import Lock
+
+import numpy as np
 
 from pocketsleep.errors import PocketError
 from pocketsleep.night.dreamt import UNSAID, prompt, reading
 from pocketsleep.night.grammar.clause import sentence
 from pocketsleep.night.grammar.lead import in_second_person
-from pocketsleep.nouns import Memory
+from pocketsleep.night.nearness import Near
+from pocketsleep.nouns import Cite, Memory
 from pocketsleep.runtime import Prompt, Runtime
 
 ROOM = 400  # tokens of a note and a question together; longer ones are not read
+IN_MIND = 256  # questions: each is asked of notes, then of what was said
 UNKNOWN = 0.5  # neither found nor doubted (serve/seek.py)
 Pair = tuple[Memory, str]  # a note, a question
 Put = Callable[[Memory, str], tuple[Prompt, str]]
@@ -27,9 +32,10 @@ class Finder:
     """Loaded when first asked. `load`: the skills' base, wearing the dreamer. Where that fails nothing is found and nothing
     doubted, as by words alone: `unread` says why."""
 
-    def __init__(self, load: Callable[[], Runtime]) -> None:
-        self._load, self._lock = load, Lock()
+    def __init__(self, load: Callable[[], Runtime], near: Callable[[], Near | None] = lambda: None) -> None:
+        self._load, self._placed, self._lock = load, cache(near), Lock()
         self._runtime: Runtime | None = None
+        self._asked: dict[str, np.ndarray] = {}
         self.unread = ""
 
     def asked(self, pairs: Sequence[Pair]) -> list[float]:
@@ -49,6 +55,26 @@ class Finder:
             able = [n for n, (m, q) in enumerate(pairs) if sizes[m.text] + sizes[q] <= ROOM]
             scores = dict(zip(able, runtime.score([put(*pairs[n]) for n in able]), strict=True))
         return [mark(scores[n]) if n in scores else unread for n in range(len(pairs))]
+
+    def near(self, question: str) -> list[str]:
+        "Ids of the notes that have a vector, the nearest first; none where nothing can be read."
+        asked = self._vector(question)
+        return asked[0].notes(asked[1]) if asked else []
+
+    def near_sayings(self, question: str, most: int) -> list[tuple[Cite, int]]:
+        "The nearest sentences that may be quoted, each as (turn, which of its sentences)."
+        asked = self._vector(question)
+        return asked[0].sayings(asked[1], most) if asked else []
+
+    def _vector(self, question: str) -> tuple[Near, np.ndarray] | None:
+        with self._lock:
+            if (runtime := self._engine()) is None or (near := self._placed()) is None:
+                return None
+            if question not in self._asked:
+                if len(self._asked) >= IN_MIND:
+                    self._asked.clear()
+                self._asked[question] = near.maps.questions(runtime.embed([question]))[0]
+            return near, self._asked[question]
 
     def said(self, memory: Memory) -> str:
         "The note in the second person."

@@ -3,6 +3,7 @@
     ear.npz               which sentences say something lasting    (listen/probe.py)
     writer.safetensors    sentence -> notes                        (listen/ear.py)
     dreamer.safetensors   note -> study items, and answers from notes (dreamt.py)
+    near.npz              which note or sentence lies near a question (nearness.py)
     manner.safetensors    saying first what was asked for, then that nobody said it: where nights start (grammar/lead.py)
 
 They hold nothing of any person, see the words of one sentence or note at a time, and whatever they write is
@@ -31,7 +32,8 @@ from pocketsleep.runtime import Prompt, Runtime, Seed
 from pocketsleep.weights import Base
 
 States = Callable[[Sequence[Sequence[int]], Sequence[int]], Iterator[np.ndarray]]
-WRITER, DREAMER, MANNER, EAR = "writer.safetensors", "dreamer.safetensors", "manner.safetensors", "ear.npz"
+WRITER, DREAMER, MANNER = "writer.safetensors", "dreamer.safetensors", "manner.safetensors"
+EAR, NEAR = "ear.npz", "near.npz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,11 @@ class Skills:
                 yield runtime
             finally:
                 runtime.wear(None)
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        "[n, d] of the skills' base."
+        with self.engine() as runtime:
+            return runtime.embed(texts)
 
     def answers(self, name: str, prompts: Sequence[Prompt], max_tokens: int, temperature: float = 0.0,
                 seed: Seed = 0) -> list[str]:

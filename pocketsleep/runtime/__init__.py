@@ -50,7 +50,7 @@ class Runtime(Protocol):
         ...
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
-        "[n, d] float32, rows of length 1: mean of the last hidden states."
+        "[n, d] float32, rows of length 1: mean of the bare base's last hidden states, whatever is worn."
         ...
 
     def wear(self, adapter: Path | None) -> None:

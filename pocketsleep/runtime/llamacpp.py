@@ -127,7 +127,6 @@ class LlamaCpp:
         with self._lock:
             if self._pooled is None and texts:
                 self._pooled = Lanes(self._engine, 1, self.context, Pace(self.threads, self._most), pooled=True)
-                self._pooled.wear(self._adapter)
             for row, text in zip(rows, texts, strict=True):
                 assert self._pooled is not None
                 row[:] = self._pooled.mean((self.base.tokenizer.encode(text) or [0])[: self.context])
@@ -161,8 +160,8 @@ class LlamaCpp:
                                hint="`pocketsleep verify`")
 
     def _put_on(self, loaded: Adapter | None, name: str) -> None:
-        "The same adapter on every context; the one before is freed once none has it."
-        for lanes in (self._main, self._bulk, self._pooled):
+        "The same adapter on every context that answers; the one before is freed once none has it."
+        for lanes in (self._main, self._bulk):
             if lanes is not None:
                 lanes.wear(loaded)
         before, self._adapter, self.worn = self._adapter, loaded, name

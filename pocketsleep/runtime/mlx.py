@@ -137,7 +137,7 @@ class Mlx:
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         rows = []
-        with self._lock:
+        with self._lock, mlx_lora.off(self.model):
             for text in texts:
                 ids = self.base.tokenizer.encode(text) or [0]
                 state = mlx_forward.hidden(self.model, mx.array([ids[: self.context]]))[0].mean(axis=0)
@@ -179,6 +179,14 @@ class Mlx:
         "For each text of token ids: [tokens, len(layers), D], what leaves these blocks. The model is let go of."
         model, self._model = self.model, None
         return states(model, texts, layers, own=True)
+
+    def means(self, texts: Sequence[str]) -> Iterator[np.ndarray]:
+        "Row by row what `embed` gives, many times as fast for many short texts. The model is let go of."
+        norm, last = self.model.model.norm, len(self.model.model.layers) - 1
+        ids = [(self.base.tokenizer.encode(text) or [0])[: self.context] for text in texts]
+        for one in self.states(ids, [last]):
+            row = np.array(norm(mx.array(one[:, 0])).astype(mx.float32)).mean(axis=0)
+            yield row / max(float(np.linalg.norm(row)), 1e-12)
 
     @property
     def window(self) -> int:

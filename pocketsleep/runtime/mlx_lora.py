@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from math import prod
 from typing import Any
 
@@ -57,6 +58,19 @@ def detach(model: nn.Module) -> None:
             for name, module in list(part.items()):
                 if isinstance(module, LoRALinear):
                     setattr(part, name, module.linear)
+
+
+@contextmanager
+def off(model: nn.Module) -> Iterator[None]:
+    "The bare base for as long as this lasts; then what was on is on again."
+    wrapped = [(part, name, module) for block in model.model.layers for part in (block.self_attn, block.mlp)
+               for name, module in part.items() if isinstance(module, LoRALinear)]
+    detach(model)
+    try:
+        yield
+    finally:
+        for part, name, module in wrapped:
+            setattr(part, name, module)
 
 
 def read(model: nn.Module, keys: tuple[str, ...], layers: tuple[int, ...]) -> dict[str, np.ndarray]:

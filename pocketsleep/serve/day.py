@@ -237,7 +237,6 @@ class Day:
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         "[n, d] float32, rows of length 1, of the bare base: nights do not move them."
-        self.wear("")
         return self.runtime.embed(texts)
 
     def count(self, text: str) -> int:

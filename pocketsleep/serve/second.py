@@ -66,20 +66,18 @@ class Looked:
     def _by_reader(
         self, reader: Reader, questions: Sequence[str], said: Sequence[str], first: Sequence[Backed | None], near: Notes,
     ) -> list[Backed | None]:
-        """The reader says what stands. Else the note that answers is quoted, else what is worn looks into the nearest notes.
-        An answer that is only doubted gives way to a note that is found, and to nothing less."""
+        """The reader says what stands. Else the note that answers is quoted, else what is worn looks into the nearest notes, else
+        what was said is quoted. An answer that is only doubted gives way to a note, or to words, that answer; to nothing less."""
         chances = _chances(reader, questions, first)
         found = [None if chance > NEVER else one for one, chance in zip(first, chances, strict=True)]
         doubted = [n for n, chance in enumerate(chances) if chance > DOUBTED and not self.in_talk(questions[n])]
-        for n, quoted in zip(doubted, self.quoted([questions[n] for n in doubted], [said[n] for n in doubted]), strict=True):
-            found[n] = quoted or found[n]
-        left = [n for n, one in enumerate(found) if one is None]
+        better = dict(zip(doubted, self.quoted([questions[n] for n in doubted], [said[n] for n in doubted]), strict=True))
+        left = [n for n, one in enumerate(found) if one is None and better.get(n) is None]
         for n, looked in zip(left, self._looked(reader, [questions[n] for n in left], [near[n] for n in left]), strict=True):
             found[n] = looked
-        left = [n for n in left if found[n] is None and not self.in_talk(questions[n])]
-        for n, told in zip(left, self.told([questions[n] for n in left]), strict=True):
-            found[n] = told
-        return found
+        left = [n for n in doubted if better[n] is None and (found[n] is None or n not in left)]
+        better |= zip(left, self.told([questions[n] for n in left]), strict=True)
+        return [better.get(n) or one for n, one in enumerate(found)]
 
     def told(self, questions: Sequence[str]) -> list[Backed | None]:
         "What the person once said that answers, quoted with its date: no night was sure enough of it, or has heard it yet."

@@ -202,10 +202,11 @@ class RuntimeSuite:
         runtime.wear(wardrobe.fits)
         assert runtime.worn == wardrobe.fits.name
         dressed = runtime.answer(PROMPTS, SHORT)
+        np.testing.assert_array_equal(runtime.embed(["Biscuit"]), vectors, err_msg="embeddings are the bare base's")
+        assert runtime.answer(PROMPTS, SHORT) == dressed
         if self.weighs:
             assert dressed != bare
             assert runtime.score([(PROMPTS[0], "Paris.")]) != scores
-            assert not np.array_equal(runtime.embed(["Biscuit"]), vectors)
             assert [whole(runtime, prompt) for prompt in PROMPTS] != bare
         runtime.wear(None)
         assert runtime.worn == ""
