@@ -91,6 +91,50 @@ class Memory:
         return content_id("memory", self.text)
 
 
+# Kinds of values that an argument of a tool can have, as they are said.
+VALUES = {"text": "text", "number": "a number", "true/false": "true or false", "list": "a list", "object": "an object"}
+
+
+@dataclass(frozen=True, slots=True)
+class Knack:
+    """How a program's tool wants to be called: the shape of a call that failed, against that of the next one, which did not.
+
+    `wants` and `was` are each one of VALUES, or "nothing" where the argument is left out, or the form of a text of digits with each
+    digit as 0 ("0000-00-00"). It holds no value and no word of a result: an error is anybody's text. `first` to `last` are the
+    turns of the conversation that showed it, from the call that failed to the result of the one that did not.
+    """
+
+    tool: str
+    argument: str
+    wants: str
+    was: str
+    episode: str = ""
+    first: int = 0
+    last: int = 0
+
+    @property
+    def id(self) -> str:
+        return "tool-" + content_id("knack", self.tool, self.argument, self.wants, self.was).removeprefix("b2-")
+
+    @property
+    def text(self) -> str:
+        return f"When calling `{self.tool}`, {self._do}."
+
+    @property
+    def cites(self) -> tuple[Cite, ...]:
+        return tuple(Cite(self.episode, turn) for turn in range(self.first, self.last + 1))
+
+    @property
+    def _do(self) -> str:
+        if self.wants == "nothing":
+            return f"leave out `{self.argument}`"
+        if self.was == "nothing":
+            return f"give `{self.argument}`, too"
+        if self.wants in VALUES:
+            return f"give `{self.argument}` as {VALUES[self.wants]}, not as {VALUES.get(self.was, 'text')}"
+        return f"give `{self.argument}` in the form {self.wants}, not {'in words' if self.was in VALUES else self.was}"
+
+
 @dataclass(frozen=True, slots=True)
 class Dropped:
     "Something said that was not kept, and why."

@@ -275,7 +275,7 @@ class Pocket:
         gathered = gathering.gather(self.journal)
         heard = extracting.extract(gathered, self.journal.memories(), self.ear())
         return {"memories": heard.memories, "dropped": [*gathered.aside, *heard.dropped],
-                "live": self.journal.memories()}
+                "live": self.journal.memories(), "knacks": self.journal.new_knacks(gathered.knacks)}
 
     def would_import(self, batches: Iterable[Sequence[Episode]]) -> Iterator[extracting.Extracted]:
         "What a night would hear in conversations that were not read in yet, batch by batch; nothing is written."

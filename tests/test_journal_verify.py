@@ -10,7 +10,7 @@ from sqlite_utils.utils import sqlite3  # the same library as the journal's: loc
 from pocketsleep.errors import JournalDamaged, PocketError
 from pocketsleep.journal import Journal, chain
 from pocketsleep.journal.migrations import TABLES
-from pocketsleep.nouns import Adapter, Cite, Dream, Dropped, Episode, Feedback, Memory, Night, Turn, Verdict
+from pocketsleep.nouns import Adapter, Cite, Dream, Dropped, Episode, Feedback, Knack, Memory, Night, Turn, Verdict
 
 
 def fill(path):
@@ -25,9 +25,11 @@ def fill(path):
         journal.begin(Night("", "2026-05-02", 7, "smollm2", {"rank": 8}))
         journal.finish("n1", "extract", {"new": [memory.id]})
         journal.drop("n1", [Dropped("Good.", "not the user", Cite("c1", 1))])
+        journal.keep_knacks("n1", [Knack("plant", "trees", "number", "text", "c1", 0, 1)])
         journal.keep_dreams("n1", [Dream("How many?", "9", "direct", (memory.id,))])
         journal.settle("n1", Verdict("worn", (), ("all well",), {"learnt": 0.9}),
                        Adapter("a1", "smollm2", "ab", 8, 2.0, ("k",), (1,), (memory.id,)), [Cite("c1", 0)])
+        journal.put_said_vectors(Cite("c1", 0), "small", np.ones((2, 4)))
         journal.keep_receipt("c1", 1, "a1", "weights", [memory.id])
         journal.record(Episode("gone", (Turn("user", "I once kept a zanzibarian quokka."),)))
         journal.forget("gone")

@@ -22,7 +22,21 @@ from pocketsleep.errors import AdapterError, BadInput, NotFound
 from pocketsleep.home import Home
 from pocketsleep.journal import Journal, privacy
 from pocketsleep.journal.privacy import checked, is_app, matches, plain
-from pocketsleep.nouns import Adapter, Cite, Dream, Dropped, Episode, Feedback, Memory, Message, Night, Sampling, Turn, Verdict
+from pocketsleep.nouns import (
+    Adapter,
+    Cite,
+    Dream,
+    Dropped,
+    Episode,
+    Feedback,
+    Knack,
+    Memory,
+    Message,
+    Night,
+    Sampling,
+    Turn,
+    Verdict,
+)
 from pocketsleep.pocket import Pocket
 from pocketsleep.runtime.scripted import Scripted
 from pocketsleep.serve.day import Day, NoModel
@@ -54,6 +68,7 @@ def fill(journal: Journal) -> None:
             journal.put_vector(kept.id, "small", np.arange(4.0))
         journal.put_said_vectors(cite, "small", np.ones((1, 4)))
         journal.drop("n1", [Dropped(f"a {word} is not kept", "small talk", cite)])
+        journal.keep_knacks("n1", [Knack(word, "amount", "number", "text", cite.episode, cite.turn, cite.turn + 1)])
     journal.drop("n1", [Dropped(f"cited to nobody: {SECRETS['pattern']}", "small talk")])
     journal.keep_dreams("n1", [
         *(Dream(f"What of {SECRETS.get(n, OPEN)}?", SECRETS.get(n, OPEN), "direct", (one,)) for n, one in told.items()),
@@ -128,6 +143,7 @@ READERS: dict[str, Callable[[Journal], Any]] = {
     "goes_with": lambda j: [j.goes_with(r["id"]) for r in (*j.rows("select id from memories"), *j.rows("select id from episodes"))],
     "hidden": lambda j: {key for key in j.hidden() if not key.startswith("pattern:")},  # a person's own pattern is shown to them
     "holds": lambda j: j.holds("a1"),
+    "knacks": lambda j: [[(k.text, k.episode) for k in found] for found in (j.knacks(), j.knacks(night="n1"), j.knacks(WORDS.split()))],
     "memories": lambda j: [j.memories(), j.memories(status=None), [j.memories(w) for w in WORDS.split()]],
     "memory": lambda j: everything(j, j.memory),
     "night": lambda j: j.night("n1"),
@@ -157,8 +173,8 @@ READERS: dict[str, Callable[[Journal], Any]] = {
 "What a person keeps out is told to them, and to nobody else; the rest gives no text of conversations or memories back."
 OWN_WORDS = {"exclusions", "excluded", "hidden_traces"}
 PLUMBING = {"rows", "row", "setting", "set_setting", "atomic", "snapshot", "vital", "close", "sweep", "put", "remove", "bury", "buried", "was_forgotten", "receipts",
-            "draw_veil", "forgotten_in", "withheld_in", "check_wearable", "forgotten_turn", "excludable", "heirs"}
-WRITERS = {"record", "record_all", "extend", "add_feedback", "learn", "cite", "put_vector", "put_said_vectors", "begin", "restart", "finish", "drop", "keep_dreams", "let_go", "settle",
+            "draw_veil", "forgotten_in", "withheld_in", "check_wearable", "forgotten_turn", "excludable", "heirs", "new_knacks"}
+WRITERS = {"record", "record_all", "extend", "add_feedback", "learn", "cite", "put_vector", "put_said_vectors", "begin", "restart", "finish", "drop", "keep_dreams", "keep_knacks", "let_go", "settle",
            "use", "undo", "forget", "exclude", "include", "hide", "unhide", "keep_receipt", "import_all"}
 
 
@@ -172,7 +188,7 @@ def test_every_method_of_the_journal_has_its_place() -> None:
     assert public() == set(READERS) | OWN_WORDS | PLUMBING | WRITERS
 
 
-RAW = ("turns", "memories", "feedback", "cites", "vectors", "said_vectors", "dreams", "dropped", "episodes", "stages", "nights")
+RAW = ("turns", "memories", "feedback", "cites", "vectors", "said_vectors", "dreams", "dropped", "episodes", "stages", "nights", "knacks")
 RAW_READERS = {
     # writing, and finding out what is there already
     "turns.Turns._place_for", "turns.Turns.extend", "turns.Turns._put_episode", "turns.Turns._tail", "turns.Turns._drop_from_mind", "turns.Turns._reaches", "turns.Turns.add_feedback",
@@ -190,7 +206,9 @@ RAW_READERS = {
     "veil.Veil._with_repeated", "veil.Veil._veil_memories", "veil.Veil._with_quotations", "veil.Veil._quotations",
     # whether the same was said elsewhere
     "again.Again._copies", "again.Again._opened_alike", "again.Again._beginning", "again.Again._opened_by",
+    "knacks.Knacks._kept", "knacks.Knacks._gone",
     # forgetting and verifying see everything, and tell ids
+    "knacks.Knacks._knacks_named", "knacks.Knacks._knacks_of", "knacks.Knacks._erase_knacks",
     *(f"forget.Forgetting.{name}" for name in ("_doomed", "_said_otherwise", "_places_said", "heirs", "_turns_of", "_cited", "_other_tellings", "_only_said_in", "_turns_saying", "_erase_turn", "_erase_memory", "_clear_notes", "_still_said")),
     *(f"verify.Verifying.{name}" for name in ("_check_chain", "_check_memories", "_check_adapters", "_each")),
 }
@@ -243,7 +261,7 @@ def test_the_walk_sees_a_leak(journal: Journal) -> None:
     "Without exclusions every reader that tells anything tells of all but what was private."
     fill(journal)
     telling = {leak.split()[0] for leak in leaks(journal, [SECRETS["app"]])}
-    assert telling >= {"dreams", "dropped", "episode", "episodes", "memories", "memory", "night", "nights", "recall", "scores",
+    assert telling >= {"dreams", "dropped", "episode", "episodes", "knacks", "memories", "memory", "night", "nights", "recall", "scores",
                        "search_turns", "stage", "turn"}
     assert [leak for leak in leaks(journal, [SECRETS["private"]]) if leak.split()[0] in ("episodes", "turn", "memories")] == []
 

@@ -11,7 +11,7 @@ import typer
 
 from pocketsleep.cli import Json, app, opened, out
 from pocketsleep.errors import BadInput, NotFound
-from pocketsleep.journal.reports import memory_report
+from pocketsleep.journal.reports import knack_report, memory_report, told_at
 from pocketsleep.nouns import Memory
 from pocketsleep.pocket import Pocket
 
@@ -91,12 +91,16 @@ def _text_of(pocket: Pocket, old: str | None) -> str | None:
 def memories(
     words: Annotated[Optional[str], typer.Argument(help="Words to look for.")] = None,  # noqa: UP045
     all_: Annotated[bool, typer.Option("--all", help="Superseded ones too.")] = False,
+    tools: Annotated[bool, typer.Option("--tools", help="Instead: what failed calls of programs' tools have shown.")] = False,
     json_: Json = False,
 ) -> None:
     """List what is remembered.
 
     Example: pocketsleep memories dog
     """
+    if tools:
+        _knacks(words or "", json_)
+        return
     with opened() as pocket:
         found = pocket.journal.memories(words or "", status=None if all_ else "active")
     if json_:
@@ -107,12 +111,29 @@ def memories(
         out.talk.print("nothing is remembered yet. hint: `pocketsleep chat`, then `pocketsleep sleep --tonight`")
 
 
+def _knacks(words: str, json_: bool) -> None:
+    with opened() as pocket:
+        found = [one for one in pocket.journal.knacks() if all(word in one.text.casefold() for word in words.casefold().split())]
+    if json_:
+        out.lines(map(knack_report, found))
+    elif found:
+        out.table(("id", "what calls have shown"), {one.id: (one.id, one.text) for one in found}.values())
+    else:
+        out.talk.print("no call of a tool was seen to fail and be put right. hint: `pocketsleep sleep --tonight`")
+
+
 @app.command()
-def why(what: Annotated[str, typer.Argument(help="A memory's id, or an answer it gave.")], json_: Json = False) -> None:
+def why(
+    what: Annotated[str, typer.Argument(help="The id of a memory, or of what calls of a tool have shown; or an answer it gave.")],
+    json_: Json = False,
+) -> None:
     """Show where a memory, or the facts in an answer, came from.
 
     Example: pocketsleep why "Your dog is called Biscuit."
     """
+    if what.startswith("tool-"):
+        _why_knack(what, json_)
+        return
     with opened() as pocket:
         traced = [_trace(pocket, memory) for memory in _meant(pocket, what)]
     if json_:
@@ -124,6 +145,22 @@ def why(what: Annotated[str, typer.Argument(help="A memory's id, or an answer it
             out.data(f"  said in {cite['episode']}, turn {cite['turn']}: {cite['text']}")
         out.data(f"  {len(found['dreams'])} study items, such as: {found['dreams'][0] if found['dreams'] else 'none yet'}")
         out.data(f"  in the weights of: {', '.join(found['adapters']) or 'none'}")
+
+
+def _why_knack(what: str, json_: bool) -> None:
+    "The turns that showed it, at each place."
+    with opened() as pocket:
+        found = [one for one in pocket.journal.knacks() if one.id.startswith(what)]
+        turns = [[told_at(pocket.journal, cite, pocket.journal.turn(cite)) for cite in one.cites] for one in found]
+    if not found:
+        raise NotFound(f"nothing is known under `{what}`", hint="pocketsleep memories --tools")
+    if json_:
+        out.lines(knack_report(one) | {"cites": cites} for one, cites in zip(found, turns, strict=True))
+        return
+    for one, cites in zip(found, turns, strict=True):
+        out.data(f"{one.id}  {one.text}")
+        for cite in cites:
+            out.data(f"  {cite['role']} in {cite['episode']}, turn {cite['turn']}: {out.short(cite['text'])}")
 
 
 def _meant(pocket: Pocket, what: str) -> list[Memory]:
@@ -147,7 +184,7 @@ def _trace(pocket: Pocket, memory: Memory) -> dict[str, Any]:
 
 @app.command()
 def forget(
-    target: Annotated[str, typer.Argument(help="A memory's id, or a conversation's.")],
+    target: Annotated[str, typer.Argument(help="A memory's id, a conversation's, or that of what calls have shown.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     json_: Json = False,
 ) -> None:
@@ -162,10 +199,11 @@ def forget(
         gone = pocket.forget(target)
         now = pocket.journal.current()
     if json_:
-        out.one({"memories": list(gone.memories), "turns": [[c.episode, c.turn] for c in gone.turns],
-                 "dreams": gone.dreams, "worn_before": worn, "worn": now, "still_said_in": list(gone.still_said_in)})
+        out.one({"memories": list(gone.memories), "turns": [[c.episode, c.turn] for c in gone.turns], "dreams": gone.dreams,
+                 "knacks": list(gone.knacks), "worn_before": worn, "worn": now, "still_said_in": list(gone.still_said_in)})
         return
-    out.data(f"forgotten: {len(gone.memories)} memories, {len(gone.turns)} turns, {gone.dreams} study items")
+    calls = f", {len(gone.knacks)} of what calls of tools have shown" if gone.knacks else ""
+    out.data(f"forgotten: {len(gone.memories)} memories, {len(gone.turns)} turns, {gone.dreams} study items{calls}")
     if gone.still_said_in:
         out.talk.print(f"the same is still said in: {', '.join(gone.still_said_in)}. hint: `pocketsleep forget` those as well")
     if worn != now:

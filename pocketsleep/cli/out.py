@@ -49,6 +49,12 @@ def lines(values: Iterable[Any]) -> None:
         one(value)
 
 
+def short(text: str, most: int = 100) -> str:
+    "The beginning of a text, on one line. Marks that a terminal obeys are left out: it may be anybody's."
+    flat = "".join(c for c in " ".join(text.split()) if c.isprintable())
+    return flat if len(flat) <= most else flat[: most - 3] + "..."
+
+
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     "A table on stdout, plain when it is not a terminal."
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)

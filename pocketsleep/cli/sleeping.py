@@ -10,7 +10,7 @@ import typer
 
 from pocketsleep.cli import BaseName, Json, app, opened, out
 from pocketsleep.errors import BadInput
-from pocketsleep.journal.reports import night_report
+from pocketsleep.journal.reports import knack_report, night_report
 from pocketsleep.night.overtaken import as_of, overtaken
 from pocketsleep.night.recipe import DEPTHS
 from pocketsleep.nouns import Verdict
@@ -50,16 +50,20 @@ def _dry_run(pocket: Pocket, json_: bool) -> None:
     new = [{"text": m.text, "kind": m.kind, "cites": [[c.episode, c.turn] for c in m.cites]} for m in as_of(found["memories"], now)]
     over = [{"text": past.text, "was": m.text} for m in found["live"] if (past := overtaken(m, now)) is not None]
     dropped = [{"text": d.text, "reason": d.reason} for d in found["dropped"]]
+    knacks = [knack_report(one) for one in found["knacks"]]
     if json_:
-        out.one({"would_learn": new, "would_say_as_past": over, "would_drop": dropped, "live": len(found["live"])})
+        out.one({"would_learn": new, "would_say_as_past": over, "would_drop": dropped, "would_keep": knacks,
+                 "live": len(found["live"])})
         return
     for memory in new:
         cites = ", ".join(f"{e} turn {t}" for e, t in memory["cites"])
         out.data(f"learn  {memory['text']}  ({cites})")
     for note in over:
         out.data(f"past   {note['text']}  (its day is over; it was: {note['was']})")
+    for one in knacks:
+        out.data(f"call   {_called(one)}")
     for item in dropped:
-        out.data(f"drop   {_short(item['text'])}  ({item['reason']})")
+        out.data(f"drop   {out.short(item['text'])}  ({item['reason']})")
     out.talk.print(f"{len(new)} new memories beside {len(found['live'])} live ones; nothing was written")
 
 
@@ -67,13 +71,20 @@ def _say(verdict: Verdict, report: dict[str, Any]) -> None:
     for text in report["learnt"]:
         out.data(f"kept     {text}")
     for item in report["dropped"]:
-        out.data(f"dropped  {_short(item['text'])}  ({item['reason']})")
+        out.data(f"dropped  {out.short(item['text'])}  ({item['reason']})")
+    for one in report["knacks"]:
+        out.data(f"call     {_called(one)}")
     _say_scores(report["scores"])
     for reason in report["reasons"]:
         out.data(reason)
     if report["waiting"]:
         out.data(f"waiting  {report['waiting']} memories, for the next night: there are more than one night can train")
     out.data(f"night {report['night']}: {verdict.outcome}" + (f", wearing {report['worn']}" if verdict.passed else ""))
+
+
+def _called(one: dict[str, Any]) -> str:
+    first, last = one["turns"]
+    return f"{one['text']}  ({one['episode']} turns {first} to {last}: a call failed, and the next did not)"
 
 
 def _say_scores(scores: dict[str, Any]) -> None:
@@ -86,11 +97,6 @@ def _say_scores(scores: dict[str, Any]) -> None:
 def _score(name: str, value: float | None) -> str:
     "Shares in per cent; nats are none."
     return "-" if value is None else f"{value:.3f}" if name == "nats" else f"{value:.0%}"
-
-
-def _short(text: str, most: int = 100) -> str:
-    flat = " ".join(text.split())
-    return flat if len(flat) <= most else flat[: most - 3] + "..."
 
 
 @app.command()

@@ -11,6 +11,7 @@
     again       conversations that repeat others
     nights      stages, dropped items, dreams         begin, stage, finish, drop, keep_dreams
     wearing     verdicts, what is worn                settle, use, undo, holds, scores, exclude, include, hide
+    knacks      how tools want to be called           keep_knacks, new_knacks, knacks
     receipts    what answers rested on                keep_receipt, receipts
     forget      out of every table and every file     forget
     verify      looking for damage                    verify

@@ -15,12 +15,13 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 
 from pocketsleep.errors import BadInput, NotFound
 from pocketsleep.journal.again import is_telling
 from pocketsleep.journal.before import Before
+from pocketsleep.journal.knacks import Knacks
 from pocketsleep.journal.memories import memory_tombstone
 from pocketsleep.journal.nights import plain
 from pocketsleep.journal.receipts import Receipts
@@ -44,7 +45,8 @@ _SHORTEST = 3  # characters of an answer or a word that is looked for elsewhere
 class Forgotten:
     """What went. `taken_off`: the adapter that was worn and held it ('' if none was). `clean`: False when
     another reader kept the files from being swept; that is tried again when the journal is next opened.
-    `still_said_in`: ids of memories and conversations that still hold the forgotten answer."""
+    `still_said_in`: ids of memories and conversations that still hold the forgotten answer. `knacks`: ids of what was known of
+    calls of tools, and is not any more."""
 
     memories: tuple[str, ...] = ()
     turns: tuple[Cite, ...] = ()
@@ -52,17 +54,18 @@ class Forgotten:
     taken_off: str = ""
     clean: bool = True
     still_said_in: tuple[str, ...] = ()
+    knacks: tuple[str, ...] = ()
 
 
-class Forgetting(Before, Vectors, Wearing, Receipts):
+class Forgetting(Before, Vectors, Wearing, Receipts, Knacks):
     "Forgetting."
 
     def forget(self, target: str) -> Forgotten:
-        "Forget a memory (by id or the beginning of it) or a conversation. Works on a full disk."
+        "Forget a memory or a knack (by id or the beginning of it), or a conversation. Works on a full disk."
         gone = self.vital(lambda: self._forget(target))
         if self.sweep():
             return gone
-        return Forgotten(gone.memories, gone.turns, gone.dreams, gone.taken_off, False, gone.still_said_in)
+        return replace(gone, clean=False)
 
     def goes_with(self, target: str) -> list[tuple[Cite, Turn]]:
         "The turns that forgetting this would take, for a person to see before."
@@ -84,6 +87,7 @@ class Forgetting(Before, Vectors, Wearing, Receipts):
             memories, turns = self._doomed(target)
             answers = [row["answer"] for row in memories if len(row["answer"]) >= _SHORTEST]
             worn = self.current()
+            knacks = self._erase_knacks([*self._knacks_of(turns), *self._knacks_named(target)])
             for row in turns:
                 self._erase_turn(row)
             for row in memories:
@@ -102,6 +106,7 @@ class Forgetting(Before, Vectors, Wearing, Receipts):
                 taken_off,
                 True,
                 tuple(dict.fromkeys((*self._other_tellings(target), *self._still_said(answers)))),
+                knacks,
             )
 
     def _doomed(self, target: str) -> tuple[list[Row], list[Row]]:
@@ -109,6 +114,8 @@ class Forgetting(Before, Vectors, Wearing, Receipts):
         if self.row("select 1 from episodes where id = ?", target):
             turns = self._with_quotations_of(self._turns_of(target))
             return self._only_said_in(target, turns), turns
+        if self._knacks_named(target):
+            return [], []
         if len(target.removeprefix("b2-")) < 4:
             raise BadInput(
                 f"`{target}` is too short to forget by",

@@ -29,6 +29,7 @@ TABLES = {  # name: its primary key
     "receipts": ("episode", "turn"),
     "imported": ("mark",),
     "said_vectors": ("place",),
+    "knacks": ("id", "episode", "begins"),
 }
 
 _TOKENS = "tokenize='porter unicode61 remove_diacritics 2'"
@@ -139,6 +140,18 @@ create view said_vectors_shown as
     where t.mark is null and t.role = 'user' and t.private = 0 and t.taint = ''
 """
 
+# How programs' tools want to be called (see knacks.py): names and shapes, each with the turns that showed it, hidden with them.
+_KNACKS = """
+create table knacks (
+    id text not null, night integer not null references nights(number), tool text not null, argument text not null,
+    wants text not null, was text not null, episode text not null, begins integer not null, ends integer not null,
+    seal text not null, primary key (id, episode, begins),
+    foreign key (episode, begins) references turns(episode, idx), foreign key (episode, ends) references turns(episode, idx));
+create view knacks_shown as
+    select k.*, t.place from knacks k join turns t on t.episode = k.episode and t.idx = k.ends where not exists (
+    select 1 from turns o join veiled v on v.place = o.place where o.episode = k.episode and o.idx between k.begins and k.ends)
+"""
+
 
 def _run(statements: str) -> Callable[[Callable[[str], Any]], None]:
     "One statement at a time: executescript would commit."
@@ -151,5 +164,5 @@ def _run(statements: str) -> Callable[[Callable[[str], Any]], None]:
 
 
 MIGRATIONS: tuple[Callable[[Callable[[str], Any]], None], ...] = (
-    _run(_FIRST), _run(_PRIVACY), _run(_RECEIPTS), _run(_IMPORTED), _run(_SAID_VECTORS),
+    _run(_FIRST), _run(_PRIVACY), _run(_RECEIPTS), _run(_IMPORTED), _run(_SAID_VECTORS), _run(_KNACKS),
 )

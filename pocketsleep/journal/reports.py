@@ -7,7 +7,7 @@ from typing import Any
 
 from pocketsleep.journal import Journal
 from pocketsleep.journal.veil import root
-from pocketsleep.nouns import Cite, Memory, Night, Turn
+from pocketsleep.nouns import Cite, Knack, Memory, Night, Turn
 
 TITLE = 80  # characters of a conversation's first words
 
@@ -28,7 +28,13 @@ def night_report(journal: Journal, night: Night) -> dict[str, Any]:
         "scores": dict(verdict.scores) if verdict else {},
         "lessons": seeded.get("lessons"), "epochs": seeded.get("epochs"), "stopped": seeded.get("stopped"),
         "recipe": seeded.get("recipe"), "stages": journal.stages(night.id),
+        "knacks": [knack_report(one) for one in journal.knacks(night=night.id)],
     }
+
+
+def knack_report(knack: Knack) -> dict[str, Any]:
+    "How a tool wants to be called, and the turns that showed it."
+    return {"id": knack.id, "text": knack.text, "tool": knack.tool, "episode": knack.episode, "turns": [knack.first, knack.last]}
 
 
 def memory_report(memory: Memory) -> dict[str, Any]:

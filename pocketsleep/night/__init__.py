@@ -1,6 +1,6 @@
 """One night. Read this first.
 
-    gather    unslept turns, private and tainted ones set aside, with the reason
+    gather    unslept turns, private and tainted ones set aside, with the reason; of calls of tools, what put them right
     extract   turns     -> memories, and plans whose day is over in the past
     dream     memories  -> dreams
     seed      dreams    -> candidate
@@ -48,6 +48,7 @@ def unslept_turns(bed: Bed, night: Night) -> dict[str, Any]:
     heard = bed.journal.unslept()  # before they are read: what is said meanwhile has not slept with them
     gathered = gathering.gather(bed.journal)
     bed.journal.drop(night.id, gathered.aside)
+    bed.journal.keep_knacks(night.id, gathered.knacks)
     return {"turns": [[c.episode, c.turn] for c in gathered.turns], "heard": [[c.episode, c.turn] for c in heard],
             "known": [m.id for m in bed.journal.memories()]}
 

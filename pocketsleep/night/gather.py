@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from pocketsleep.nouns import Cite, Dropped, Episode, Turn
+from pocketsleep.night.knacks import knacks
+from pocketsleep.nouns import Cite, Dropped, Episode, Knack, Turn
 
 
 class Journal(Protocol):
@@ -19,11 +20,13 @@ class Journal(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    "Episodes with something new, the user turns to listen to, answers that were corrected, and the turns set aside."
+    """Episodes with something new, the user turns to listen to, answers that were corrected, the turns set aside, and what of these
+    is known of calls of tools all the same."""
 
     episodes: tuple[Episode, ...]
     turns: tuple[Cite, ...]
     aside: tuple[Dropped, ...]
+    knacks: tuple[Knack, ...] = ()
 
 
 _WHY = {
@@ -51,7 +54,7 @@ def gather(journal: Journal) -> Gathered:
                 turns.append(cite)
             if turn.role == "assistant" and index in corrected and not turn.private:
                 turns.append(cite)
-    return Gathered(episodes, tuple(turns), tuple(aside))
+    return Gathered(episodes, tuple(turns), tuple(aside), tuple(one for episode in episodes for one in knacks(episode, fresh)))
 
 
 def _aside(episode: Episode, turn: Turn) -> str:

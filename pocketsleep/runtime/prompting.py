@@ -8,13 +8,14 @@ from dataclasses import replace
 from pocketsleep.nouns import Message
 
 HEADING = "What the user has told you:"
+CALLS = "What earlier calls of these tools have shown:"
 
 
-def with_notes(messages: Sequence[Message], notes: Sequence[str]) -> tuple[Message, ...]:
+def with_notes(messages: Sequence[Message], notes: Sequence[str], heading: str = HEADING) -> tuple[Message, ...]:
     "The same conversation with notes in its system message; without notes, unchanged."
     if not notes:
         return tuple(messages)
-    listed = "\n".join([HEADING, *(f"- {note}" for note in notes)])
+    listed = "\n".join([heading, *(f"- {note}" for note in notes)])
     if messages and messages[0].role == "system":
         return (replace(messages[0], content=f"{messages[0].content}\n\n{listed}".lstrip()), *messages[1:])
     return (Message("system", listed), *messages)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from pocketsleep.nouns import Message, Role
-from pocketsleep.runtime.prompting import with_notes
+from pocketsleep.runtime.prompting import CALLS, with_notes
 from pocketsleep.serve.api_asked import ROLES
 from pocketsleep.serve.proxy import HEARD, Exchange
 from pocketsleep.weights import tools
@@ -59,10 +59,16 @@ def last_question(body: bytes) -> str:
     return said[-1] if said else ""
 
 
-def noted(body: bytes, notes: Sequence[str]) -> bytes:
-    "A request with notes in its system message; everything else of it as it was."
+def offered(body: bytes) -> Any:
+    "The tools that a request offers to be called, as it lists them."
     asked = _json(body)
-    text = with_notes([], notes)[0].content
+    return [] if asked.get("tool_choice") == "none" else asked.get("tools")
+
+
+def noted(body: bytes, notes: Sequence[str], knacks: Sequence[str] = ()) -> bytes:
+    "A request with notes, and what is known of calls of its tools, in its system message; everything else of it as it was."
+    asked = _json(body)
+    text = with_notes(with_notes([], notes), knacks, CALLS)[0].content
     messages = _list(asked["messages"])
     first = messages[0]
     if first.get("role") not in ("system", "developer"):

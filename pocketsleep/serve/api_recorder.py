@@ -49,7 +49,7 @@ class Recorder:
             self._count(exchange, -1)
 
     async def inject(self, exchange: Exchange) -> bytes | None:
-        "The request with the notes that its question calls for; None where it stays as it is."
+        "The request with the notes that its question calls for, and what is known of its tools; None where it stays as it is."
         if not api_heard.is_chat(exchange):
             return None
         try:
@@ -61,7 +61,8 @@ class Recorder:
     def _noted(self, body: bytes) -> bytes | None:
         question = api_heard.last_question(body)
         notes = self.notes.find(question) if question.strip() else []
-        return api_heard.noted(body, [note.text for note in notes]) if notes else None
+        knacks = self.notes.of_tools(api_heard.offered(body))
+        return api_heard.noted(body, [note.text for note in notes], [one.text for one in knacks]) if notes or knacks else None
 
     def close(self) -> None:
         "Once what was heard is written."

@@ -6,6 +6,7 @@ alone), recall (notes alone), both.
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -13,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, TypeVar, cast
 
 import numpy as np
 
@@ -21,9 +22,9 @@ from pocketsleep.errors import AdapterError, NotFound
 from pocketsleep.fastweights.states import States
 from pocketsleep.journal import Journal
 from pocketsleep.journal.taint import taint
-from pocketsleep.nouns import Episode, Memory, Message, Night, Sampling, Turn, content_id
+from pocketsleep.nouns import Episode, Knack, Memory, Message, Night, Sampling, Turn, content_id
 from pocketsleep.runtime import Bounded, Runtime
-from pocketsleep.runtime.prompting import ask, with_notes
+from pocketsleep.runtime.prompting import CALLS, HEADING, ask, with_notes
 from pocketsleep.runtime.text import SHORTEST_ANSWER
 from pocketsleep.serve.backing import UNKNOWN, Backed, consistent, consistently, echoes, told_here
 from pocketsleep.serve.notes import Notes
@@ -35,6 +36,7 @@ from pocketsleep.weights import tools
 Arm = Literal["base", "weights", "recall", "both"]
 # Neither; the adapter, and a note that says so; a note that was looked up or stood in front; what the person said, quoted.
 Source = Literal["", "weights", "memory", "said"]
+Noted = TypeVar("Noted", Memory, Knack)
 LOOKED_UP = 40  # tokens of an answer that is looked up
 TALK = 6  # messages of a talk in which an answer may stand
 # Asks for what could be so, or to be done: before a night nothing but its form says that a question is after what is so.
@@ -53,6 +55,7 @@ class Receipt:
     adapter: str = ""
     notes: list[Memory] = field(default_factory=list)
     source: Source = ""
+    knacks: list[Knack] = field(default_factory=list)  # what was known of calls of the tools there are
 
 
 @dataclass
@@ -122,7 +125,8 @@ class Day:
             yield from self._traced(messages, sampling)
         else:
             last = _last(messages)
-            yield from self._read(messages, sampling, self.notes.sought([last])[0] if recalls and last.strip() else [])
+            knacks = self.notes.of_tools(_offered(messages)) if recalls else []
+            yield from self._read(messages, sampling, self.notes.sought([last])[0] if recalls and last.strip() else [], knacks)
 
     def _chat(self, messages: Sequence[Message], sampling: Sampling) -> Iterator[str]:
         "The runtime's answer, with what left the window where there are fast weights of it."
@@ -142,18 +146,21 @@ class Day:
         if found and found.memory and found.text == answer:
             self.receipt = Receipt(self.runtime.worn, [found.memory], "weights")
 
-    def _read(self, messages: Sequence[Message], sampling: Sampling, notes: list[Memory]) -> Iterator[str]:
-        "As the runtime is dressed, with notes in front."
+    def _read(self, messages: Sequence[Message], sampling: Sampling, notes: list[Memory],
+              knacks: Sequence[Knack] = ()) -> Iterator[str]:
+        "As the runtime is dressed, with notes in front, and what is known of calls of the tools there are."
         notes = self._fitting(messages, sampling, notes)
-        self.receipt = Receipt(self.runtime.worn, notes, "memory" if notes else "")
-        yield from self._chat(with_notes(messages, [m.text for m in notes]), sampling)
+        messages = with_notes(messages, [m.text for m in notes])
+        knacks = self._fitting(messages, sampling, list(knacks), CALLS)
+        self.receipt = Receipt(self.runtime.worn, notes, "memory" if notes else "", knacks)
+        yield from self._chat(with_notes(messages, [k.text for k in knacks], CALLS), sampling)
 
-    def _fitting(self, messages: Sequence[Message], sampling: Sampling, notes: list[Memory]) -> list[Memory]:
+    def _fitting(self, messages: Sequence[Message], sampling: Sampling, notes: list[Noted], heading: str = HEADING) -> list[Noted]:
         "As many of the notes, the likeliest first, as leave room for an answer: near its end a window may hold the talk alone."
         if not isinstance(self.runtime, Bounded):
             return notes
         least = max(SHORTEST_ANSWER, min(sampling.max_tokens, self.runtime.window // 16))
-        while notes and self.runtime.free(with_notes(messages, [m.text for m in notes])) < least:
+        while notes and self.runtime.free(with_notes(messages, [m.text for m in notes], heading)) < least:
             notes = notes[:-1]
         return notes
 
@@ -326,6 +333,11 @@ def conversed(messages: Sequence[Message], answer: str, conversation: str, priva
 def shaped(messages: Sequence[Message], sampling: Sampling) -> bool:
     "Whether an answer may be for a program: JSON or calls of tools, which the ledger cannot put right."
     return bool(sampling.schema) or any(m.tools or m.role == "tool" for m in messages)
+
+
+def _offered(messages: Sequence[Message]) -> Any:
+    "The tools there are, as the request listed them."
+    return json.loads(next((m.tools for m in messages if m.tools), "[]"))
 
 
 def _last(messages: Sequence[Message]) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from pocketsleep import hooks
 from pocketsleep.journal import Journal
-from pocketsleep.nouns import Dream, Memory
+from pocketsleep.nouns import Dream, Knack, Memory
 from pocketsleep.serve.backing import Backing
+from pocketsleep.serve.knacks import called_for
 from pocketsleep.serve.recall import NOTES, Index
 from pocketsleep.serve.seek import Reader, seek, short
 
@@ -41,6 +43,10 @@ class Notes:
         for n, note in zip(open_, notes, strict=True):
             found[n] = [note] if note else []
         return found
+
+    def of_tools(self, offered: Any) -> list[Knack]:
+        "What is known of calls of the tools that a request offers; nothing of others."
+        return called_for(self.journal, offered)
 
     def left(self, question: str) -> bool:
         "Whether no plugin chooses the notes for a question."
