@@ -104,6 +104,8 @@ def test_what_a_reader_finds_is_measured_beside(tmp_path):
     (tmp_path / "one.jsonl").write_text(json.dumps({"memories": lines}) + "\n", encoding="utf-8")
     cat, job = (Memory(n["text"], answer=n["answer"]) for n in lines)
     reader = Knows({"What name has my mouser?": cat, "Who pays me?": cat, "Who bred it?": job})
-    row = next(recall(tmp_path / "one.jsonl", 24, reader, 4))
+    placed: list[Memory] = []
+    row = next(recall(tmp_path / "one.jsonl", 24, reader, 4, placed.extend))
+    assert placed == [cat, job]
     assert [row[name]["share"] for name in ("sought", "other", "unanswered")] == [25.0, 25.0, 50.0]
     assert next(recall(tmp_path, 24, reader, 1))["sought"]["n"] == 1

@@ -238,6 +238,49 @@ def test_an_answer_that_a_note_hardly_backs_gives_way_to_what_was_said(journal: 
     assert today.answers([ASKED], "both") == [f'On 4 March 2026 you said: "{BAND}"' if quoted else wrong]
 
 
+@pytest.mark.parametrize(("nats", "quoted"), [(4.9, False), (5.1, True)])
+@pytest.mark.parametrize("question", [ASKED, "Is my band called Clatter Lane?"])
+def test_an_answer_gives_way_to_words_that_the_question_is_far_likelier_on(
+        journal: Journal, tmp_path: Path, nats: float, quoted: bool, question: str) -> None:
+    "A note that seems to answer is not enough, where a few words that lie near say it outright. Yes and no stay the weights'."
+    journal.learn(CAT)
+    said(journal, "c-1", f"Morning. {BAND}")
+    night = journal.begin(Night("", "2026-01-01", 0, "tiny", {}))
+    journal.settle(night.id, Verdict("worn"), Adapter("a1", "tiny", "s", 1, 1.0, ("k",), (0,), (CAT.id,)), [])
+
+    class Sure(Reads):
+        def asked(self, pairs: list[Pair]) -> list[float]:
+            return [nats - 9 if m.text == BAND else -9.0 for m, _ in pairs]
+
+    class Near(Sayings):
+        def nearest(self, question: str, most: int) -> list[Memory]:
+            return self(question)
+
+    reader = Sure({question: Memory(BAND)}, {question: {CAT: 0.1, Memory(BAND): 0.1}})
+    wrong = "Your cat is called Gus." if question == ASKED else "No, Gus."
+    today = Day(journal, Says({question: wrong}, {}), lambda one: tmp_path / one, reader=reader, sayings=Near(journal))
+    changed = quoted and question == ASKED
+    assert today.answers([question], "both") == [f'On 4 March 2026 you said: "{BAND}"' if changed else wrong]
+    if changed:  # what this talk says comes before what another one said
+        reader.chance[question][Memory("It is Gravel.")] = 0.1
+        assert "you said" not in "".join(today.reply(talk("It is Gravel.", question), Sampling()))
+
+
+def test_an_answer_gives_way_to_another_note_that_the_question_is_far_likelier_on(journal: Journal, tmp_path: Path) -> None:
+    for note in (CAT, JOB):
+        journal.learn(note)
+    night = journal.begin(Night("", "2026-01-01", 0, "tiny", {}))
+    journal.settle(night.id, Verdict("worn"), Adapter("a1", "tiny", "s", 1, 1.0, ("k",), (0,), (CAT.id,)), [])
+    asked = "What do I do all day?"
+    reader = Knows({asked: JOB}, {asked: {CAT: 0.1}})
+    today = Day(journal, Says({asked: "Your cat is called Gus."}, {}), lambda one: tmp_path / one, reader=reader)
+    assert today.answers([asked], "both") == ["Your cat is called Gus."], "no night has placed it"
+    reader.placed = [CAT.id, JOB.id]
+    assert today.answers([asked], "both") == ["You are a dentist in Sligo."]
+    reader.chance[asked] = {CAT: 0.1, JOB: 0.6}
+    assert today.answers([asked], "both") == ["Your cat is called Gus."]
+
+
 def test_a_note_comes_first_and_what_nobody_said_is_not_answered(day: Day) -> None:
     assert "".join(day.reply(talk("What is my cat called?"), Sampling())).strip() == "Your cat is called Gus."
     assert day.receipt.notes == [CAT]

@@ -142,7 +142,7 @@ def day(tmp_path: Path) -> Iterator[Day]:
     ("Do I like oats?", "Yes.", ""),  # and nothing is found
     ("Where do I see my dentist?", "You are a dentist in Sligo.", "memory"),  # a note backs the cat, which is doubted
     ("What do I call the purring one?", "Your cat is called Gus.", "weights"),  # doubted, and no other note is found
-    ("What goes in my tea?", "You take oat milk in tea.", "memory"),  # the reader is not sure enough; the worn adapter and the note say it
+    ("What goes in my tea?", "Your tea is... you haven't told me that.", ""),  # what the worn adapter makes of the note is doubted, too
     ("What is in my tea pot?", "Your tea pot is... you haven't told me that.", ""),  # the note says something else
     ("Who pays me?", UNKNOWN, ""),
 ])
@@ -275,7 +275,7 @@ def test_a_second_look_does_not_wait_for_the_first(day: Day) -> None:
     asked = "What is my tea with oat milk?"
     long = "You haven't told me " + "how the tea is " * 9
     day.runtime = Locked({asked: long}, {asked: "You take oat milk in tea."})
-    day.reader.chance[asked] = {TEA: 0.7}  # type: ignore[union-attr]
+    day.reader.chance[asked] = {TEA: 0.5}  # type: ignore[union-attr]
     assert "".join(day.reply([Message("user", asked)], Sampling())).strip() == "You take oat milk in tea."
 
 

@@ -12,7 +12,7 @@ night would ask of them by grammar alone is made anew; the hand-written question
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,14 @@ from pocketsleep.serve.seek import Reader, seek
 Asked = tuple[Memory, str]  # a note, a question
 
 
-def recall(folder: Path, per_memory: int, reader: Reader | None = None, some: int = 0) -> Iterator[Row]:
-    """A row a file that has questions (`folder`: many, or one). `some` of a file's questions go to the reader.
+def recall(folder: Path, per_memory: int, reader: Reader | None = None, some: int = 0,
+           place: Callable[[Sequence[Memory]], None] = lambda notes: None) -> Iterator[Row]:
+    """A row a file that has questions (`folder`: many, or one). `some` of a file's questions go to the reader, which knows what
+    lies near them once `place` has placed the notes.
 
     Raises BadInput where none has."""
     files = [folder] if folder.is_file() else sorted(folder.glob("*.jsonl"))
-    made = [_row(path, notes, per_memory, reader, some) for path in files if _asked(notes := _studied(path), KINDS)]
+    made = [_row(path, notes, per_memory, reader, some, place) for path in files if _asked(notes := _studied(path), KINDS)]
     if not made:
         raise BadInput(f"`{folder}` has no notes with questions on them", hint="pocketsleep bench recall models/study")
     yield from made
@@ -47,7 +49,8 @@ def _asked(notes: Sequence[dict[str, Any]], kinds: Sequence[str]) -> list[Asked]
             for n in notes for kind in kinds for q in n["study"].get(kind, ())]
 
 
-def _row(path: Path, notes: Sequence[dict[str, Any]], per_memory: int, reader: Reader | None, some: int) -> Row:
+def _row(path: Path, notes: Sequence[dict[str, Any]], per_memory: int, reader: Reader | None, some: int,
+         place: Callable[[Sequence[Memory]], None]) -> Row:
     asked, never = _asked(notes, KINDS), _asked(notes, ("unstated", "contrast"))
     memories = list({note.id: note for note, _ in asked}.values())
     index = Index(memories, dream(memories, per_memory=per_memory))
@@ -55,7 +58,10 @@ def _row(path: Path, notes: Sequence[dict[str, Any]], per_memory: int, reader: R
     made: Row = {"file": path.name, "notes": len(memories), "questions": len(asked),
                  "first": share([found[:1] == [note] for note, found in ranked]),
                  "near": share([note in found[:SECOND] for note, found in ranked])}
-    return made | (_sought(reader, index, _spread(asked, some), _spread(never, some)) if reader and some else {})
+    if reader is None or not some:
+        return made
+    place(memories)
+    return made | _sought(reader, index, _spread(asked, some), _spread(never, some))
 
 
 def _sought(reader: Reader, index: Index, asked: Sequence[Asked], never: Sequence[Asked]) -> Row:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
 
+from pocketsleep import home
 from pocketsleep.cli import BaseName, Json, opened, out
 from pocketsleep.cli.bench import bench
 from pocketsleep.errors import MissingPart
+from pocketsleep.home import Home
+from pocketsleep.night.nearness import place
+from pocketsleep.nouns import Memory
+from pocketsleep.pocket import Pocket
 
 
 @bench.command("extract")
@@ -46,17 +53,25 @@ def recall(
     """
     from pocketsleep.bench.recall import recall as measure
 
-    with opened("") if read else nullcontext() as pocket:
-        finder = pocket.finder() if pocket else None
+    found_home = home.find()
+    with TemporaryDirectory() as away, Pocket(Home(Path(away), found_home.whole or found_home.root)) as pocket:
+        finder = pocket.finder() if read else None
         if read and finder is None:
             raise MissingPart("the dreamer, which reads notes, is missing", hint="`pip install --force-reinstall pocketsleep`")
-        found = list(measure(folder, items, finder, read))
+        found = list(measure(folder, items, finder, read, partial(_placed, pocket)))
     if json_:
         out.lines(found)
         return
     names = ("first", "near", *(("sought", "other", "unanswered") if read else ()))
     rows = ((r["file"], r["notes"], r["questions"], *(_interval(r.get(name)) for name in names)) for r in found)
     out.table(("file", "notes", "questions", *names), ([str(one) for one in row] for row in rows))
+
+
+def _placed(pocket: Pocket, notes: Sequence[Memory]) -> None:
+    "As a night leaves them."
+    for note in notes:
+        pocket.journal.learn(note)
+    place(pocket.journal, pocket.skills)
 
 
 def _interval(share: dict[str, float] | None) -> str:

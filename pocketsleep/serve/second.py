@@ -16,7 +16,7 @@ from datetime import datetime
 from pocketsleep.nouns import Memory
 from pocketsleep.serve.backing import UNKNOWN, Backed, Backing, asks_whether, declines
 from pocketsleep.serve.recall import Index
-from pocketsleep.serve.seek import DOUBTED, Reader, Sayings, readable, seek, seek_said
+from pocketsleep.serve.seek import DOUBTED, Reader, Sayings, likelier, readable, seek, seek_said
 
 # The chance that a note does not answer, above which nothing that rests on it stands; above DOUBTED it is doubted. Of 400 questions
 # that notes answer 1 in 100 is above it, of 200 that they do not 6 in 10 (by a writer whom the reader has not seen).
@@ -73,18 +73,28 @@ class Looked:
         doubted = [n for n, chance in enumerate(chances) if chance > DOUBTED and not self.in_talk(questions[n])]
         better = dict(zip(doubted, self.quoted([questions[n] for n in doubted], [said[n] for n in doubted]), strict=True))
         left = [n for n, one in enumerate(found) if one is None and better.get(n) is None]
-        for n, looked in zip(left, self._looked(reader, [questions[n] for n in left], [near[n] for n in left]), strict=True):
-            found[n] = looked
-        left = [n for n in doubted if better[n] is None and (found[n] is None or n not in left)]
+        looked = dict(zip(left, self._looked(reader, [questions[n] for n in left], [near[n] for n in left]), strict=True))
+        left = [n for n in doubted if better[n] is None and looked.get(n) is None]
         better |= zip(left, self.told([questions[n] for n in left]), strict=True)
-        return [better.get(n) or one for n, one in enumerate(found)]
+        found = [better.get(n) or looked.get(n) or one for n, one in enumerate(found)]
+        return self._outdone(reader, questions, found, [n for n, chance in enumerate(chances) if chance <= DOUBTED])
+
+    def _outdone(self, reader: Reader, questions: Sequence[str], found: Sequence[Backed | None],
+                 some: Sequence[int]) -> list[Backed | None]:
+        "Of some that stand, those that give way to what the question is far likelier on. Yes and no are not looked up so."
+        held = [(n, one.memory) for n in some if (one := found[n]) and one.memory and not asks_whether(questions[n])]
+        rivals = likelier(reader, self.index, self.sayings, [questions[n] for n, _ in held], [note for _, note in held])
+        by = {n: one for (n, _), one in zip(held, rivals, strict=True) if one and not self.in_talk(questions[n])}
+        known = {note.id for note in self.index.memories} if by else set()
+        quoted = {n: Backed(reader.said(one), one) if one.id in known else _quote(one) for n, one in by.items()}
+        return [quoted.get(n) or one for n, one in enumerate(found)]
 
     def told(self, questions: Sequence[str]) -> list[Backed | None]:
         "What the person once said that answers, quoted with its date: no night was sure enough of it, or has heard it yet."
         if self.reader is None or self.sayings is None:
             return [None] * len(questions)
         found = seek_said(self.reader, self.sayings, questions)
-        return [Backed(f'{_when(one)}: "{one.text.strip()}"', said=True) if one else None for one in found]
+        return [_quote(one) if one else None for one in found]
 
     def quoted(self, questions: Sequence[str], said: Sequence[str]) -> list[Backed | None]:
         "What the notes say that the questions are on, and before it yes or no."
@@ -116,9 +126,13 @@ class Looked:
         return Backed(f"{found[0].capitalize()}. {told}" if found else told, note)
 
     def _looked(self, reader: Reader, questions: Sequence[str], near: Notes) -> list[Backed | None]:
-        "What is worn makes of the nearest notes, where the reader has nothing against it."
+        "What is worn makes of the nearest notes, where the reader does not doubt that these answer."
         again = self._again(questions, near)
-        return [None if chance > NEVER else one for one, chance in zip(again, _chances(reader, questions, again), strict=True)]
+        return [None if chance > DOUBTED else one for one, chance in zip(again, _chances(reader, questions, again), strict=True)]
+
+
+def _quote(saying: Memory) -> Backed:
+    return Backed(f'{_when(saying)}: "{saying.text.strip()}"', said=True)
 
 
 def _when(saying: Memory) -> str:

@@ -24,6 +24,8 @@ NEAREST = 24  # of the others, those that lie nearest: with the ones by words 95
 MOST = 48  # of those that no night has placed, the newest
 DOUBTED = 0.5  # chance that a note does not answer above which it is not found (18 and 94 in 100 of the questions below)
 
+RIVALS = 4  # of the nearest notes, and of the nearest sentences, that are held against the note behind an answer
+AHEAD = 5.0  # nats by which a question has to be likelier on one of these
 _OTHER = re.compile(r"\W*(?:(?:and|but|so|well|oh|then),? )*(?:s?he|they)\b", re.IGNORECASE)
 _OF_OTHERS = re.compile(r"\b(?:my|our|s?he|her|hers|his|him|they|them|their)\b|(?<=[\w,] )(?-i:[A-ZÀ-Þ])(?!\b)", re.IGNORECASE)
 
@@ -86,6 +88,24 @@ def seek_said(reader: Reader, sayings: Sayings, questions: Sequence[str]) -> lis
     return _sought(reader, questions, worded, others)
 
 
+def likelier(reader: Reader, index: Index, sayings: Sayings | None, questions: Sequence[str],
+             notes: Sequence[Memory]) -> list[Memory | None]:
+    "For each question with a note behind its answer what it is far likelier on, and answers it: another note, or what was said."
+    rivals = [[*_placed(reader, index, q, {note.id})[:RIVALS], *_near_sayings(sayings, q)]
+              for q, note in zip(questions, notes, strict=True)]
+    marks = iter(reader.asked([(m, q) for q, note, some in zip(questions, notes, rivals, strict=True) for m in (note, *some)]))
+    ahead = []
+    for some in rivals:
+        least = next(marks) + AHEAD
+        best = max(((next(marks), m) for m in some), key=lambda one: one[0], default=None)
+        ahead.append(best[1] if best and best[0] > least else None)
+    return _answering(reader, questions, ahead)
+
+
+def _near_sayings(sayings: Sayings | None, question: str) -> list[Memory]:
+    return [one for one in sayings.nearest(question, 2 * RIVALS) if able(one, question)][:RIVALS] if sayings else []
+
+
 def _worded(index: Index, question: str) -> list[Memory]:
     return [m for m in index.ranked(question) if readable(m.text)][:WORDED] if short(question) else []
 
@@ -118,9 +138,15 @@ def readable(note: str) -> bool:
 def _others(reader: Reader, index: Index, question: str, known: Sequence[Memory]) -> list[Memory]:
     "The nearest of those that are not known yet, and the newest that no night has placed."
     seen = {memory.id for memory in known}
-    left = {m.id: m for m in reversed(index.memories) if m.id not in seen and readable(m.text)}
-    placed = [left.pop(name) for name in reader.near(question) if name in left]
-    return placed[:NEAREST] + list(left.values())[:MOST]
+    placed = _placed(reader, index, question, seen)
+    seen |= {memory.id for memory in placed}
+    return placed[:NEAREST] + [m for m in reversed(index.memories) if m.id not in seen and readable(m.text)][:MOST]
+
+
+def _placed(reader: Reader, index: Index, question: str, seen: set[str]) -> list[Memory]:
+    "The others that a night has placed, the nearest first."
+    left = {m.id: m for m in index.memories if m.id not in seen and readable(m.text)}
+    return [left[name] for name in reader.near(question) if name in left] if short(question) else []
 
 
 def _likeliest(reader: Reader, questions: Sequence[str], notes: Sequence[Sequence[Memory]]) -> list[tuple[float, Memory] | None]:
