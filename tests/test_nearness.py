@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -58,8 +59,10 @@ def test_notes_and_sentences_are_placed_once_and_found_by_what_they_are_near(jou
     def never(texts: Sequence[str]) -> np.ndarray:
         raise AssertionError(texts)
 
+    assert not by.wanting
     by.keep(never)
     other = Near(journal, SAME, "another")
+    assert other.wanting
     assert (other.notes(asked("goat")), other.sayings(asked("goat"), 9)) == ([], [])
     other.keep(EMBED)
     assert other.sayings(asked("my goat"), 1) == [(Cite("c-1", 0), 1)]
@@ -179,6 +182,28 @@ def test_maps_learn_what_answers_what(tmp_path: Path, monkeypatch: pytest.Monkey
     maps = made.fit(ledgers[:7], states, "x")
     share = next(made.measured(maps, ledgers[7], states))["1"]["share"]
     assert share > 50, "one in twenty by chance"
+
+
+def test_an_engine_is_asked_for_once_and_where_something_is_wanting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked_for: list[Scripted] = []
+
+    @contextmanager
+    def engine(pocket: Pocket, *about: object) -> Iterator[Scripted]:
+        asked_for.append(Scripted([]))
+        asked_for[-1].embed = lambda texts: np.ones((len(texts), 576), np.float32)  # type: ignore[method-assign]
+        yield asked_for[-1]
+
+    monkeypatch.setattr(Pocket, "_skilled", engine)
+    with Pocket(Home(tmp_path)) as pocket:
+        place(pocket.journal, pocket.skills)
+        assert asked_for == []
+        for n in range(3):
+            said(pocket.journal, f"c-{n}", f"My goat number {n} is called Bramble. It eats hay.")
+        pocket.journal.learn(CAT)
+        place(pocket.journal, pocket.skills)
+        place(pocket.journal, pocket.skills)
+        assert len(asked_for) == 1
+        assert len(pocket.journal.rows("select * from said_vectors")) == 3
 
 
 def test_the_shipped_maps_find_what_was_said_in_other_words(tmp_path: Path) -> None:

@@ -68,6 +68,10 @@ class Near:
     maps: Nearness
     name: str
 
+    @property
+    def wanting(self) -> bool:
+        return bool(self.journal.unplaced(self.name) or self.journal.unplaced_sayings(self.name, 1))
+
     def keep(self, embed: Embed) -> None:
         "Make the vectors that are wanting: of notes, and of the newest messages that may be quoted."
         wanting = self.journal.unplaced(self.name)
@@ -109,6 +113,7 @@ def near(journal: Journal, skills: Skills | None) -> Near | None:
 
 
 def place(journal: Journal, skills: Skills | None) -> None:
-    "Make the vectors that are wanting."
-    if skills and (found := near(journal, skills)):
-        found.keep(skills.embed)
+    "Make the vectors that are wanting, on one engine that is asked for where some are."
+    if skills and (found := near(journal, skills)) and found.wanting:
+        with skills.engine() as runtime:
+            found.keep(runtime.embed)

@@ -59,11 +59,6 @@ class Skills:
             finally:
                 runtime.wear(None)
 
-    def embed(self, texts: Sequence[str]) -> np.ndarray:
-        "[n, d] of the skills' base."
-        with self.engine() as runtime:
-            return runtime.embed(texts)
-
     def answers(self, name: str, prompts: Sequence[Prompt], max_tokens: int, temperature: float = 0.0,
                 seed: Seed = 0) -> list[str]:
         "What one skill answers to many prompts."
