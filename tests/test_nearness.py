@@ -228,3 +228,13 @@ def test_the_shipped_maps_find_what_was_said_in_other_words(tmp_path: Path) -> N
         assert sum(hits) >= 6, first
         assert near(pocket.journal, None) is None
         assert Nearness.read(cards.skills() / NEAR).of == pocket.base.sha256
+
+
+def test_maps_are_taught_by_the_same_numbers_as_they_are_asked_with(tmp_path: Path) -> None:
+    texts = ["What is my dog called?", "Biscuit has chewed the sofa again.", "Ça va, 東京?"]
+    rows, of = made.states(texts)
+    with Pocket(Home(tmp_path)) as pocket:
+        assert pocket.skills is not None
+        assert of == pocket.skills.base_sha256
+        with pocket.skills.engine() as runtime:
+            np.testing.assert_allclose(np.stack([rows[text] for text in texts]), runtime.embed(texts), atol=2e-3)
