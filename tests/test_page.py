@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from pocketsleep import cards, weights
 from pocketsleep.home import Home
-from pocketsleep.nouns import Episode, Turn
+from pocketsleep.nouns import Cite, Episode, Turn
 from pocketsleep.pocket import Pocket, Wishes
 from pocketsleep.runtime.mlx import Mlx
 from pocketsleep.runtime.scripted import Scripted
@@ -118,8 +118,28 @@ def test_receipts_stay_with_answers_and_lose_what_is_forgotten(page: Page, pocke
     page.reload()
     page.get_by_role("button", name="From what you said").click()
     expect(receipt).to_contain_text("Your own words, quoted")
+    assert receipt.get_by_role("link").count() == 0, "nothing is quoted in it"
     pocket.forget("c-gift")
     assert pocket.journal.receipts("c-gift") == {}
+
+
+def test_a_quotation_opens_on_the_message_that_it_is_of(page: Page, pocket: Pocket) -> None:
+    now = "2026-03-04T12:00:00+00:00"
+    pocket.journal.record(Episode("c-band", (Turn("user", "Morning. Our band is called Clatter Lane.", said_at=now),), now, "chat"))
+    quote = 'On 4 March 2026 you said: "Our band is called Clatter Lane."'
+    pocket.journal.record(Episode("c-asked", (Turn("user", "What is my band called?"), Turn("assistant", quote)), now, "chat"))
+    pocket.journal.keep_receipt("c-asked", 1, "", "said", [])
+    view(page, "chat/c-asked")
+    page.get_by_role("button", name="From what you said").click()
+    receipt = page.get_by_role("region", name="Receipt")
+    expect(receipt.locator("blockquote")).to_contain_text("Morning. Our band is called Clatter Lane.")
+    receipt.get_by_role("link", name="open the conversation").click()
+    expect(page).to_have_url(re.compile("chat/c-band$"))
+    pocket.journal.hide(Cite("c-band", 0))
+    page.reload()
+    view(page, "chat/c-asked")
+    expect(page.locator(".said.assistant .words")).to_be_visible()
+    assert "Clatter" not in page.locator("main").inner_text()
 
 
 def test_edit_and_another_answer_keep_both_tellings(page: Page, pocket: Pocket) -> None:

@@ -155,6 +155,7 @@ READERS: dict[str, Callable[[Journal], Any]] = {
     "rehearse": lambda j: j.rehearse(
         Episode(f"file-{n}", tuple(dataclasses.replace(t, private=n == "private") for t in talk(w)), NOW, "jan" if n == "app" else "text")
         for n, w in {**SECRETS, "open": OPEN}.items()),
+    "quoted_in": lambda j: [said_at(j, j.quoted_in(Cite(r["episode"], r["idx"]))) for r in j.rows("select * from turns")],
     "said_vectors": lambda j: [said_at(j, [cite for cite, _ in j.said_vectors("small")[0]])],
     "unplaced": lambda j: j.unplaced("other"),
     "unplaced_sayings": lambda j: said_at(j, j.unplaced_sayings("other", 99)),
@@ -244,7 +245,7 @@ def test_what_is_hidden_appears_in_no_reader(journal: Journal) -> None:
     fill(journal)
     hide(journal)
     assert leaks(journal) == []
-    silent = {"adapter", "current", "hidden", "holds", "open_night", "place", "places", "stages", "unslept", "vectors", "verify"}
+    silent = {"adapter", "current", "hidden", "holds", "open_night", "place", "places", "quoted_in", "stages", "unslept", "vectors", "verify"}
     assert {name for name, read in READERS.items() if OPEN not in repr(read(journal)).casefold()} == silent, "the rest is told"
     assert journal.verify().ok
 

@@ -124,6 +124,19 @@ def test_the_newest_that_no_night_has_heard_need_no_word_of_the_question(journal
     assert [m.text for m in sayings.newest()] == ["We saw film 4."]
 
 
+def test_an_answer_tells_which_message_it_quotes(journal: Journal) -> None:
+    said(journal, "c-1", "We rehearse with the band.", f"Morning. {BAND}")
+    said(journal, "c-2", f"Again: {BAND}", at="2026-03-05T12:00:00+00:00")
+    quote = f'On 4 March 2026 you said: "{BAND}"'
+    journal.record(Episode("c-3", (Turn("user", ASKED), Turn("assistant", quote), Turn("user", "Who?")), "2026-03-06", "chat"))
+    assert journal.quoted_in(Cite("c-3", 1)) == [Cite("c-1", 2), Cite("c-2", 0)]
+    assert journal.quoted_in(Cite("c-3", 2)) == journal.quoted_in(Cite("c-3", 0)) == journal.quoted_in(Cite("none", 0)) == []
+    journal.hide(Cite("c-1", 2))
+    assert Cite("c-1", 2) not in journal.quoted_in(Cite("c-3", 1))
+    journal.forget("c-2")
+    assert journal.quoted_in(Cite("c-3", 1)) == []
+
+
 def test_they_are_read_where_nothing_with_words_of_the_question_answers(journal: Journal) -> None:
     said(journal, "c-1", "We moved to Stromness in May.", "I live for music.")
     home, asked = Memory("We moved to Stromness in May."), "Where do I live?"

@@ -15,7 +15,7 @@ from pocketsleep.journal.again import Again, is_telling
 from pocketsleep.journal.scrub import scrub, scrub_turns, storable
 from pocketsleep.journal.search import every, some
 from pocketsleep.journal.store import Row
-from pocketsleep.journal.veil import tombstone_fields
+from pocketsleep.journal.veil import quoted, tombstone_fields
 from pocketsleep.nouns import Cite, Episode, Feedback, Turn, content_id
 
 
@@ -333,6 +333,13 @@ class Turns(Again):
         return _cites(self.rows(
             "select t.episode, t.idx from turns_fts f join turns_shown t on t.place = f.rowid where turns_fts match ? "
             f"and {OWN} order by f.rank, t.place desc limit ?", query, limit))
+
+    def quoted_in(self, answer: Cite) -> list[Cite]:
+        "The user's own turns whose words an answer quotes, the earliest first: none hidden, private or tainted."
+        row = self.row("select role, text from turns_shown where episode = ? and idx = ?", answer.episode, answer.turn)
+        words = quoted(row) if row else ""
+        found = [cite for cite in self.sayings(words, _TALKS_IN_MIND) if words in self.turn(cite).text] if words else []
+        return sorted(found, key=lambda cite: (self.turn(cite).said_at or "~", cite))
 
     def newest_sayings(self, limit: int) -> list[Cite]:
         "The last of the user's own turns that no night has settled, the newest first."

@@ -82,7 +82,7 @@ class _Chat:
     def one(self, request: Request) -> Response:
         episode = self.journal.episode(request.query_params.get("id", ""))
         thought = {f.turn: {"rating": f.rating, "correction": f.correction} for f in episode.feedback}
-        rested = receipts(self.journal, self.journal.receipts(episode.id))
+        rested = receipts(self.journal, episode.id, self.journal.receipts(episode.id))
         turns = [{"turn": n, "role": t.role, "text": t.text, "private": t.private, "said_at": t.said_at,
                   "forgotten": not t.text and not t.private, "feedback": thought.get(n),
                   "receipt": rested.get(n)} for n, t in enumerate(episode.turns)]
@@ -149,7 +149,8 @@ class _Chat:
         rested = Kept(found.adapter, found.source, tuple(m.id for m in found.notes))
         if kept["answer"] is not None:
             self.journal.keep_receipt(kept["conversation"], kept["answer"], rested.adapter, rested.source, rested.memories)
-        yield kept | {"receipt": receipts(self.journal, {0: rested})[0], "stopped": stop.is_set()}
+        turn = kept["answer"] or 0
+        yield kept | {"receipt": receipts(self.journal, kept["conversation"], {turn: rested})[turn], "stopped": stop.is_set()}
 
     def _kept(self, day: Day, talk: _Talk, answer: str) -> dict[str, Any]:
         kept = talk.keep(self.journal, answer)
@@ -250,9 +251,9 @@ def _as_read(journal: Journal, cite: Cite, turn: Turn, said: str) -> Turn:
     return turn if turn.text or lost else replace(turn, text=said)
 
 
-def receipts(journal: Journal, kept: Mapping[int, Kept]) -> dict[int, dict[str, Any]]:
-    """By turn, what answers rest on: the adapter worn, and the notes with the turns that said them.
-    `lost`: the notes are forgotten now, or hidden."""
+def receipts(journal: Journal, episode: str, kept: Mapping[int, Kept]) -> dict[int, dict[str, Any]]:
+    """By turn, what answers of a conversation rest on: the adapter worn, and the notes with the turns that said them, or the turn
+    that is quoted. `lost`: the notes are forgotten now, or hidden."""
     nights = {n.adapter: n.id for n in journal.nights() if n.verdict and n.verdict.passed} if kept else {}
     ledger = {m.id: m for m in journal.memories(status=None)} if any(one.memories for one in kept.values()) else {}
     found = {}
@@ -260,5 +261,11 @@ def receipts(journal: Journal, kept: Mapping[int, Kept]) -> dict[int, dict[str, 
         notes = [ledger[name] for name in one.memories if name in ledger]
         found[turn] = {"source": one.source, "adapter": one.adapter or None, "night": nights.get(one.adapter),
                        "lost": one.source in ("weights", "memory") and not notes,
+                       "quoted": _quoted(journal, Cite(episode, turn)) if one.source == "said" else [],
                        "notes": [reports.memory_report(m) | {"cites": reports.cited(journal, m)} for m in notes]}
     return found
+
+
+def _quoted(journal: Journal, answer: Cite) -> list[dict[str, Any]]:
+    "The turn that an answer quotes, none where it is forgotten or hidden now."
+    return [reports.told_at(journal, cite, journal.turn(cite)) for cite in journal.quoted_in(answer)[:1]]

@@ -26,7 +26,7 @@ const note = (memory) => h("div", { class: "rests" }, h("p", { class: "note" }, 
 // The button that stands under an answer, and the panel it opens.
 export function receipt(found, id) {
   const panel = h("div", { class: "receipt arrives", id, role: "region", "aria-label": "Receipt", hidden: true },
-    h("p", {}, sentence(found)), found.notes.map(note));
+    h("p", {}, sentence(found)), quotes(found.quoted), found.notes.map(note));
   const opener = h("button", { type: "button", class: `source ${found.source || "neither"}`, "aria-expanded": "false", "aria-controls": id,
     onclick: () => { panel.hidden = !panel.hidden; opener.setAttribute("aria-expanded", String(!panel.hidden)); } }, NAMES[found.source]);
   return [opener, panel];
