@@ -93,12 +93,13 @@ def likelier(reader: Reader, index: Index, sayings: Sayings | None, questions: S
     "For each question with a note behind its answer what it is far likelier on, and answers it: another note, or what was said."
     rivals = [[*_placed(reader, index, q, {note.id})[:RIVALS], *_near_sayings(sayings, q)]
               for q, note in zip(questions, notes, strict=True)]
-    marks = iter(reader.asked([(m, q) for q, note, some in zip(questions, notes, rivals, strict=True) for m in (note, *some)]))
-    ahead = []
-    for some in rivals:
-        least = next(marks) + AHEAD
-        best = max(((next(marks), m) for m in some), key=lambda one: one[0], default=None)
-        ahead.append(best[1] if best and best[0] > least else None)
+    held = [[note, *some] if some else [] for note, some in zip(notes, rivals, strict=True)]
+    marks = iter(reader.asked([(m, q) for q, some in zip(questions, held, strict=True) for m in some]))
+    ahead: list[Memory | None] = []
+    for some in held:
+        own, *others = [next(marks) for _ in some] or [0.0]
+        best = max(zip(others, some[1:], strict=True), key=lambda one: one[0], default=None)
+        ahead.append(best[1] if best and best[0] > own + AHEAD else None)
     return _answering(reader, questions, ahead)
 
 
