@@ -31,7 +31,7 @@ def talk(name: str, *messages: str, at: str = "", reply: str = "Noted.") -> Epis
 
 def sleep(journal: Journal) -> list[str]:
     "The first two stages of a night, and its end. What was new."
-    bed: Any = SimpleNamespace(journal=journal, ear=None)
+    bed: Any = SimpleNamespace(journal=journal, ear=None, place=lambda: None)
     night = journal.begin(Night("", "2026-06-01", 1, "smollm2"))
     turns = nights.unslept_turns(bed, night)
     new = nights.new_memories(bed, night, turns)["new"]
@@ -215,7 +215,7 @@ def test_what_an_export_dates_turn_by_turn_is_no_thread_that_is_gone_on_with(mov
 
 def test_a_correction_made_while_the_night_works_waits_for_the_next(journal: Journal) -> None:
     journal.record(talk("c-1", "What is my cat called?", reply="Your cat is called... you haven't told me that."))
-    bed: Any = SimpleNamespace(journal=journal, ear=None)
+    bed: Any = SimpleNamespace(journal=journal, ear=None, place=lambda: None)
     night = journal.begin(Night("", "2026-06-01", 1, "smollm2"))
     turns = journal.finish(night.id, "gather", nights.unslept_turns(bed, night))
     journal.finish(night.id, "extract", nights.new_memories(bed, night, turns))
