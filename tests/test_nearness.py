@@ -237,4 +237,5 @@ def test_maps_are_taught_by_the_same_numbers_as_they_are_asked_with(tmp_path: Pa
         assert pocket.skills is not None
         assert of == pocket.skills.base_sha256
         with pocket.skills.engine() as runtime:
-            np.testing.assert_allclose(np.stack([rows[text] for text in texts]), runtime.embed(texts), atol=2e-3)
+            alike = (np.stack([rows[text] for text in texts]) * runtime.embed(texts)).sum(axis=1)
+            np.testing.assert_allclose(alike, 1, atol=1e-3)  # the one multiplies in bfloat16 where the processor can
