@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pocketsleep import cards, weights
 from pocketsleep.errors import PocketError
 from pocketsleep.night.grammar import lists
 from pocketsleep.nouns import Message, Sampling
-from pocketsleep.runtime import Begins
+from pocketsleep.runtime import Begins, mlx_lora
 from pocketsleep.runtime.mlx import LANES, Mlx
 from pocketsleep.runtime.prompting import ask
 from pocketsleep.weights import Base
@@ -67,3 +68,18 @@ def test_nothing_asked_and_no_room(tiny_runtime: Mlx) -> None:
     assert tiny_runtime.answer([ask("hello")], max_tokens=0) == [""]
     with pytest.raises(PocketError):
         tiny_runtime.answer([ask("hello " * 100)])
+
+
+def test_embeddings_are_the_bare_bases_and_what_was_worn_is_worn_afterwards(tiny_runtime: Mlx) -> None:
+    bare = tiny_runtime.embed(["word 1", "word 2"])
+    model, keys, layers = tiny_runtime.model, ("mlp.gate_proj", "self_attn.q_proj"), (0,)
+    try:
+        mlx_lora.attach(model, keys, layers, rank=2, scale=4.0, seed=0)
+        drawn = np.random.default_rng(0)
+        mlx_lora.write(model, {name: drawn.normal(size=t.shape) for name, t in mlx_lora.read(model, keys, layers).items()}, keys, layers)
+        dressed = tiny_runtime.score([(ask("word"), "word 3")])
+        np.testing.assert_array_equal(tiny_runtime.embed(["word 1", "word 2"]), bare)
+        assert tiny_runtime.score([(ask("word"), "word 3")]) == dressed
+    finally:
+        mlx_lora.detach(model)
+    assert tiny_runtime.score([(ask("word"), "word 3")]) != dressed
