@@ -274,9 +274,15 @@ def test_an_answer_gives_way_to_words_that_the_question_is_far_likelier_on(
     today = Day(journal, Says({question: wrong}, {}), lambda one: tmp_path / one, reader=reader, sayings=Near(journal))
     changed = quoted and question == ASKED
     assert today.answers([question], "both") == [f'On 4 March 2026 you said: "{BAND}"' if changed else wrong]
-    if changed:  # what this talk says comes before what another one said
-        reader.chance[question][Memory("It is Gravel.")] = 0.1
-        assert "you said" not in "".join(today.reply(talk("It is Gravel.", question), Sampling()))
+    if changed:  # what this talk says comes before what another one said, whether it is asked with a question mark or not
+        plainly = question.rstrip("?")
+        today.runtime.by[plainly] = wrong  # type: ignore[attr-defined]
+        for one in (question, plainly):
+            reader.on[one] = Memory(BAND)
+            reader.chance[one] = {CAT: 0.1, Memory(BAND): 0.1}
+            assert "you said" in "".join(today.reply(talk(one), Sampling()))
+            reader.chance[one][Memory("It is Gravel.")] = 0.1
+            assert "you said" not in "".join(today.reply(talk("It is Gravel.", one), Sampling()))
 
 
 def test_an_answer_gives_way_to_another_note_that_the_question_is_far_likelier_on(journal: Journal, tmp_path: Path) -> None:
