@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,9 +30,9 @@ def talk(name: str, *messages: str, at: str = "", reply: str = "Noted.") -> Epis
     return Episode(name, tuple(said), at, "chat")
 
 
-def sleep(journal: Journal) -> list[str]:
+def sleep(journal: Journal, alike: Callable[[], Any] = nullcontext) -> list[str]:
     "The first two stages of a night, and its end. What was new."
-    bed: Any = SimpleNamespace(journal=journal, ear=None, place=lambda: None)
+    bed: Any = SimpleNamespace(journal=journal, ear=None, alike=alike, place=lambda: None)
     night = journal.begin(Night("", "2026-06-01", 1, "smollm2"))
     turns = nights.unslept_turns(bed, night)
     new = nights.new_memories(bed, night, turns)["new"]
@@ -52,6 +53,17 @@ def test_what_is_said_in_two_nights_is_forgotten_in_both(journal: Journal) -> No
     gone = journal.forget(dog.id)
     assert (gone.turns, gone.still_said_in) == (dog.cites, ())
     assert journal.search_turns("dog") == []
+
+
+def test_a_night_asks_how_near_notes_are_before_one_replaces_another(journal: Journal) -> None:
+    @contextmanager
+    def alike() -> Iterator[Any]:
+        yield lambda new, olds: [0.95] * len(olds)
+
+    journal.learn(told("The user's topsides are white.", None, []))
+    journal.record(talk("a", "My topsides are green."))
+    sleep(journal, alike)
+    assert live(journal) == ["The user's topsides are green."]
 
 
 BERLIN = talk("c-1", "I live in Berlin.", at="2026-03-01")
@@ -215,7 +227,7 @@ def test_what_an_export_dates_turn_by_turn_is_no_thread_that_is_gone_on_with(mov
 
 def test_a_correction_made_while_the_night_works_waits_for_the_next(journal: Journal) -> None:
     journal.record(talk("c-1", "What is my cat called?", reply="Your cat is called... you haven't told me that."))
-    bed: Any = SimpleNamespace(journal=journal, ear=None, place=lambda: None)
+    bed: Any = SimpleNamespace(journal=journal, ear=None, alike=nullcontext, place=lambda: None)
     night = journal.begin(Night("", "2026-06-01", 1, "smollm2"))
     turns = journal.finish(night.id, "gather", nights.unslept_turns(bed, night))
     journal.finish(night.id, "extract", nights.new_memories(bed, night, turns))

@@ -13,8 +13,10 @@ from pocketsleep import cards
 from pocketsleep.bench import nearness as made
 from pocketsleep.home import Home
 from pocketsleep.journal import Journal
+from pocketsleep.night.extract import extract
 from pocketsleep.night.finder import Finder
-from pocketsleep.night.nearness import Near, Nearness, near, place
+from pocketsleep.night.gather import Gathered
+from pocketsleep.night.nearness import Near, Nearness, alike, near, place
 from pocketsleep.night.sayings import Sayings
 from pocketsleep.night.skill import NEAR
 from pocketsleep.nouns import Cite, Episode, Memory, Night, Turn, Verdict
@@ -228,6 +230,43 @@ def test_the_shipped_maps_find_what_was_said_in_other_words(tmp_path: Path) -> N
         assert sum(hits) >= 6, first
         assert near(pocket.journal, None) is None
         assert Nearness.read(cards.skills() / NEAR).of == pocket.base.sha256
+
+
+def test_notes_are_compared_on_one_engine_that_reads_each_of_them_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[list[str]] = []
+
+    @contextmanager
+    def engine(pocket: Pocket, *about: object) -> Iterator[Scripted]:
+        read.append([])
+        made = Scripted([])
+        made.embed = lambda texts: (read[-1].extend(texts), np.ones((len(texts), 576), np.float32))[1]  # type: ignore[method-assign]
+        yield made
+
+    monkeypatch.setattr(Pocket, "_skilled", engine)
+    with Pocket(Home(tmp_path)) as pocket:
+        with alike(pocket.skills) as compare:
+            assert compare is not None
+            assert read == [], "no engine is asked for before there is something to compare"
+            assert compare("new", ["a", "b"]) == pytest.approx([1, 1], abs=1e-5)
+            assert compare("b", ["a", "new"]) == pytest.approx([1, 1], abs=1e-5)
+        assert read == [["new", "a", "b"]]
+    with alike(None) as compare:
+        assert compare is None
+
+
+def test_a_night_hears_that_a_value_is_another_now_though_nobody_says_so(tmp_path: Path) -> None:
+    "By words alone a colour beside another leaves it open which holds."
+    old = Memory("The user's topsides are white.", (), "fact", "white")
+    other = Memory("The user's shed is white.", (), "fact", "white")
+    turn = Episode("c", (Turn("user", "My topsides are green."),))
+    with Pocket(Home(tmp_path)) as pocket, alike(pocket.skills) as compare:
+        for given, supersedes in ((None, ""), (compare, old.id)):
+            heard = extract(Gathered((turn,), (Cite("c", 0),), ()), [old, other], None, given)
+            assert [(m.text, m.supersedes) for m in heard.memories] == [("The user's topsides are green.", supersedes)]
+        for note in (old, other):
+            pocket.journal.learn(note)
+        pocket.journal.record(turn)
+        assert [m.supersedes for m in pocket.would_learn()["memories"]] == [old.id]
 
 
 def test_maps_are_taught_by_the_same_numbers_as_they_are_asked_with(tmp_path: Path) -> None:

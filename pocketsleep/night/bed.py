@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,6 +12,7 @@ from pocketsleep.errors import NightInterrupted
 from pocketsleep.journal import Journal
 from pocketsleep.night.known import Known
 from pocketsleep.night.listen.ear import Ear
+from pocketsleep.night.listen.replaces import Alike
 from pocketsleep.night.recipe import Recipe
 from pocketsleep.nouns import Dream, Memory, Night
 from pocketsleep.registry import Registry
@@ -51,6 +53,7 @@ class Bed:
     dress: Callable[[str], Path]  # adapter id -> a folder the serving runtime can wear
     late: Callable[[], bool] = lambda: False
     ear: Ear | None = None  # the trained ear; without one the rules listen alone
+    alike: Callable[[], AbstractContextManager[Alike | None]] = nullcontext  # how near notes are to each other (nearness.py)
     dreamer: Dreamer | None = None  # the trained dreamer; without one the grammar dreams alone
     dreamer_id: str = ""  # which one it is: dreams of another are not taken up
     place: Callable[[], None] = lambda: None  # makes the vectors that are wanting (nearness.py)

@@ -23,7 +23,7 @@ from pocketsleep.night.listen.hear import candidates, refused, span
 from pocketsleep.night.listen.naming import naming
 from pocketsleep.night.listen.people import Candidate, People
 from pocketsleep.night.listen.provenance import LONG_MESSAGE, Span, own_words, typed_until
-from pocketsleep.night.listen.replaces import Standing
+from pocketsleep.night.listen.replaces import Alike, Standing
 from pocketsleep.night.listen.said import Said, asked_for
 from pocketsleep.night.listen.sentences import Sentence, expand, sentences
 from pocketsleep.night.listen.slots import slot
@@ -54,6 +54,7 @@ class _Hearing:
     "What has been made of one day so far."
 
     live: list[Memory]
+    alike: Alike | None = None
     memories: list[Memory] = field(default_factory=list)
     dropped: list[Dropped] = field(default_factory=list)
     again: list[Memory] = field(default_factory=list)
@@ -61,7 +62,7 @@ class _Hearing:
     standing: Standing = field(init=False)  # what holds so far
 
     def __post_init__(self) -> None:
-        self.standing = Standing(self.live)
+        self.standing = Standing(self.live, self.alike)
 
     def drop(self, text: str, reason: str, cite: Cite) -> None:
         self.dropped.append(Dropped(re.sub(r"\s+", " ", text).strip()[:300], reason, cite))
@@ -110,10 +111,10 @@ def _again(old: Memory, new: Memory) -> bool:
     return old.text == new.text and overtaken(old, new.since) is None
 
 
-def extract(gathered: Gathered, live: Sequence[Memory], ear: Ear | None = None) -> Extracted:
+def extract(gathered: Gathered, live: Sequence[Memory], ear: Ear | None = None, alike: Alike | None = None) -> Extracted:
     """The memories of the gathered turns; `live` are the active memories, which they may supersede.
-    Without an ear the rules listen alone."""
-    hearing = _Hearing([m for m in live if m.status == "active"])
+    Without an ear the rules listen alone; without `alike` (nearness.py) what replaces what is judged by words alone."""
+    hearing = _Hearing([m for m in live if m.status == "active"], alike)
     wanted = set(gathered.turns)
     episodes = _by_date(gathered.episodes, wanted)
     spoken = [list(_spoken(episode, wanted)) for episode in episodes]

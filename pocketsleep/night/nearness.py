@@ -8,8 +8,8 @@ sentence that may be quoted; by day only the question's is made.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -20,8 +20,10 @@ from pocketsleep.disk import new_file
 from pocketsleep.errors import NotFound
 from pocketsleep.journal import Journal
 from pocketsleep.night.extract import meant
+from pocketsleep.night.listen.replaces import Alike
 from pocketsleep.night.skill import NEAR, Skills, identity
 from pocketsleep.nouns import Cite
+from pocketsleep.runtime import Runtime
 
 Array = np.ndarray
 Embed = Callable[[Sequence[str]], Array]  # [n, D] of the bare default base
@@ -107,9 +109,35 @@ class Near:
 
 def near(journal: Journal, skills: Skills | None) -> Near | None:
     "By the shipped maps. None where the default base is not installed, or is another than they were made for."
+    maps = _shipped(skills)
+    return Near(journal, maps, identity(skills.folder / NEAR)) if skills and maps else None
+
+
+def _shipped(skills: Skills | None) -> Nearness | None:
     path = skills.folder / NEAR if skills else None
     maps = Nearness.read(path) if path and path.is_file() else None
-    return Near(journal, maps, identity(path)) if path and maps and skills and maps.of == skills.base_sha256 else None
+    return maps if maps and skills and maps.of == skills.base_sha256 else None
+
+
+@contextmanager
+def alike(skills: Skills | None) -> Iterator[Alike | None]:
+    """How near notes are to each other, by the map of what answers; each text is read once. The engine is asked for when the
+    first ones are compared, and kept until the end. None as for `near`."""
+    maps = _shipped(skills)
+    if skills is None or maps is None:
+        yield None
+        return
+    rows: dict[str, Array] = {}
+    with ExitStack() as stack:
+        engine: list[Runtime] = []
+
+        def compare(new: str, olds: Sequence[str]) -> list[float]:
+            if texts := [text for text in dict.fromkeys([new, *olds]) if text not in rows]:
+                engine[:] = engine or [stack.enter_context(skills.engine())]
+                rows.update(zip(texts, maps.answers(engine[0].embed(texts)), strict=True))
+            return [float(rows[new] @ rows[old]) for old in olds]
+
+        yield compare
 
 
 def place(journal: Journal, skills: Skills | None) -> None:

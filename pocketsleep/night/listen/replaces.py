@@ -2,7 +2,8 @@
 
 A logistic regression on what the two share and on what was said when the later one was told. Its weights are fitted on pairs
 that were marked by hand (`pocketsleep bench replaced models/study --fit`). Rules by subject and kind of value found as many,
-and one note in thirty took another with it that still held; this one in two hundred (bench/LOG.md).
+and one note in thirty took another with it that still held; this one in two hundred (bench/LOG.md). Where there are vectors
+(nearness.py), what is not out of the question by words is judged once more with how near the two notes are to each other.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -20,6 +21,9 @@ from pocketsleep.night.listen.voice import base_form
 from pocketsleep.nouns import Memory
 
 LIKELY = 0.4  # chance from which on a note replaces another
+GLANCE, SURE = 0.01, 0.5  # with vectors: the chance by words that is worth a second look, and that by both from which on it does
+ALIKE = 4.0  # times the cosine, so that a ridge weighs it as it does the others
+Alike = Callable[[str, Sequence[str]], Sequence[float]]  # how near a note is to each of some others, -1 to 1
 WEIGHTS: dict[str, float] = {
     "shared": 0.87, "shared of all": 0.87, "shared of the shorter": 0.56, "two shared": 1.01,
     "same frame, same kind of value": 0.73, "both of the user": 1.3, "same subject": 0.95, "same verb": 0.77,
@@ -27,6 +31,14 @@ WEIGHTS: dict[str, float] = {
     "old value in the new note": 1.26, "over": 1.42, "new value in the old note": 0.22, "more than the frame": -1.19,
     "a change was said": 2.36, "a change, shared of the shorter": 0.46, "there may be many": -0.83,
     "the old was said to be over": 1.3, "": -7.43,
+}
+NEAR_WEIGHTS: dict[str, float] = {  # of pairs that are worth a second look
+    "shared": 0.22, "shared of all": 0.39, "shared of the shorter": -0.45, "two shared": 0.26,
+    "same frame, same kind of value": 0.54, "both of the user": 0.92, "same subject": 0.14, "same verb": 0.27,
+    "same kind of value": 1.27, "same slot": 1.37, "same slot of a kind": 0.66, "one of them names": -0.69,
+    "old value in the new note": -0.11, "over": 1.87, "new value in the old note": 0.07, "more than the frame": -0.27,
+    "a change was said": 1.99, "a change, shared of the shorter": 0.63, "there may be many": -1.1,
+    "the old was said to be over": 1.01, "alike": 1.6, "": -8.48,
 }
 _NUMBER = re.compile(
     r"\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen|twenty|"
@@ -119,7 +131,8 @@ class Standing:
     """Notes that hold, found by the words that carry meaning and by what a person has one at a time: notes with none in common
     cannot replace each other, and of many most have none."""
 
-    def __init__(self, notes: Iterable[Memory] = ()) -> None:
+    def __init__(self, notes: Iterable[Memory] = (), alike: Alike | None = None) -> None:
+        self.alike = alike
         self._notes: list[Seen] = []
         self._of_stem: dict[str, list[int]] = defaultdict(list)
         self._of_slot: dict[str, list[int]] = defaultdict(list)
@@ -148,16 +161,27 @@ class Standing:
         if seen.slot in SINGLE and (same := self._others(new, self._of_slot.get(seen.slot, ()))):
             return self._notes[same[-1]].memory
         near = {n for stem in seen.stems for n in self._of_stem.get(stem, ())}
-        likeliest = max(((_chance(seen, self._notes[n], said), n) for n in self._others(new, near)), default=(0.0, 0))
-        return self._notes[likeliest[1]].memory if likeliest[0] >= LIKELY else None
+        chances = [(_chance(seen, self._notes[n], said), n) for n in self._others(new, near)]
+        if self.alike:
+            chances = self._looked_again(seen, chances, said, self.alike)
+        likeliest = max(chances, default=(0.0, 0))
+        return self._notes[likeliest[1]].memory if likeliest[0] >= (SURE if self.alike else LIKELY) else None
+
+    def _looked_again(self, new: Seen, chances: Sequence[tuple[float, int]], said: str, alike: Alike) -> list[tuple[float, int]]:
+        "What is certain by words stays so, what is next to impossible is left out, the rest is judged by words and nearness."
+        open_ = [n for chance, n in chances if GLANCE <= chance < 1]
+        near = alike(new.memory.text, [self._notes[n].memory.text for n in open_]) if open_ else ()
+        judged = [(_judged(_traits(new, self._notes[n], said) | {"alike": ALIKE * cosine}, NEAR_WEIGHTS), n)
+                  for n, cosine in zip(open_, near, strict=True)]
+        return [*judged, *((chance, n) for chance, n in chances if chance == 1)]
 
     def _others(self, new: Memory, places: Iterable[int]) -> list[int]:
         return [n for n in places if self._notes[n].memory.text != new.text and self._notes[n].id not in self._gone]
 
 
-def superseded(new: Memory, live: Sequence[Memory], said: str) -> str:
+def superseded(new: Memory, live: Sequence[Memory], said: str, alike: Alike | None = None) -> str:
     "Id of the live memory that `new` replaces, '' for none."
-    found = Standing(m for m in live if m.status == "active").replaced(new, said)
+    found = Standing((m for m in live if m.status == "active"), alike).replaced(new, said)
     return found.id if found else ""
 
 
@@ -175,8 +199,11 @@ def _chance(new: Seen, old: Seen, said: str) -> float:
         return 0.0
     if _renames(new, old) or _denied(new, old, said):
         return 1.0
-    found = _traits(new, old, said)
-    return 1 / (1 + math.exp(-WEIGHTS[""] - sum(WEIGHTS[name] * value for name, value in found.items())))
+    return _judged(_traits(new, old, said), WEIGHTS)
+
+
+def _judged(found: dict[str, float], weights: dict[str, float]) -> float:
+    return 1 / (1 + math.exp(-weights[""] - sum(weights[name] * value for name, value in found.items())))
 
 
 def common(new: Memory, old: Memory) -> frozenset[str]:
