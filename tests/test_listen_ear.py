@@ -21,6 +21,7 @@ from pocketsleep.night.listen.people import Candidate, People
 from pocketsleep.night.listen.probe import Probe, average_precision, features, fit, recall_at
 from pocketsleep.night.listen.said import Said, laid_out, writing
 from pocketsleep.night.listen.sentences import sentences
+from pocketsleep.night.listen.tell import as_candidate
 from pocketsleep.nouns import Cite, Episode, Memory, Turn
 
 
@@ -277,3 +278,12 @@ def test_a_joke_that_is_asked_for_is_not_heard():
     text = "Make me a joke for the programme: as the reigning Queen of Norway I have played before larger crowds."
     written_down = Note("The user has a reigning Queen of Norway.", "reigning Queen of Norway")
     assert not heard_by(text, Heard(0.9, (written_down,), written_down.text)).memories
+
+
+def test_who_somebody_is_to_the_user_is_said_once() -> None:
+    note = "The user's son Macsen is the user's son."
+    heard = heard_by("Macsen needs a note for the dentist, he's my son.", Heard(0.9, (Note(note, "Macsen"),), note))
+    assert [(m.text, m.answer, m.kind) for m in heard.memories] == [("The user's son is called Macsen.", "Macsen", "relation")]
+    assert [c.answer for c in naming("ring the dentist, he's my brother", "", People())] == [], "who goes by a trade has no name yet"
+    kept = Note("The user's son Macsen is the user's heir.", "heir")
+    assert as_candidate(kept, "He's my heir.").text == kept.text

@@ -28,13 +28,14 @@ _NOUN = rf"(?P<noun>(?:(?:{_WORD}|[A-Z][a-z]+) ){{0,2}}?{_WORD})"
 _STOP = r"(?=\s*(?:[,.;:!?)–—]|$))"
 _TO = r"(?:with|to|for|and|ask|asked|tell|told|see|saw|from|by|of|like|[rR]ing|[cC]all|[aA]sk|[tT]ell|[tT]ext|[eE]mail|[pP]hone)"
 _KIN = rf"(?:{_WORD} )?(?:{HEADS}|middle one|other half)"
+_NO_ARTICLE = "".join(rf"(?<!\b{word} )" for word in ("the", "a", "an", "my", "our", "his", "her", "their", "this", "that", "some"))
 _RULES = tuple(re.compile(pattern) for pattern in (
     rf"(?<![\w'’.] )(?P<name>{NAMED})(?:,| \() ?(?:(?:that|he|she|it) is )?(?:my|our) {_NOUN}{_STOP}",
     rf"\b{_TO} (?P<name>{NAMED})(?:,| \() ?(?:my|our) {_NOUN}{_STOP}",
     rf"\b(?:[mM]y|[oO]ur) {_NOUN}(?:, | \()(?P<name>{NAMED}){_STOP}",
     rf"(?P<name>{NAMED}), (?:that is )?the (?P<noun>(?:[\w-]+ ){{0,2}}(?:{_ANIMAL})){_STOP}",
     rf"\b[tT]he (?P<noun>{_ANIMAL}),? \(?(?P<name>{NAMED})(?=\)|,|\.| (?:has|is|was|had|did|keeps|got)\b)",
-    rf"(?<![\w'’-])(?P<name>[a-zà-ÿ][a-zà-ÿ'’-]{{2,}}), (?:that is |he is |she is )?(?:my|our) (?P<noun>{_KIN})\b{_STOP}",
+    rf"(?<![\w'’-]){_NO_ARTICLE}(?P<name>[a-zà-ÿ][a-zà-ÿ'’-]{{2,}}), (?:that is |s?he is )?(?:my|our) (?P<noun>{_KIN})\b{_STOP}",
 ))
 _MONTH = "|".join(sorted(words.MONTHS))
 _DATE = rf"(?P<day>\d{{1,2}}(?:st|nd|rd|th)?(?: of)? (?:{_MONTH})|(?:{_MONTH}) \d{{1,2}}(?:st|nd|rd|th)?)"

@@ -47,9 +47,14 @@ def _replaced(memory: Memory, supersedes: str | None, live: Sequence[Memory], sa
     raise BadInput(f"no live memory says `{supersedes}`", hint="`pocketsleep memories` lists them")
 
 
+_WHO = re.compile(r"The user's (?P<who>[\w' -]+?) (?P<name>[A-ZÀ-Þ][\w'À-ÿ-]*(?: [A-ZÀ-Þ][\w'À-ÿ-]*)*) is the user's (?P=who)\.")
+
+
 def as_candidate(note: Note, said: str) -> Candidate:
-    "A note that the trained ear wrote."
+    "A note that the trained ear wrote. Who somebody is to the user is said once."
     text = note.text if note.text.endswith(".") else note.text + "."
+    if who := _WHO.fullmatch(text):
+        return Candidate(f"The user's {who['who']} is called {who['name']}.", "relation", who["name"], bool(UPDATE.search(said)))
     return Candidate(text, _kind_of(text), note.answer, bool(UPDATE.search(said)))
 
 
