@@ -201,7 +201,7 @@ class Pocket:
             known=Known(self.serving, self.base.sha256, self.home.cache / "known", cards.answers(self.card.name)),
             work=self.home.work, dress=self.dress,
             late=lambda: bool(limit) and time.monotonic() - started > limit,
-            ear=self.ear(), alike=partial(alike, self.skills), dreamer=self.dreamer(), manner=self._manner(night),
+            ear=self.ear(), alike=partial(alike, self.journal, self.skills), dreamer=self.dreamer(), manner=self._manner(night),
             dreamer_id=identity(cards.skills() / DREAMER) if self.skills else "", place=partial(place, self.journal, self.skills),
         )
 
@@ -273,7 +273,7 @@ class Pocket:
     def would_learn(self) -> dict[str, Any]:
         "What a night would find now, and where; nothing is written."
         gathered = gathering.gather(self.journal)
-        with alike(self.skills) as likeness:
+        with alike(self.journal, self.skills) as likeness:
             heard = extracting.extract(gathered, self.journal.memories(), self.ear(), likeness)
         return {"memories": heard.memories, "dropped": [*gathered.aside, *heard.dropped],
                 "live": self.journal.memories(), "knacks": self.journal.new_knacks(gathered.knacks)}
@@ -285,7 +285,7 @@ class Pocket:
             made = self.journal.rehearse(batch)
             cites = tuple(Cite(e.id, n) for e, first in made for n in range(first, len(e.turns))
                           if e.turns[n].role == "user" and not (e.turns[n].private or e.turns[n].taint))
-            with alike(self.skills) as likeness:
+            with alike(self.journal, self.skills) as likeness:
                 heard = extracting.extract(gathering.Gathered(tuple(e for e, _ in made), cites, ()), known, self.ear(), likeness)
             known += heard.memories
             yield heard

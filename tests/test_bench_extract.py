@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from typer.testing import CliRunner
 
 from pocketsleep.bench import extract, recall
 from pocketsleep.cli import app
-from pocketsleep.errors import BadInput
+from pocketsleep.errors import BadInput, MissingPart
 from pocketsleep.nouns import Memory
 
 
@@ -37,6 +38,14 @@ def test_files_that_are_no_notes_say_so(command: str, said: str, tmp_path: Path)
         assert done.exception.hint
         (tmp_path / "notes").mkdir(exist_ok=True)
         (tmp_path / "notes" / "w.jsonl").write_text(said + "\n")
+
+
+def test_nearness_that_cannot_be_had_is_a_missing_part(tmp_path: Path) -> None:
+    (tmp_path / "w.jsonl").write_text(json.dumps({"message": "Hm", "memories": []}) + "\n")
+    (tmp_path / "v.jsonl").write_text(json.dumps({"message": "My hat.", "memories": [{"text": "The user has a hat.", "answer": "hat"}]}) + "\n")
+    done = CliRunner().invoke(app, ["bench", "replaced", str(tmp_path), "--near"])
+    assert isinstance(done.exception, MissingPart)
+    assert done.exception.hint
 
 
 def test_notes_on_which_nothing_is_asked_are_no_file_of_questions(tmp_path: Path) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from pocketsleep import cards
 from pocketsleep.bench import nearness as made
+from pocketsleep.cli import app
 from pocketsleep.home import Home
 from pocketsleep.journal import Journal
 from pocketsleep.night.extract import extract
@@ -244,14 +247,21 @@ def test_notes_are_compared_on_one_engine_that_reads_each_of_them_once(tmp_path:
 
     monkeypatch.setattr(Pocket, "_skilled", engine)
     with Pocket(Home(tmp_path)) as pocket:
-        with alike(pocket.skills) as compare:
+        with alike(pocket.journal, pocket.skills) as compare:
             assert compare is not None
             assert read == [], "no engine is asked for before there is something to compare"
             assert compare("new", ["a", "b"]) == pytest.approx([1, 1], abs=1e-5)
             assert compare("b", ["a", "new"]) == pytest.approx([1, 1], abs=1e-5)
         assert read == [["new", "a", "b"]]
-    with alike(None) as compare:
-        assert compare is None
+        pocket.journal.learn(CAT)
+        place(pocket.journal, pocket.skills)
+        assert read.pop() == [CAT.text]
+        with alike(pocket.journal, pocket.skills) as compare:
+            assert compare is not None
+            assert compare(CAT.text, ["a"]) == pytest.approx([1], abs=1e-5)
+        assert read[1:] == [["a"]], "what a night has placed is not read anew"
+        with alike(pocket.journal, None) as compare:
+            assert compare is None
 
 
 def test_a_night_hears_that_a_value_is_another_now_though_nobody_says_so(tmp_path: Path) -> None:
@@ -259,7 +269,7 @@ def test_a_night_hears_that_a_value_is_another_now_though_nobody_says_so(tmp_pat
     old = Memory("The user's topsides are white.", (), "fact", "white")
     other = Memory("The user's shed is white.", (), "fact", "white")
     turn = Episode("c", (Turn("user", "My topsides are green."),))
-    with Pocket(Home(tmp_path)) as pocket, alike(pocket.skills) as compare:
+    with Pocket(Home(tmp_path)) as pocket, alike(pocket.journal, pocket.skills) as compare:
         for given, supersedes in ((None, ""), (compare, old.id)):
             heard = extract(Gathered((turn,), (Cite("c", 0),), ()), [old, other], None, given)
             assert [(m.text, m.supersedes) for m in heard.memories] == [("The user's topsides are green.", supersedes)]
@@ -267,6 +277,17 @@ def test_a_night_hears_that_a_value_is_another_now_though_nobody_says_so(tmp_pat
             pocket.journal.learn(note)
         pocket.journal.record(turn)
         assert [m.supersedes for m in pocket.would_learn()["memories"]] == [old.id]
+
+
+def test_what_replaces_what_is_measured_by_nearness_too(tmp_path: Path) -> None:
+    note = {"text": "The user's topsides are green.", "answer": "green", "span": "green", "supersedes": "The user's topsides are white."}
+    line = {"message": "My topsides are green.", "known": [note["supersedes"]], "memories": [note]}
+    (tmp_path / "w.jsonl").write_text(json.dumps(line) + "\n")
+    for wanted, right in (((), 0), (("--near",), 1)):
+        done = CliRunner().invoke(app, ["bench", "replaced", str(tmp_path), *wanted, "--json"], catch_exceptions=False)
+        assert json.loads(done.stdout)["right"] == right
+    fitted = CliRunner().invoke(app, ["bench", "replaced", str(tmp_path), "--near", "--fit", "--json"], catch_exceptions=False)
+    assert "alike" in json.loads(fitted.stdout)
 
 
 def test_maps_are_taught_by_the_same_numbers_as_they_are_asked_with(tmp_path: Path) -> None:

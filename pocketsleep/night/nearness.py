@@ -22,7 +22,7 @@ from pocketsleep.journal import Journal
 from pocketsleep.night.extract import meant
 from pocketsleep.night.listen.replaces import Alike
 from pocketsleep.night.skill import NEAR, Skills, identity
-from pocketsleep.nouns import Cite
+from pocketsleep.nouns import Cite, Memory
 from pocketsleep.runtime import Runtime
 
 Array = np.ndarray
@@ -109,33 +109,30 @@ class Near:
 
 def near(journal: Journal, skills: Skills | None) -> Near | None:
     "By the shipped maps. None where the default base is not installed, or is another than they were made for."
-    maps = _shipped(skills)
-    return Near(journal, maps, identity(skills.folder / NEAR)) if skills and maps else None
-
-
-def _shipped(skills: Skills | None) -> Nearness | None:
     path = skills.folder / NEAR if skills else None
     maps = Nearness.read(path) if path and path.is_file() else None
-    return maps if maps and skills and maps.of == skills.base_sha256 else None
+    return Near(journal, maps, identity(path)) if path and maps and skills and maps.of == skills.base_sha256 else None
 
 
 @contextmanager
-def alike(skills: Skills | None) -> Iterator[Alike | None]:
-    """How near notes are to each other, by the map of what answers; each text is read once. The engine is asked for when the
-    first ones are compared, and kept until the end. None as for `near`."""
-    maps = _shipped(skills)
-    if skills is None or maps is None:
+def alike(journal: Journal, skills: Skills | None) -> Iterator[Alike | None]:
+    """How near notes are to each other, by the map of what answers. What has no vector yet is read once, on an engine that is asked
+    for where there is such a note, and kept until the end. None as for `near`."""
+    found = near(journal, skills)
+    if skills is None or found is None:
         yield None
         return
-    rows: dict[str, Array] = {}
+    rows = dict(zip(*journal.vectors(found.name), strict=True))  # by the note's id, which its text alone decides
     with ExitStack() as stack:
         engine: list[Runtime] = []
 
         def compare(new: str, olds: Sequence[str]) -> list[float]:
-            if texts := [text for text in dict.fromkeys([new, *olds]) if text not in rows]:
+            notes = {text: Memory(text).id for text in (new, *olds)}
+            if texts := [text for text, name in notes.items() if name not in rows]:
                 engine[:] = engine or [stack.enter_context(skills.engine())]
-                rows.update(zip(texts, maps.answers(engine[0].embed(texts)), strict=True))
-            return [float(rows[new] @ rows[old]) for old in olds]
+                made = found.maps.answers(engine[0].embed(texts))
+                rows.update(zip((notes[text] for text in texts), made, strict=True))
+            return [float(rows[notes[new]] @ rows[notes[old]]) for old in olds]
 
         yield compare
 
