@@ -28,8 +28,7 @@ from pocketsleep.night.bed import Dreamer
 from pocketsleep.night.dreamt import dreamt
 from pocketsleep.night.finder import Finder
 from pocketsleep.night.known import Known
-from pocketsleep.night.listen import ear as ears
-from pocketsleep.night.listen.ear import Ear
+from pocketsleep.night.listen.ear import Ear, ear
 from pocketsleep.night.nearness import alike, near, place
 from pocketsleep.night.recipe import Recipe, derive
 from pocketsleep.night.sayings import Sayings
@@ -238,7 +237,7 @@ class Pocket:
         return pick.another(card, base, self._serving if self.card.name == card.name else None, homes.engine())
 
     def ear(self) -> Ear | None:
-        return ears.ear(self.skills) if self.skills else None
+        return ear(self.skills) if self.skills else None
 
     def dreamer(self) -> Dreamer | None:
         skills = self.skills
