@@ -160,6 +160,9 @@ def test_thumbs_and_corrections_become_feedback(page: Page, pocket: Pocket) -> N
     say(page, "My dog is called Biscuit.")
     page.get_by_role("button", name="Good answer").click()
     expect(page.get_by_role("button", name="Good answer")).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("button", name="Good answer").click()
+    expect(page.get_by_role("button", name="Good answer")).to_have_attribute("aria-pressed", "false")
+    assert [f.rating for f in pocket.journal.episodes()[0].feedback] == [""]
     page.get_by_role("button", name="Wrong answer: correct it").click()
     page.get_by_label("What should it have said?").fill("Always answer in one sentence.")
     page.keyboard.press("Enter")

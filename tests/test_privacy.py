@@ -58,6 +58,9 @@ def fill(journal: Journal) -> None:
     journal.record(Episode("e-app", talk(SECRETS["app"]), NOW, "proxy:Jan", feedback=(Feedback(1, "", f"No, {SECRETS['app']}."),)))
     for name in ("pattern", "hand", "whole"):
         journal.record(Episode(f"e-{name}", talk(SECRETS[name]), NOW, "chat"))
+    for name in (*SECRETS, "open"):
+        journal.keep_receipt(f"e-{name}", 1, "", "", ())
+        journal.add_feedback(f"e-{name}", Feedback(1, "up"))
     journal.begin(Night("", NOW, 7, "smollm2"))
     told = {}
     for name, word in {**SECRETS, "open": OPEN}.items():
@@ -151,6 +154,7 @@ READERS: dict[str, Callable[[Journal], Any]] = {
     "open_night": lambda j: j.open_night(),
     "place": lambda j: [j.place(j.episode(one.id)) for one in j.episodes()],
     "places": lambda j: j.places(),
+    "rated": lambda j: j.rated("up"),
     "recall": lambda j: [j.recall(w, 9) for w in (WORDS, *WORDS.split())],
     "rehearse": lambda j: j.rehearse(
         Episode(f"file-{n}", tuple(dataclasses.replace(t, private=n == "private") for t in talk(w)), NOW, "jan" if n == "app" else "text")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
@@ -52,6 +52,9 @@ class Some(list[Memory]):
     def nearest(self, question: str, most: int) -> list[Memory]:
         return []
 
+    def without(self, turns: Collection[Cite]) -> Some:
+        return Some(m for m in self if not set(m.cites) & set(turns))
+
 
 def said(journal: Journal, name: str, *texts: str, at: str = "2026-03-04T12:00:00+00:00", **turn: object) -> None:
     turns = [Turn(role, text, said_at=at, **turn)  # type: ignore[arg-type]
@@ -70,6 +73,9 @@ class Lying(list[Memory]):
 
     def nearest(self, question: str, most: int) -> list[Memory]:
         return [*self]
+
+    def without(self, turns: Collection[Cite]) -> Lying:
+        return Lying(m for m in self if not set(m.cites) & set(turns))
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@
     wearing     verdicts, what is worn                settle, use, undo, holds, scores, exclude, include, hide
     knacks      how tools want to be called           keep_knacks, new_knacks, knacks
     receipts    what answers rested on                keep_receipt, receipts
+    ratings     what a person thought of them         rated
     forget      out of every table and every file     forget
     verify      looking for damage                    verify
 

@@ -24,7 +24,7 @@ from pocketsleep.journal.before import Before
 from pocketsleep.journal.knacks import Knacks
 from pocketsleep.journal.memories import memory_tombstone
 from pocketsleep.journal.nights import plain
-from pocketsleep.journal.receipts import Receipts
+from pocketsleep.journal.ratings import Ratings
 from pocketsleep.journal.search import QUESTION_WORDS, quoted, words
 from pocketsleep.journal.store import Row
 from pocketsleep.journal.traces import Traces, sentences
@@ -57,7 +57,7 @@ class Forgotten:
     knacks: tuple[str, ...] = ()
 
 
-class Forgetting(Before, Vectors, Wearing, Receipts, Knacks):
+class Forgetting(Before, Vectors, Wearing, Ratings, Knacks):
     "Forgetting."
 
     def forget(self, target: str) -> Forgotten:

@@ -23,6 +23,7 @@ def night_report(journal: Journal, night: Night) -> dict[str, Any]:
         "failed": list(verdict.failed) if verdict else [], "reasons": list(verdict.reasons) if verdict else [],
         "learnt": [texts[m] for m in heard.get("new", []) if m in texts],
         "live": len(heard.get("live", [])), "waiting": dreamt.get("waiting", 0),
+        "rated": dreamt.get("rated", {"practised": 0, "declined": 0}),
         "dropped": [{"text": d.text, "reason": d.reason} for d in journal.dropped(night.id)],
         "adapter": night.adapter or None, "worn": journal.current() or None,
         "scores": dict(verdict.scores) if verdict else {},

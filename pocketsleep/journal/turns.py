@@ -221,7 +221,7 @@ class Turns(Again):
         return row is not None and row["link"] == head.link
 
     def add_feedback(self, episode_id: str, feedback: Feedback) -> None:
-        "Keep what the person thought of one turn; said again, the newer rating and correction hold."
+        "Keep what the person thought of one turn; said again, the newer rating and correction hold. Neither takes a rating back."
         with self.atomic():
             found = self.row("select 1 from turns where episode = ? and idx = ?", episode_id, feedback.turn)
             if found is None:
@@ -246,7 +246,7 @@ class Turns(Again):
             {
                 "episode": name,
                 "turn": new.turn,
-                "rating": new.rating or old["rating"],
+                "rating": new.rating or ("" if not correction else old["rating"]),
                 "correction": correction or old["correction"],
             },
         )

@@ -13,6 +13,7 @@ from pocketsleep.errors import AdapterError
 from pocketsleep.night import asked as asking
 from pocketsleep.night import dream as dreaming
 from pocketsleep.night import levels as level_of
+from pocketsleep.night import rated
 from pocketsleep.night import seed as seeding
 from pocketsleep.night.bed import Bed, Teller, stage
 from pocketsleep.night.grammar import lists
@@ -58,7 +59,7 @@ def study(bed: Bed, night: Night, live: Sequence[Memory]) -> dict[str, Any]:
     bed.journal.keep_dreams(night.id, list(once.values()))
     return {"dreams": len(once), "held_out": sum(d.held_out for d in once.values()), "waiting": len(live) - len(known),
             "skilled": skilled.ids(once), "dreamer": skilled.maker, "now": plans,
-            "made": {x.key: made[x.key] for x in worn if x not in now},
+            "made": {x.key: made[x.key] for x in worn if x not in now}, "rated": rated.told(bed.journal, once.values()),
             "levels": [[x.key, list(x.memories) if x in now else []] for x in worn]}
 
 
@@ -112,8 +113,9 @@ def _about(bed: Bed, night: Night, mine: Sequence[Memory], skilled: Skilled, as_
     beside = skilled.dreams([m for m in mine if not dreaming.well_asked(m)], recipe.skilled, as_it_was, seed)
     if recipe.self_asked:
         beside += asking.asked(bed.serving(), mine, seed=seed)
-    return list(dreaming.dream(mine, superseded=replaced(bed, mine), seed=seed, per_memory=recipe.per_memory, live=live,
-                               beside=beside))
+    dreams = dreaming.dream(mine, superseded=replaced(bed, mine), seed=seed, per_memory=recipe.per_memory, live=live, beside=beside)
+    wrong = bed.journal.rated("down")
+    return rated.undisputed(dreams, wrong) if as_it_was else rated.practised(dreams, mine, bed.journal.rated("up"), wrong)
 
 
 def _taught_about(bed: Bed, night: Night, held: Slices, skilled: Skilled) -> list[Dream]:

@@ -7,7 +7,7 @@ said stands in the journal all the same, and can be quoted with its date: that i
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 
 from pocketsleep.errors import BadInput, NotFound
@@ -26,8 +26,12 @@ NEWEST = 12  # messages that no night has heard yet
 class Sayings:
     "A journal's messages, read anew for each question: what was hidden or forgotten since is not among them."
 
-    def __init__(self, journal: Journal, finder: Finder | None = None) -> None:
-        self.journal, self.finder = journal, finder
+    def __init__(self, journal: Journal, finder: Finder | None = None, left_out: Collection[Cite] = ()) -> None:
+        self.journal, self.finder, self.left_out = journal, finder, frozenset(left_out)
+
+    def without(self, turns: Collection[Cite]) -> Sayings:
+        "The same, but for what was said in these turns."
+        return Sayings(self.journal, self.finder, turns)
 
     def __call__(self, question: str) -> list[Memory]:
         "Sentences of the messages that share words with a question, each as if it were a note, with its turn and date."
@@ -59,7 +63,7 @@ class Sayings:
                 continue
             number: Counter[Cite] = Counter()
             for cite, sentence in meant(whole):
-                if cite.turn not in turns:
+                if cite.turn not in turns or cite in self.left_out:
                     continue
                 number[cite] += 1
                 if any(answer in sentence.text for answer in stale.get(cite, ())) or self._forgotten(sentence):

@@ -17,6 +17,7 @@ from pocketsleep.serve.recall import words
 LONGEST = 26  # words of an answer that says a note
 OPENING = 2  # words after which it shows whom an answer speaks of
 UNKNOWN = "You haven't told me that."
+MARKED = "You marked my answer to that as wrong. Tell me what is right."
 _DECLINES = re.compile(r"haven['’]t told me", re.IGNORECASE)
 _PERSONAL = re.compile(r"(?:You|Your|Yes|No)\b(?! (?:can|could|may|might|should|need to)\b)")
 _MINE = re.compile(r"\b(?:I|I'm|I've|I'd|my|me|mine|we|our|us)\b", re.IGNORECASE)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import uuid
+from collections import defaultdict
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -27,7 +28,7 @@ from pocketsleep.runtime import Bounded, Runtime
 from pocketsleep.runtime.prompting import CALLS, HEADING, ask, with_notes
 from pocketsleep.runtime.text import SHORTEST_ANSWER
 from pocketsleep.serve.backing import UNKNOWN, Backed, consistent, consistently, echoes, told_here
-from pocketsleep.serve.notes import Notes
+from pocketsleep.serve.notes import NOTHING, Notes, Wrong
 from pocketsleep.serve.second import Looked
 from pocketsleep.serve.seek import Reader, Sayings
 from pocketsleep.serve.window import Unwatched, Watch, Window, Windows
@@ -209,19 +210,28 @@ class Day:
     def _quoted(self, questions: Sequence[str], said: Sequence[str] = ()) -> list[Backed | None]:
         "For questions of what is so of the person, the note that answers; unless they said it in this talk."
         able = [n for n, q in enumerate(questions) if self.notes.asked(q) and not _WISHES.search(q) and self.notes.left(q)]
-        look = self._look([questions[n] for n in able], said)
-        able = [n for n in able if not look.in_talk(questions[n])]
         some = [questions[n] for n in able]
-        by = dict(zip(able, self._still(look.quoted(some, [""] * len(able))), strict=True))
-        left = [n for n in able if by[n] is None]
-        by |= dict(zip(left, look.told([questions[n] for n in left]), strict=True))
+        by = dict(zip(able, self._each(some, said, lambda look, at: look.before_nights([some[n] for n in at])), strict=True))
         return [by.get(n) for n in range(len(questions))]
 
-    def _look(self, questions: Sequence[str], said: Sequence[str]) -> Looked:
+    def _each(self, questions: Sequence[str], said: Sequence[str],
+              look: Callable[[Looked, Sequence[int]], Sequence[Backed | None]]) -> list[Backed | None]:
+        "Looked up together; each whose answer was marked as wrong by itself, without what that rested on."
+        groups: dict[Wrong, list[int]] = defaultdict(list)
+        for n, question in enumerate(questions):
+            groups[self.notes.wrong(question)].append(n)
+        found: dict[int, Backed | None] = {}
+        for wrong, some in groups.items():
+            stand = self._still(look(self._look([questions[n] for n in some], said, wrong), some))
+            found |= zip(some, stand, strict=True)
+        return [found[n] for n in range(len(questions))]
+
+    def _look(self, questions: Sequence[str], said: Sequence[str], wrong: Wrong = NOTHING) -> Looked:
         "Without the reader where a plugin chooses notes. What was `said` in this talk, and may answer, comes before any note."
-        index, backing = self.notes.ledger()
+        index, backing = self.notes.ledger(wrong)
         reader = self.reader if all(map(self.notes.left, questions)) else None
-        return Looked(index, backing, self._with, reader, tuple(said[-TALK:]), self.sayings)
+        sayings = self.sayings.without(wrong.turns) if self.sayings and wrong.turns else self.sayings
+        return Looked(index, backing, self._with, reader, tuple(said[-TALK:]), sayings, wrong)
 
     def _still(self, found: Sequence[Backed | None]) -> list[Backed | None]:
         "Without what another program took away meanwhile."
@@ -230,7 +240,8 @@ class Day:
 
     def _standing(self, questions: Sequence[str], answers: Sequence[str], said: Sequence[str] = ()) -> list[str]:
         "Answers about the person as the ledger lets them stand; what no note backs is looked up, and else not said."
-        stand = self._still(self._look(questions, said).standing(questions, answers))
+        stand = self._each(questions, said,
+                           lambda look, at: look.standing([questions[n] for n in at], [answers[n] for n in at]))
         for one, a in zip(stand, answers, strict=True):
             self.receipt = Receipt(self.runtime.worn, [one.memory] if one and one.memory else [], _source(one, a))
         return [one.text if one else UNKNOWN for one in stand]

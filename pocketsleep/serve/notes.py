@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pocketsleep import hooks
 from pocketsleep.journal import Journal
-from pocketsleep.nouns import Dream, Knack, Memory
+from pocketsleep.nouns import Cite, Dream, Knack, Memory
 from pocketsleep.serve.backing import Backing
 from pocketsleep.serve.knacks import called_for
 from pocketsleep.serve.recall import NOTES, Index
 from pocketsleep.serve.seek import Reader, seek, short
 
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    "What no answer to a question rests on any more: notes (ids), and turns; and the answers that were marked as wrong."
+
+    memories: frozenset[str] = frozenset()
+    turns: frozenset[Cite] = frozenset()
+    answers: frozenset[str] = frozenset()
+
+
+NOTHING = Wrong()
 
 class Notes:
     "Live memories with what the last night asked of them."
@@ -27,11 +39,17 @@ class Notes:
         A note that nothing calls for is not brought in: to a small model an irrelevant note is an answer. A
         plugin may choose instead, among live notes alone.
         """
-        chosen = self._chosen(question)
+        chosen, wrong = self._chosen(question), self.wrong(question)
         if chosen is not None:
-            return chosen
-        index, backing = self.ledger()
+            return [note for note in chosen if note.id not in wrong.memories]
+        index, backing = self.ledger(wrong)
         return backing.meant(question, index.find(question))
+
+    def wrong(self, question: str) -> Wrong:
+        "What the person marked as wrong when they asked the same before."
+        some = self.journal.rated("down", question) if question else []
+        return Wrong(frozenset(m for one in some for m in one.memories), frozenset(c for one in some for c in one.turns),
+                     frozenset(one.answer for one in some))
 
     def sought(self, questions: Sequence[str]) -> list[list[Memory]]:
         "The same of several questions; where words call for nothing, and no plugin chooses, the note that the reader finds."
@@ -41,7 +59,7 @@ class Notes:
         open_ = [n for n, q in enumerate(questions) if not found[n] and self.asked(q) and self.left(q)]
         notes = seek(self.reader, self.ledger()[0], [questions[n] for n in open_])
         for n, note in zip(open_, notes, strict=True):
-            found[n] = [note] if note else []
+            found[n] = [note] if note and note.id not in self.wrong(questions[n]).memories else []
         return found
 
     def of_tools(self, offered: Any) -> list[Knack]:
@@ -65,9 +83,12 @@ class Notes:
                             question=question, memories=tuple(live.values()))
         return next((notes for _, notes in answers), None)
 
-    def ledger(self) -> tuple[Index, Backing]:
-        "Made anew when the notes or the adapter changed."
+    def ledger(self, wrong: Wrong = NOTHING) -> tuple[Index, Backing]:
+        "Made anew when the notes or the adapter changed; for a question whose answer was `wrong` each time, without what that was."
         memories = self.journal.memories()
+        if wrong.memories:
+            some, studied = [m for m in memories if m.id not in wrong.memories], self._studied()
+            return Index(some, studied), Backing(some, studied)
         stamp = (self.journal.current(), tuple(m.id for m in memories))
         if self._made is None or self._made[0] != stamp:
             studied = self._studied()

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pocketsleep.nouns import Memory
-from pocketsleep.serve.backing import UNKNOWN, Backed, Backing, asks_whether, declines
+from pocketsleep.serve.backing import MARKED, UNKNOWN, Backed, Backing, asks_whether, declines
+from pocketsleep.serve.notes import NOTHING, Wrong
 from pocketsleep.serve.recall import Index
 from pocketsleep.serve.seek import DOUBTED, Reader, Sayings, likelier, readable, seek, seek_said
 
@@ -34,6 +35,7 @@ class Looked:
     reader: Reader | None = None
     talk: Sequence[str] = ()  # what was said in it before: where that answers, nothing else is quoted
     sayings: Sayings | None = None  # what was said in any talk
+    wrong: Wrong = NOTHING  # what was marked as wrong when the same was asked
 
     def standing(self, questions: Sequence[str], said: Sequence[str]) -> list[Backed]:
         "Each answer as the journal lets it stand, with the note behind it."
@@ -41,7 +43,24 @@ class Looked:
         first = [self._backed(q, a, n[:1]) for q, a, n in zip(questions, said, near, strict=True)]
         read = self.reader
         found = self._by_reader(read, questions, said, first, near) if read else self._by_words(questions, first, near)
-        return [one or Backed(a if declines(a) else UNKNOWN) for one, a in zip(found, said, strict=True)]
+        return [self._unmarked(one) or Backed(a if declines(a) else UNKNOWN) for one, a in zip(found, said, strict=True)]
+
+    def before_nights(self, questions: Sequence[str]) -> list[Backed | None]:
+        "The note that answers, else what was said; None where neither does, and where this talk does."
+        able = [n for n, q in enumerate(questions) if not self.in_talk(q)]
+        some = [questions[n] for n in able]
+        by = dict(zip(able, self.quoted(some, [""] * len(some)), strict=True))
+        left = [n for n in able if by[n] is None]
+        by |= zip(left, self.told([questions[n] for n in left]), strict=True)
+        by = {n: self._unmarked(one) for n, one in by.items()}
+        return [by.get(n) for n in range(len(questions))]
+
+    def _unmarked(self, found: Backed | None) -> Backed | None:
+        "What is found; what was marked as wrong is told instead of being said again, and where nothing is found without it."
+        unbacked = found is not None and found.memory is None and not found.said
+        missing = found is None or (unbacked and declines(found.text))
+        again = unbacked and found is not None and found.text in self.wrong.answers
+        return Backed(MARKED) if again or (missing and (self.wrong.memories or self.wrong.turns)) else found
 
     def _backed(self, question: str, answer: str, called: Sequence[Memory]) -> Backed | None:
         "By the note that is called for, where that says yes or no; by any other note."

@@ -10,11 +10,11 @@ lie near it (night/nearness.py), however old, and the newest that no night has p
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cache
 from typing import Protocol
 
-from pocketsleep.nouns import Memory
+from pocketsleep.nouns import Cite, Memory
 from pocketsleep.serve.recall import Index
 
 LONGEST = 30  # words of a question that is looked for
@@ -65,6 +65,10 @@ class Sayings(Protocol):
 
     def nearest(self, question: str, most: int) -> list[Memory]:
         "Those that lie nearest to a question, the nearest first."
+        ...
+
+    def without(self, turns: Collection[Cite]) -> Sayings:
+        "The same, but for what was said in these turns."
         ...
 
 

@@ -47,10 +47,12 @@ function theirs(turn, talk, item) {
   const [opener, panel] = turn.receipt ? receipt(turn.receipt, `r${turn.turn}`) : [];
   const rate = (rating) => async () => {
     try {
-      if (thought.rating !== rating) await post("feedback", { conversation: talk.id(), turn: turn.turn, rating });
-      turn.feedback = { ...thought, rating };
+      const given = thought.rating === rating ? "" : rating;  // pressed again, it is taken back
+      await post("feedback", { conversation: talk.id(), turn: turn.turn, rating: given });
+      turn.feedback = { ...thought, rating: given };
       talk.redraw(turn);
-      if (rating === "down") correct(turn, talk); else announce("Marked as good");
+      if (given === "down") correct(turn, talk);
+      announce({ up: "Marked as good", down: "Marked as wrong", "": "Mark taken back" }[given]);
     } catch (error) { complain(error); }
   };
   const thumb = (name, label, rating) => iconButton(name, label, rate(rating), { "aria-pressed": String(thought.rating === rating) });
