@@ -171,6 +171,11 @@ def test_what_an_open_question_asked_for_may_be_said_of_its_answer():
         assert [m.text for m in extract(Gathered((episode,), (Cite("e", 1),), ()), (), listen).memories] == [note] * kept
 
 
+def test_the_words_of_a_note_stand_in_its_sentence_or_the_one_before():
+    message, note = said("My Garmin died in the pool. Forerunner 245, four years old. I still swim."), Note("The user's Garmin is a Forerunner 245.", "Forerunner 245")
+    assert [ear._holds(note, message, n) for n in range(3)] == [False, True, False]
+
+
 def test_what_says_nothing_is_no_core():
     note = 'When the user says "SHEET", the assistant should turn whatever the user has pasted into a table.'
     for answer, core in (("whatever the user has pasted into", "table"), ("a table", "a table"), ("the user has pasted", "table")):

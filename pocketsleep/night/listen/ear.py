@@ -16,7 +16,6 @@ from pocketsleep.night.listen.grounding import unfaithful, ungrounded
 from pocketsleep.night.listen.probe import Probe, features
 from pocketsleep.night.listen.said import BEFORE, LAYERS, Said, asked_for, laid_out, writing, written_from
 from pocketsleep.night.listen.sayable import Sayable
-from pocketsleep.night.listen.sentences import clauses, expand
 from pocketsleep.night.skill import EAR, WRITER, Skills
 
 CHOSEN = 0.6  # chance at which a sentence is written down
@@ -101,15 +100,13 @@ def likeliest(drafts: Sequence[Sequence[tuple[float, Note]]]) -> tuple[Note, ...
 
 
 def _holds(note: Note, said: Said, n: int) -> bool:
-    """Whether every word of a note was said, within two clauses (words from far apart are put together wrongly more often than
-    not), its core by the person, and nothing speaks against it."""
+    """Whether every word of a note was said, in its sentence or the one before ("My Garmin died. Forerunner 245, four years old."),
+    its core by the person, and nothing speaks against it."""
     own = " ".join((said.text, *said.known))
     sentence = said.sentences[n].text
-    parts = [c.text for c in clauses(expand(sentence))]
-    pairs = [sentence] if note.text.startswith("When ") else [f"{a} {b}" for a, b in zip(parts, [*parts[1:], ""], strict=True)]
-    whole = any(not ungrounded(note.text, " ".join((part, said.before[-BEFORE:], *said.known))) for part in pairs)
+    here = " ".join((*(s.text for s in said.sentences[max(0, n - 1) : n + 1]), said.before[-BEFORE:], *said.known))
     said_so = not ungrounded(note.answer, own) and not ungrounded(note.text, f"{own} {asked_for(said.before)}")
-    return whole and said_so and not unfaithful(note.text, note.answer, sentence)
+    return said_so and not ungrounded(note.text, here) and not unfaithful(note.text, note.answer, sentence)
 
 
 _LINE = re.compile(r"^(?P<text>[^|\n]{8,240}[.\"'])\s*\|\s*(?P<answer>[^|\n]{1,80})$")
