@@ -9,7 +9,7 @@ import pytest
 from pocketsleep.journal import Journal
 from pocketsleep.nouns import Adapter, Dream, Memory, Message, Night, Sampling, Verdict
 from pocketsleep.runtime.scripted import Scripted
-from pocketsleep.serve.backing import UNKNOWN, Backing, consistent, consistently, echoes, told_here
+from pocketsleep.serve.backing import UNKNOWN, Backing, consistent, consistently, echoes, states, told_here
 from pocketsleep.serve.day import Day
 from pocketsleep.serve.notes import Notes
 
@@ -139,6 +139,33 @@ def day(tmp_path: Path) -> Day:
 def test_what_was_said_in_the_talk_itself_stands(day: Day, before: str, answer: str) -> None:
     talk = [Message("user", before), Message("assistant", "I see."), Message("user", "What's my cat called?")]
     assert ("".join(day.reply(talk, Sampling())).strip(), day.receipt.source) == (answer, "")
+
+
+@pytest.mark.parametrize(("said", "answer", "reply"), [
+    ("My dog's called Rex now.", "Your dog is called Quillon.", "I see. So far I had noted: your dog is called Quillon."),
+    ("No, my dog is not called Quillon.", "Your dog is called Quillon.", "I see. So far I had noted: your dog is called Quillon."),
+    ("My dog is called Quillon, you know.", "Your dog is called Quillon.", "Your dog is called Quillon."),
+    ("I am taking the dog out.", "Your dog is called Quillon.", "Your dog is called Quillon."),  # of its name nothing is said
+    ("We have a boat now.", "Your boat is called... you haven't told me that.", "I see."),
+    ("We have a boat now.", "Your boat is called Gull.", "I see."),  # nothing backs it
+    ("We have a boat now.", "Your boat is called Merganser.", "Your boat is called Merganser."),
+    ("I forget my boat's name.", "Your boat is called... you haven't told me that.", "Your boat is called... you haven't told me that."),
+    ("My boat's name, please.", "Your boat is called Merganser.", "Your boat is called Merganser."),
+    ("Tell me my dog's name.", "Your dog is called Quillon.", "Your dog is called Quillon."),
+])
+def test_who_tells_something_is_not_told_that_they_never_did(day: Day, said: str, answer: str, reply: str) -> None:
+    day.runtime.by[said] = answer  # type: ignore[attr-defined]
+    assert "".join(day.reply([Message("user", said)], Sampling())).strip() == reply
+    if "noted" in reply:
+        assert (day.receipt.source, day.receipt.notes) == ("memory", [DOG])
+
+
+@pytest.mark.parametrize(("message", "states_it"), [
+    ("My gander's called Boney now.", True), ("Oh well, I moved to Hay yesterday.", True), ("I moved. Where do I live?", False),
+    ("I want to know my gander's name.", False), ("Where I live", False), ("my dog", False), ("Paris is in France, I think.", False),
+])
+def test_statements_are_told_from_requests(message: str, states_it: bool) -> None:
+    assert states(message) is states_it
 
 
 @pytest.mark.parametrize(("before", "answer", "told"), [

@@ -16,6 +16,7 @@ from pocketsleep.serve.recall import words
 
 LONGEST = 26  # words of an answer that says a note
 OPENING = 2  # words after which it shows whom an answer speaks of
+HEARD = "I see."
 UNKNOWN = "You haven't told me that."
 MARKED = "You marked my answer to that as wrong. Tell me what is right."
 _DECLINES = re.compile(r"haven['’]t told me", re.IGNORECASE)
@@ -33,6 +34,9 @@ _WHETHER = re.compile(r"(?:am|are|is|was|were|do|does|did|have|has|had|can|could
 _DENIAL = re.compile(r"\s*No, (?P<said>[^,;:!?\n]{1,60}?)\.?\s*")
 _OPENS_DENIAL = re.compile(r"\s*(?:N|No|No,|No, [^,;:!?\n]{0,60})?\s*")
 _WEIGHS = re.compile(r"\b(?:or|than|rather|instead|prefer|over|before|after|unlike)\b", re.I)  # two things, one of which is denied
+_TELLS = re.compile(r"(?:(?:and|but|so|well|oh|ok|okay|yes|no|actually|by the way)\b,? )*(?:my|our|i|we)\b", re.I)
+_ASKS_ANYWAY = re.compile(
+    r"\b(?:wonder|forg[eo]t(?:ten)?|remember|recall|remind|tell|say|know|guess|want|need|please|look(?:ing)?)\b|['’]d like", re.I)
 _OPENERS = frozenset("The When If Before After Once Whenever It There".split())
 _NAME = re.compile(r"(?<![.?!] )(?<!^)\b[A-ZÀ-Þ][\w'’À-ÿ-]*")
 _NO_NAMES = frozenset(
@@ -48,6 +52,12 @@ class Backed:
     text: str
     memory: Memory | None = None
     said: bool = False
+
+
+def states(message: str) -> bool:
+    "Whether a message only tells of its author: it asks for nothing, not even without a question mark (\"I forget her name.\")."
+    whole = message.strip()
+    return len(whole.split()) >= 4 and "?" not in whole and bool(_TELLS.match(whole)) and not _ASKS_ANYWAY.search(whole)
 
 
 def declines(answer: str) -> bool:
@@ -125,6 +135,19 @@ class Backing:
             if named <= self._words[memory.id] and self._says(memory, question, said):
                 return Backed(said, memory)
         return self._righted(question, named, said)
+
+    def overruled(self, message: str, answer: str) -> Backed | None:
+        """Where a message only tells something: what is said instead of an answer that no note backs, or that a note backs and the
+        message tells otherwise. None where the answer may be given."""
+        found = self.of("", answer)  # whatever names the message has
+        if found and found.memory and self._otherwise(message, found.text, found.memory):
+            return Backed(f"{HEARD} So far I had noted: {found.text[:1].lower()}{found.text[1:]}", found.memory)
+        return Backed(HEARD) if found is None else None
+
+    def _otherwise(self, message: str, answer: str, note: Memory) -> bool:
+        "Whether a message says of what a note is about something else than the note, or denies it."
+        said, before = words(message), self._about(note, answer)
+        return bool(before) and before <= said and (bool(_DENIES.search(message)) or not words(note.answer) <= said)
 
     def _doubted(self, question: str, said: str, rest: str) -> Backed | None:
         "Yes and no: what comes with them is a note's; the names in the question may be wrong ones."

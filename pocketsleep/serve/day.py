@@ -27,7 +27,7 @@ from pocketsleep.nouns import Episode, Knack, Memory, Message, Night, Sampling, 
 from pocketsleep.runtime import Bounded, Runtime
 from pocketsleep.runtime.prompting import CALLS, HEADING, ask, with_notes
 from pocketsleep.runtime.text import SHORTEST_ANSWER
-from pocketsleep.serve.backing import UNKNOWN, Backed, consistent, consistently, echoes, told_here
+from pocketsleep.serve.backing import UNKNOWN, Backed, Backing, consistent, consistently, echoes, states, told_here
 from pocketsleep.serve.notes import NOTHING, Notes, Wrong
 from pocketsleep.serve.second import Looked
 from pocketsleep.serve.seek import Reader, Sayings
@@ -178,7 +178,8 @@ class Day:
         if backing.personal(question, head):
             cast(Generator[str], stream).close()  # it holds the engine, which a second look may need
             read = said if not _asks(question) else ()  # what is asked has been looked for in the talk by then
-            yield self._heard(said, question, head) or self._standing([question], [head], read)[0]
+            yield (self._heard(said, question, head) or self._overruled(backing, question, head)
+                   or self._standing([question], [head], read)[0])
             return
         if notes := self.recall(messages):
             cast(Generator[str], stream).close()
@@ -187,6 +188,13 @@ class Day:
         self.receipt = Receipt(self.runtime.worn)
         yield head
         yield from stream
+
+    def _overruled(self, backing: Backing, message: str, head: str) -> str:
+        "What is said to somebody who tells something that was noted otherwise, or not at all; '' to others."
+        if not states(message) or (found := backing.overruled(message, head.strip())) is None:
+            return ""
+        self.receipt = Receipt(self.runtime.worn, [found.memory] if found.memory else [], "memory" if found.memory else "")
+        return found.text
 
     def _heard(self, said: Sequence[str], question: str, head: str) -> str:
         "What the talk itself says, '' where it does not: what is said now wins over what was learnt."
