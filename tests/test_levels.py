@@ -343,7 +343,7 @@ def test_a_level_that_stays_is_asked_what_it_was_taught(slept: dict[str, Any], a
 
 def _bed(live: list[Memory], **further: Any) -> Any:
     "What study items are made of; nothing was worn before."
-    journal = SimpleNamespace(memories=lambda status="active": live, current=lambda: "", nights=list)
+    journal = SimpleNamespace(memories=lambda status="active": live, current=lambda: "", nights=list, rated=lambda rating: [])
     facts = {"journal": journal, "recipe": _recipe, "dreamer": None, "dreamer_id": ""}
     return SimpleNamespace(**facts | further)
 

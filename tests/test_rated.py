@@ -135,6 +135,16 @@ def test_what_was_called_wrong_is_not_said_again(day: Day) -> None:
     assert day.answers([ASKED], "both") == [ANSWER]
 
 
+def test_what_was_put_right_is_said_until_a_night_has_heard_it(day: Day) -> None:
+    marked(day.journal, "down")
+    day.journal.add_feedback("asked", Feedback(1, "", "Ottilie"))
+    assert day.answers([ASKED], "both") == ['You put that right: "Ottilie"']
+    assert "".join(day.reply(talk(ASKED), Sampling())).strip() == 'You put that right: "Ottilie"'
+    assert (day.receipt.source, day.receipt.notes) == ("said", [])
+    day.journal.exclude("pattern", "ottilie")
+    assert day.answers([ASKED], "both") == [MARKED]
+
+
 def test_a_quotation_that_was_called_wrong_is_not_quoted_again(journal: Journal, tmp_path: Path) -> None:
     band, other, asked = "Our band's called Clatter Lane.", "Our band is Gravel.", "What is my band called?"
     journal.record(Episode("band", (Turn("user", band, said_at="2026-03-04T12:00:00+00:00"), Turn("assistant", "Loud."))))

@@ -74,9 +74,8 @@ def _say(verdict: Verdict, report: dict[str, Any]) -> None:
         out.data(f"dropped  {out.short(item['text'])}  ({item['reason']})")
     for one in report["knacks"]:
         out.data(f"call     {_called(one)}")
-    if any(marks := report["rated"].values()):
-        practised, declined = marks
-        out.data(f"marked   {practised} of your questions practised as you asked them, {declined} declined: you marked the answers")
+    if any((marks := report["rated"]).values()):
+        out.data(f"marked   {marks['practised']} of your questions practised as you asked them, {marks['declined']} declined")
     _say_scores(report["scores"])
     for reason in report["reasons"]:
         out.data(reason)

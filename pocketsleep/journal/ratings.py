@@ -18,12 +18,14 @@ from pocketsleep.nouns import Cite
 
 @dataclass(frozen=True, slots=True)
 class Rated:
-    "An answer that was marked. `memories`: ids of live notes behind it; `turns`: those that said them, or that it quotes."
+    """An answer that was marked, and how it was put right ('' where it was not). `memories`: ids of live notes behind it; `turns`:
+    those that said them, or that it quotes."""
 
     question: str
     answer: str
     memories: tuple[str, ...] = ()
     turns: tuple[Cite, ...] = ()
+    correction: str = ""
 
 
 class Ratings(Turns, Memories, Receipts):
@@ -32,7 +34,7 @@ class Ratings(Turns, Memories, Receipts):
     def rated(self, rating: str, question: str = "") -> list[Rated]:
         "Answers that are marked `up` or `down`, the oldest first; of one `question` alone."
         rows = self.rows(
-            "select a.episode, a.idx, a.place, a.text from feedback_shown f join turns_shown a "
+            "select a.episode, a.idx, a.place, a.text, f.correction from feedback_shown f join turns_shown a "
             "on a.episode = f.episode and a.idx = f.turn where f.rating = ? and a.mark is null and a.private = 0 and a.text <> '' "
             "order by a.place",
             rating,
@@ -61,7 +63,8 @@ class Ratings(Turns, Memories, Receipts):
         turns = [*(self.quoted_in(cite) if receipt.source == "said" else []), *(c for m in notes for c in self._said(m))]
         if receipt.source and not (notes or turns):
             return None
-        return Rated(question, answer["text"], tuple(notes), tuple(dict.fromkeys(turns)))
+        right = "" if self.excluded(answer["correction"]) else answer["correction"]
+        return Rated(question, answer["text"], tuple(notes), tuple(dict.fromkeys(turns)), right)
 
     def _live(self, memory_id: str) -> str:
         return memory_id if self.row("select 1 from memories_shown where id = ? and status = 'active'", memory_id) else ""

@@ -17,14 +17,16 @@ from pocketsleep.serve.seek import Reader, seek, short
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
-    "What no answer to a question rests on any more: notes (ids), and turns; and the answers that were marked as wrong."
+    "What no answer to a question rests on any more: notes (ids), and turns; the answers that were marked, and what was right."
 
     memories: frozenset[str] = frozenset()
     turns: frozenset[Cite] = frozenset()
     answers: frozenset[str] = frozenset()
+    instead: str = ""
 
 
 NOTHING = Wrong()
+
 
 class Notes:
     "Live memories with what the last night asked of them."
@@ -49,7 +51,7 @@ class Notes:
         "What the person marked as wrong when they asked the same before."
         some = self.journal.rated("down", question) if question else []
         return Wrong(frozenset(m for one in some for m in one.memories), frozenset(c for one in some for c in one.turns),
-                     frozenset(one.answer for one in some))
+                     frozenset(one.answer for one in some), next((one.correction for one in reversed(some) if one.correction), ""))
 
     def sought(self, questions: Sequence[str]) -> list[list[Memory]]:
         "The same of several questions; where words call for nothing, and no plugin chooses, the note that the reader finds."

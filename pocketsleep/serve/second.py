@@ -60,7 +60,9 @@ class Looked:
         unbacked = found is not None and found.memory is None and not found.said
         missing = found is None or (unbacked and declines(found.text))
         again = unbacked and found is not None and found.text in self.wrong.answers
-        return Backed(MARKED) if again or (missing and (self.wrong.memories or self.wrong.turns)) else found
+        if not again and not (missing and (self.wrong.memories or self.wrong.turns)):
+            return found
+        return Backed(f'You put that right: "{self.wrong.instead}"', said=True) if self.wrong.instead else Backed(MARKED)
 
     def _backed(self, question: str, answer: str, called: Sequence[Memory]) -> Backed | None:
         "By the note that is called for, where that says yes or no; by any other note."
