@@ -236,6 +236,11 @@ def test_pretence_and_quotations_are_not_shown_to_the_ear():
     ("The user's bow was made by Tubbs.", "Tubbs"),
     ("The user's tea is gunpowder green.", "gunpowder green"),
     ("The user goes to Vigo in Galicia.", "Vigo"),
+    ("The user's vat holds 5,300 litres all told.", "5,300 litres"),
+    ("The user takes 300 grams of oats.", "300 grams"),
+    ("The user's tank holds 40 l.", "40 l"),
+    ("The user's shift begins at 6 am.", "6 am"),
+    ("The user charges £40 an hour.", "£40"),
 ])
 def test_the_heart_of_a_note(note, span):
     assert heart(note) == span

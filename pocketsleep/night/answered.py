@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from itertools import chain, zip_longest
 
-from pocketsleep.night.grammar import bank, frames, generic, habits, whole
+from pocketsleep.night.grammar import bank, frames, generic, habits, plainer, whole
 from pocketsleep.night.grammar.clause import Clause
 from pocketsleep.night.grammar.items import Item, plain
 from pocketsleep.night.grammar.parse import parse
 from pocketsleep.night.grammar.synonyms import reworded
-from pocketsleep.night.grammar.typed import typed
+from pocketsleep.night.grammar.typed import statement, typed
 from pocketsleep.nouns import Memory
 
 KEPT = 16384  # notes
@@ -42,8 +43,16 @@ def _by_itself(clause: Clause) -> Iterator[Item]:
     yield from habits.framed(clause)
     for asking in (generic.asked_for, generic.subject_asked, generic.true_or_not, generic.whether):
         yield from asking(clause)
+    yield from besides(clause)
     yield from generic.reversed_(clause)
     yield from generic.rewritten(clause)
+
+
+def besides(clause: Clause) -> Iterator[Item]:
+    "Questions on what the clause says besides; what would be said whole is the clause itself."
+    for said in plainer.plainer(clause):
+        whole = said.statement(full=False)
+        yield from (replace(i, answer=clause.statement(full=False)) if i.answer == whole else i for i in generic.asked_for(said))
 
 
 def readable(propose: Callable[[], Iterable[Item]]) -> list[Item]:
@@ -63,8 +72,20 @@ def types(text: str, broader: frozenset[str]) -> tuple[bank.Asked, ...]:
 @lru_cache(maxsize=2 * KEPT)
 def _types(text: str, broader: frozenset[str] = frozenset()) -> tuple[bank.Asked, ...]:
     "Both lists in turn: whatever is taken evenly has its share of each."
+    return (*_listed(text, broader), *_besides(text, broader))
+
+
+def _listed(text: str, broader: frozenset[str]) -> tuple[bank.Asked, ...]:
     pairs = zip_longest(typed(text), bank.asked(text, broader))
     return tuple(asked for pair in pairs for asked in pair if asked is not None)
+
+
+def _besides(text: str, broader: frozenset[str]) -> Iterator[bank.Asked]:
+    "Questions on what the note says besides; their answer is the note: one answer for all wordings."
+    for besides in plainer.notes(text):
+        said, whole = plain(statement(besides)), f"{statement(text)}."
+        for question, answer, form in _listed(besides, broader):
+            yield question, whole if form == "paraphrase" and plain(answer) == said else answer, form
 
 
 @lru_cache(maxsize=1)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, cast
 
-from pocketsleep.night.answered import answered, readable, types
+from pocketsleep.night.answered import answered, besides, readable, types
 from pocketsleep.night.asked import asked
 from pocketsleep.night.grade import plain as bare
 from pocketsleep.night.grade import says
@@ -212,7 +212,9 @@ def _proposed(memory: Memory, known: Live, people: Mapping[str, tuple[str, str]]
         yield from frames.framed(clause)
         yield from habits.framed(clause)
         yield from generic.asked_for(clause)
+        yield from besides(clause)
         yield from generic.subject_asked(clause)
+        yield from generic.subject_named(clause, memory.answer)
         yield from generic.true_or_not(clause)
         yield from generic.whether(clause)
         yield from others.untrue(clause, known, memory.id)

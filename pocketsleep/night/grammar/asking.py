@@ -44,6 +44,8 @@ _TEXTS = wordset(
     documents lists files conversation writing"""
 )  # where something is wanted, not how
 _AFTER = wordset("look ask run name take")  # verbs that 'after' belongs to
+_ALTOGETHER = re.compile(r",? (?:all told|in all|in total|altogether)$")
+_PRICE = re.compile(r"[A-Z]{0,3}[£$€¥₹]?\d")
 _LEFT = wordset("of like per than because up down off out away without within against")
 JOBS = re.compile(
     r"(?:er|or|ist|ian|ant|man|woman|wright|herd|smith|keeper|nurse|vet|judge|chef|cook|guide|clerk|driver|student|pilot|"
@@ -97,6 +99,8 @@ def _words(clause: Clause, i: int, chunk: Chunk) -> Iterator[tuple[str, str, boo
         yield from ((w, chunk.text, False) for w in _when(chunk))
     elif chunk.kind == "often":
         yield "How often", chunk.text, False
+        if any(day in chunk.noun for day in WEEKDAYS):
+            yield from ((word, chunk.text, False) for word in ("When", "On which day"))
     elif chunk.kind == "length":
         yield "How long", chunk.text, False
         yield "For how long", chunk.text, False
@@ -175,7 +179,10 @@ def _named(clause: Clause) -> bool:
 
 
 def _prepositional(clause: Clause, i: int, chunk: Chunk) -> Iterator[tuple[str, str, bool]]:
-    noun, prep = chunk.noun, chunk.prep
+    noun, prep = _ALTOGETHER.sub("", chunk.noun), chunk.prep
+    if prep == "to" and (many := _counted(noun.split())) and clause.lemma in ("came", "come", "comes", "ran", "runs", "adds", "amounts"):
+        yield many, noun.split()[0], True
+        return
     if any(is_participle(w.lower()) and w.islower() for w in noun.split()[1:]) and chunk.kind != "manner":
         return
     if noun == "the user" or (prep == "on" and clause.middle.endswith("been")):
@@ -217,7 +224,7 @@ def _counted(words: list[str]) -> str:
     "'How many upright pianos' for 'nine upright pianos', '' where nothing is counted."
     low = [w.lower().rstrip(",") for w in words]
     counted = 1 < len(words) < 6 and is_number(words[0]) and low[1][:1].isalpha()
-    if not counted or "and" in low or "," in " ".join(words):
+    if not counted or "and" in low or re.search(r",(?!\d)", " ".join(words)):
         return ""
     plural = any(w.endswith("s") or w in ("children", "people", "sheep") for w in low[1:])
     return f"How many {' '.join(words[1:])}".rstrip(",") if plural and low[1] not in PERIODS else ""
@@ -227,6 +234,10 @@ def _object(clause: Clause, chunk: Chunk) -> Iterator[tuple[str, str, bool]]:
     text, words = chunk.text, chunk.text.split()
     low = [w.lower() for w in words]
     if ", then " in text or low[0] in ("to", "and", "them", "it", "him", "her") or low[0].endswith("self"):
+        return
+    if clause.lemma in _MONEY and _PRICE.match(words[0]):
+        price, *each = re.split(r" (?=(?:an?|per|the) )", text)
+        yield "How much", text if not each else price, False
         return
     if is_number(words[0]) and not words[0][0].isupper():
         if clause.lemma in _MONEY:
@@ -264,4 +275,4 @@ def _contentful(clause: Clause, gap: int, word: str) -> bool:
     ]
     verb = clause.middle.split()[-1] if clause.middle else "be" if clause.auxiliary else clause.lemma
     own = not clause.user and clause.subject
-    return bool(left) or verb not in VAGUE or (bool(own) and verb != "have")
+    return bool(left) or verb not in VAGUE or (bool(own) and (verb != "have" or clause.head in KIN | ROLES))

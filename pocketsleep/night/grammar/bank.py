@@ -101,6 +101,7 @@ _SENSE = re.compile(r"@([A-Z_]+)@")
 _LONG = re.compile(r"(?:\S+ ){5}|\b(?:and|but|not|does|who|which|that|when)\b")  # no thing that one asks for by this name
 _CLAUSE = re.compile(r"\b(?:must|should|shall)\b")  # a whole clause stands in no question
 _PLACED = re.compile(r" (?:in|on|at|of|for|with|from) ")
+_OFTEN = re.compile(r"(?<=\w) (?:every|each) (?:other |second )?(?:day|week|month|year|morning|evening|night|\w+day)\b[^,]*$")  # is no part of what is asked for
 WORDINGS = 2  # of a question that is declined
 _BRACES = re.compile(r"[{}]")
 _IS = re.compile(r"The user's (?P<noun>[\w'’À-ÿ& -]+?)(?:, (?:a|an|the) [^,]+,)? (?:is|are)(?: now)?(?P<called> called| named)? (?P<v>[^;]+)\.")
@@ -114,7 +115,7 @@ def asked(note: str, broader: frozenset[str] = frozenset()) -> Iterator[Asked]:
         return
     hits = [(p, hit) for p in predicates() if (hit := p.read(note))]
     for predicate, hit in sorted(hits, key=lambda one: sum(map(len, one[1].groupdict(default="").values())))[:2]:
-        yield from _of_predicate(predicate, {k: v for k, v in hit.groupdict().items() if v}, note, broader)
+        yield from _of_predicate(predicate, {k: _OFTEN.sub("", v) for k, v in hit.groupdict().items() if v}, note, broader)
 
 
 def unsaid(notes: Sequence[str], count: int, key: str) -> Iterator[tuple[str, str, str]]:

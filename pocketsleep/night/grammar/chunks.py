@@ -73,7 +73,7 @@ def chunked(tail: str, finite: str, middle: str) -> tuple[Chunk, ...]:
     return tuple(_merged(_to_user(chunks, finite)))
 
 
-_WHOM = re.compile(r"(the user)(?!'| and) (?=\w)|([A-ZÀ-Þ][\w'-]+|the [\w'-]+(?: [a-z]+)?) (?=\d|(?:the|an?|his|her|their) )")
+_WHOM = re.compile(r"(the user)(?!'| and) (?=\w)|([A-ZÀ-Þ](?!\d)[\w'-]+|the [\w'-]+(?: [a-z]+)?) (?=\d|(?:the|an?|his|her|their) )")
 
 
 def _to_user(chunks: list[Chunk], finite: str) -> list[Chunk]:

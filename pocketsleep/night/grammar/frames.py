@@ -237,6 +237,17 @@ def having(clause: Clause) -> Iterator[Item]:
     yield Item(f"Is {whose} {head} called {name}?", yes, "yes_no", "having/yes")
 
 
+def breed(clause: Clause) -> Iterator[Item]:
+    "An animal is a BREED."
+    if not _is(clause) or clause.head not in PETS or clause.negation or clause.plural:
+        return
+    text, x = clause.chunks[0].text, clause.about("I")
+    if text.split()[0] not in ("a", "an"):
+        return
+    asks = (f"What breed is {x}?", f"What kind of {clause.head} is {x}?", f"Which breed have I got in {x}?", f"What sort of animal is {x}?")
+    yield from said(clause, text, "breed", *asks, embedded=f"what breed {x} is")
+
+
 def vehicle(clause: Clause) -> Iterator[Item]:
     if (
         not clause.user
@@ -281,7 +292,7 @@ def _is(clause: Clause) -> bool:
     return clause.auxiliary and clause.finite in ("is", "are", "was", "were") and not clause.middle and bool(clause.chunks)
 
 
-FRAMES: tuple[Frame, ...] = (called, role, named_kin, home, work, diet, age, having, vehicle, weight)
+FRAMES: tuple[Frame, ...] = (called, role, named_kin, home, work, diet, age, having, breed, vehicle, weight)
 
 
 def framed(clause: Clause) -> Iterator[Item]:

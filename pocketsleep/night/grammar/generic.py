@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from pocketsleep.night.grammar.asking import Gap, gaps
+from pocketsleep.night.grade import says
+from pocketsleep.night.grammar.asking import JOBS, Gap, gaps
 from pocketsleep.night.grammar.clause import Clause, join, question, sentence
 from pocketsleep.night.grammar.inflect import base_of_past, base_of_third, gerund, third
 from pocketsleep.night.grammar.items import ABOUT, TRUE, Item, indirect, inside, pick, repeated
@@ -54,7 +56,10 @@ def _blank(clause: Clause, gap: Gap) -> str:
 
 def subject_asked(clause: Clause) -> Iterator[Item]:
     "'Who drives me to hydrotherapy?' for subjects that are somebody or have a name."
-    if clause.user or " and " in clause.subject or (clause.auxiliary and not clause.middle):
+    if clause.user or " and " in clause.subject:
+        return
+    if clause.auxiliary and not clause.middle:
+        yield from _identified(clause)
         return
     if clause.middle in ("called", "named") or not (who := _who(clause)):
         return
@@ -68,6 +73,24 @@ def subject_asked(clause: Clause) -> Iterator[Item]:
         "subject/remind",
     )
     yield Item(f"Can you tell me {asked[0].lower()}{asked[1:]}", answer, "paraphrase", "subject/tell")
+
+
+def subject_named(clause: Clause, core: str) -> Iterator[Item]:
+    "'What tastes of soap to me?', where the core of the note is the thing that does."
+    named = clause.user or clause.subject[:1].isupper()
+    asked = named or clause.negation or _who(clause) or (clause.auxiliary and not clause.middle)
+    if not asked and " and " not in clause.subject and says(clause.subject, core) and len(clause.rest("I").split()) > 1:
+        yield Item(clause.subject_wh("What"), sentence(clause.about("you")), "direct", "subject/what")
+
+
+def _identified(clause: Clause) -> Iterator[Item]:
+    "'Who is the other au pair?', of 'Siobhan is the other au pair.': the name, by what it is alone."
+    only = clause.chunks[0] if clause.chunks else None
+    if not clause.subject[:1].isupper() or clause.negation or only is None or not re.match(r"(?:the|the user's) (?=[a-z])", only.text):
+        return
+    what = re.split(r" (?:of|in|at|on|for|with) ", only.text)[0].split()
+    if (KIN | ROLES) & set(what) or JOBS.search(what[-1]):
+        yield Item(clause.subject_wh("Who"), sentence(clause.about("you")), "direct", "subject")
 
 
 def _who(clause: Clause) -> str:

@@ -83,6 +83,7 @@ TYPED = (
           "I {v}.", ("What does {k} mean?", "What do you do when I type {k}?", "What should happen if I send you {k}?",
                      "{k}: what does that stand for?", "What do you do if I say {k}?")),
 )
+_PERFECT = re.compile(r"The user(?:'s (?:home|house))? (?:has|have) (?:been|had|kept|taught|run|won|lost|made|sold|bought|done|\w{2,}ed) (?!\w+s\.)")
 _SPOUSE = ("Who is my spouse?", "Who did I marry?", "What is my spouse called?", "Who is my better half?")
 _CHILD = ("What is my child called?", "Who is my child?")
 _SIBLING = ("What is my sibling called?", "Who is my sibling?")
@@ -101,7 +102,7 @@ _RULES = ("Which of my words means that {v}?", "What do I say when {v}?", "After
 def typed(text: str) -> Iterator[tuple[str, str, str]]:
     "(question, answer, form) for a note."
     for row in TYPED:
-        if found := re.fullmatch(row.pattern, text):
+        if (found := re.fullmatch(row.pattern, text)) and not _PERFECT.match(text):
             said = found.groupdict()
             answer = _article(row.answer.format(**_spoken(said, "you")))
             for question in row.questions:

@@ -15,11 +15,12 @@ LONGEST = 6  # words
 
 _MONTHS = "|".join(sorted((m.capitalize() for m in words.MONTHS if len(m) > 2), key=len, reverse=True))
 _NUMBERS = "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|fifty|sixty"
-_UNIT = r"(?: ?(?:%|am|pm|cm|mm|km|kg|g|ml|l|kW|o'clock|\b(?!and\b|or\b|in\b|on\b|of\b|for\b|at\b|with\b|to\b|when\b)[a-z][\w-]+))?"
+_NO_UNIT = r"(?!(?:and|or|in|on|of|for|at|with|to|when|an?|per|each|every|by|from|till|until|is|are)\b)"
+_UNIT = rf"(?: ?(?:%|(?:am|pm|cm|mm|km|kg|g|ml|l|kW|o'clock)\b|\b{_NO_UNIT}[a-z][\w-]+))?"
 _FIGURE = re.compile(
     rf"\b\d{{1,2}}(?:st|nd|rd|th)? (?:of )?(?:{_MONTHS})(?: \d{{4}})?\b|\b(?:{_MONTHS}) \d{{1,2}}\b"
     rf"|\b\d{{1,2}}[:.]\d\d(?: ?[ap]m)?\b|(?:[£$€] ?)?\b\d[\d.,]*\d\b{_UNIT}|[£$€]?\b\d\b{_UNIT}"
-    rf"|(?<![\w-])(?:{_NUMBERS})(?:-\w+)? (?!of\b|in\b|and\b|or\b)[a-z][\w-]+"
+    rf"|(?<![\w-])(?:{_NUMBERS})(?:-\w+)? {_NO_UNIT}[a-z][\w-]+"
 )
 _QUOTED = re.compile(r"(?<!\w)['\"‘“]([^'\"’”]{1,60})['\"’”](?!\w)")
 _DAYS = "|".join(sorted((d.capitalize() for d in words.DAYS if len(d) > 3), key=len, reverse=True))
