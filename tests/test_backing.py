@@ -68,9 +68,18 @@ def test_yes_and_no_are_the_ledger_s_where_names_and_numbers_say_which(
     ("Idwal grew up where?", [HELP]),
     ("Where did Idwal and I grow up?", [DOG, GREW, HELP]),
     ("Where did I grow up?", [DOG, GREW, HELP]),
-    ("Where did Rex grow up?", [DOG, GREW, HELP]),  # nobody that the notes know
+    ("Where did Rex grow up?", []),  # nobody that the notes know
 ])
 def test_whoever_is_asked_after_by_name_is_in_the_note(question: str, meant: list[Memory]) -> None:
+    assert BACKING.meant(question, [DOG, GREW, HELP]) == meant
+
+
+@pytest.mark.parametrize(("question", "meant"), [
+    ("Which dog did Paganini have?", []), ("Where did Napoleon grow up?", []), ("Was Napoleon's dog called Fortune?", []),
+    ("Where did I grow up, and where did Napoleon?", [DOG, GREW, HELP]), ("Which dog is it?", [DOG, GREW, HELP]),
+    ("Is Monday the day of the dog?", [DOG, GREW, HELP]), ("Where did Idwal grow up?", [HELP]),
+])
+def test_who_is_in_no_note_is_asked_after_without_notes(question: str, meant: list[Memory]) -> None:
     assert BACKING.meant(question, [DOG, GREW, HELP]) == meant
 
 

@@ -25,6 +25,7 @@ _MINE = re.compile(r"\b(?:I|I'm|I've|I'd|my|me|mine|we|our|us)\b", re.IGNORECASE
 _SENTENCE = re.compile(r"[.!?](?=\s|$)")
 _POLAR = re.compile(r"(?:Yes|No)\b[,.]? ?")
 _CLAIM = re.compile(r"(?<!^)\b(?:[A-ZÀ-Þ][\w'’À-ÿ-]*|\d[\w.,:]*)")
+_WHO = re.compile(r"\b(?i:did|does|do|is|was|has|had|were|are) ([A-ZÀ-Þ][\w'’À-ÿ-]*)")  # of whom is asked
 _NOT = re.compile(r"\bnot\b|n['’]t\b")
 _DENIES = re.compile(r"\b(?:not|no|never|none|nor|without|only|stopped)\b|n['’]t\b", re.IGNORECASE)
 _PAST = re.compile(r"\b(?:used to|formerly|previously)\b", re.IGNORECASE)
@@ -85,7 +86,10 @@ class Backing:
         return bool(_MINE.search(question)) or bool(names(f"of {question}") & self._names)
 
     def meant(self, question: str, notes: Sequence[Memory]) -> list[Memory]:
-        "Of notes, those that can be meant: a question after somebody by name alone is after no note without that name."
+        """Of notes, those that can be meant: a question after somebody by name alone is after no note without that name, and one
+        after somebody whom no note knows ("Which instrument did Paganini play?") after none."""
+        if not self.asks(question) and any(names(f"of {one}") for one in _WHO.findall(question)):
+            return []
         after = frozenset(w for name in names(f"of {question}") & self._names for w in words(name))
         free = not after or _MINE.search(question)
         return [note for note in notes if free or after & self._words[note.id]]
